@@ -1,0 +1,29 @@
+# Two commands: `make demo` and `make test`. Each sets up .venv by itself if needed.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: demo test lint types install
+demo: .venv/installed
+	$(BIN)/withintask demo
+
+test: .venv/installed
+	$(BIN)/python -m compileall -q panel ingest sim tests_of_model withintask
+	$(BIN)/pytest -n auto -q
+
+install: .venv/installed
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy reads the installed package, so it is installed a second time, as a copy, into build/types.
+types: .venv/installed
+	rm -rf build/types build/lib
+	$(BIN)/pip install --quiet --no-deps --target build/types .
+	cd build/types && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml -p withintask
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@

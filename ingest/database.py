@@ -1,0 +1,142 @@
+"""DuckDB files: write a new one beside the old and put it in place only when it is complete."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from withintask.ingest.tables import Table
+from withintask.panel.errors import ParameterError, SourceError
+
+FORMATS = ("table", "csv", "json", "parquet")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; move it there if the block succeeds, else delete it.
+
+    Raises
+    ------
+    ParameterError
+        If `path` is a directory.
+    """
+    if path.is_dir():
+        raise ParameterError(f"{path}: is a directory; give the name of a file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+        temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
+
+
+@contextmanager
+def new_database(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an empty database that takes the place of `path` when the block succeeds."""
+    with replacing(path) as temporary, duckdb.connect(str(temporary)) as connection:
+        yield connection
+
+
+def connect(db: str | Path) -> duckdb.DuckDBPyConnection:
+    """Open a store for reading.
+
+    Parameters
+    ----------
+    db
+        File written by :func:`withintask.ingest.store.build_oews` or
+        :func:`withintask.ingest.store.build_store`.
+
+    Raises
+    ------
+    SourceError
+        If there is no such file or it is no DuckDB database.
+    """
+    path = Path(db)
+    if not path.is_file():
+        raise SourceError(f"{path}: no such database; `withintask data build` makes it")
+    try:
+        return duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as fault:
+        raise SourceError(
+            f"{path}: not a readable DuckDB database ({_first_line(fault)})"
+        ) from fault
+
+
+def query(db: str | Path, sql: str) -> pl.DataFrame:
+    """Run one SQL query on a store and return its rows.
+
+    Raises
+    ------
+    ParameterError
+        If the database refuses the SQL.
+    SourceError
+        If the store cannot be opened.
+    """
+    with connect(db) as connection:
+        try:
+            rows: pl.DataFrame = connection.sql(sql).pl()
+        except AttributeError:  # a statement without rows gives no relation
+            return pl.DataFrame()
+        except duckdb.Error as fault:
+            raise ParameterError(f"{db}: the query failed: {fault}") from fault
+        return rows
+
+
+def write_rows(frame: pl.DataFrame, path: Path, file_format: str) -> None:
+    """Write rows as csv, json or parquet; the file appears only when it is complete.
+
+    Raises
+    ------
+    ParameterError
+        If the format is unknown.
+    """
+    writers: dict[str, Callable[[Path], object]] = {
+        "csv": frame.write_csv,
+        "json": frame.write_json,
+        "parquet": frame.write_parquet,
+    }
+    if file_format not in writers:
+        raise ParameterError(f"format {file_format!r} is not one of {', '.join(writers)}")
+    with replacing(path) as temporary:
+        writers[file_format](temporary)
+
+
+def create_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Create an empty table with the comments of its description."""
+    frame = table.empty()  # noqa: F841  duckdb finds it by name
+    connection.execute(f"CREATE TABLE {table.name} AS SELECT * FROM frame")
+    comment_on(connection, "TABLE", table)
+
+
+def comment_on(connection: duckdb.DuckDBPyConnection, kind: str, table: Table) -> None:
+    """Store the descriptions of a table or view and of its columns in the database."""
+    connection.execute(f"COMMENT ON {kind} {table.name} IS {_quoted(table.description)}")
+    for col in table.columns:
+        text = f"{col.description} [{col.unit}]" if col.unit else col.description
+        connection.execute(f"COMMENT ON COLUMN {table.name}.{col.name} IS {_quoted(text)}")
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: Table, frame: pl.DataFrame) -> None:
+    """Append rows to a table.
+
+    Raises
+    ------
+    SchemaError
+        If the rows do not have the columns of the table.
+    """
+    rows = table.conform(frame)  # noqa: F841  duckdb finds it by name
+    connection.execute(f"INSERT INTO {table.name} SELECT * FROM rows")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _first_line(fault: Exception) -> str:
+    return str(fault).splitlines()[0]

@@ -1,0 +1,59 @@
+"""Map the occupation codes of exposure measures and of O*NET to SOC 2018."""
+
+import polars as pl
+
+from withintask.ingest.oews.reference import load_bridge
+
+_SOC_LENGTH = len("11-1011")
+_MAPPED = ("soc2018_code", "weight", "match_quality")
+
+
+def add_soc2018(
+    rows: pl.DataFrame, classification: str, *, code: str = "source_code"
+) -> pl.DataFrame:
+    """Add `soc2018_code`, `weight` and `match_quality`; a code that splits gives several rows.
+
+    No row is dropped: an unmatched one has a null code, weight 1 and quality ``unmatched``.
+
+    Parameters
+    ----------
+    rows
+        Rows with a column of codes.
+    classification
+        ``onet2019`` (8 digits, SOC 2018 by its first six), or a classification of the bridge:
+        ``onet2010``, ``soc2010``, ``soc2018``.
+    code
+        Name of the column of codes.
+    """
+    joined = rows.join(
+        _links(rows[code].unique(), classification).rename({"code": code}),
+        on=code,
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    )
+    return joined.with_columns(
+        pl.col("weight").fill_null(1.0), pl.col("match_quality").fill_null("unmatched")
+    )
+
+
+def _links(codes: pl.Series, classification: str) -> pl.DataFrame:
+    asked = pl.DataFrame({"code": codes}).drop_nulls()
+    bridge = load_bridge()
+    if classification == "onet2019":
+        known = bridge.filter(pl.col("classification") == "soc2018")["occ_code"].unique()
+        is_whole = pl.col("code").str.ends_with(".00")
+        quality = pl.when(is_whole).then(pl.lit("exact")).otherwise(pl.lit("onet_part"))
+        found = asked.select(
+            "code",
+            pl.col("code").str.slice(0, _SOC_LENGTH).alias("soc2018_code"),
+            pl.lit(1.0).alias("weight"),
+            quality.alias("match_quality"),
+        )
+        return found.filter(pl.col("soc2018_code").is_in(known.to_list()))
+    links = bridge.filter(pl.col("classification") == classification)
+    quality = pl.when(pl.lit(classification == "soc2018")).then(pl.lit("exact")).otherwise("link")
+    links = links.select(
+        pl.col("occ_code").alias("code"), "soc2018_code", "weight", quality.alias("match_quality")
+    )
+    return asked.join(links, on="code").select("code", *_MAPPED)

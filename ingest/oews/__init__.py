@@ -1,0 +1,1 @@
+"""Occupational Employment and Wage Statistics: workbooks and flat files to one table."""

@@ -1,0 +1,160 @@
+"""From published cells to value, bound and status; nothing becomes null without a status.
+
+A measure ``x`` becomes three columns: ``x`` (float), ``x_bound`` (``>=`` or ``<`` where the value
+is a bound, else null) and ``x_status``. A blank cell, or a column that the file does not have, is
+null in all three.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from withintask.ingest.oews.extract import RawTable
+from withintask.ingest.oews.vintages import FLAG_KIND, TEXT_KINDS, ColumnSpec, Layouts
+from withintask.panel.errors import SourceError, list_problems, some_examples
+
+STATUSES = (
+    "published",
+    "not_available",
+    "top_coded",
+    "below_half_percent",
+    "hourly_only",
+    "annual_only",
+)
+BOUNDS = (">=", "<")
+Status = pl.Enum(STATUSES)
+Bound = pl.Enum(BOUNDS)
+
+_NUMBER = r"^\d+(\.\d+)?$|^\d{1,3}(,\d{3})+(\.\d+)?$|^\.\d+$"
+LABELS = (
+    "year",
+    "segment",
+    "top_code_hourly_usd",
+    "top_code_annual_usd",
+    "is_synthetic",
+    "source_file",
+)
+
+_CAPS = {"hourly_wage": "top_code_hourly_usd", "annual_wage": "top_code_annual_usd"}
+_TRUE = ("true", "1", "yes")
+_FALSE = ("false", "0", "no")
+_ALLOWED_MARKS = {
+    "top_coded": ("hourly_wage", "annual_wage"),
+    "below_half_percent": ("share",),
+}
+
+
+def clean(raws: Sequence[RawTable], layouts: Layouts) -> pl.DataFrame:
+    """Read the text of every measure and flag of some tables, one below the other.
+
+    Returns
+    -------
+    pl.DataFrame
+        Code and text columns as they are, flags as booleans, three columns a measure, what each
+        table says of itself (:data:`LABELS`) and `source_row`.
+
+    Raises
+    ------
+    SourceError
+        If a cell is neither a number nor a mark that its column may hold; all such cells are
+        counted, five examples a column are named by row.
+    """
+    rows = pl.concat([_labelled(raw) for raw in raws])
+    _refuse_unreadable(rows, raws, layouts)
+    texts = [pl.col(c.name) for c in layouts.columns if c.kind in TEXT_KINDS]
+    flags = [_flag(c.name).alias(c.name) for c in layouts.columns if c.kind == FLAG_KIND]
+    measures = [e for c in layouts.measures for e in _measure(c, layouts)]
+    return rows.select(*texts, *flags, *measures, *LABELS, "source_row")
+
+
+def _labelled(raw: RawTable) -> pl.DataFrame:
+    labels = {
+        "year": pl.lit(raw.vintage.year, dtype=pl.Int16),
+        "segment": pl.lit(raw.vintage.segment),
+        "top_code_hourly_usd": pl.lit(raw.top_code.hourly_usd),
+        "top_code_annual_usd": pl.lit(raw.top_code.annual_usd),
+        "is_synthetic": pl.lit(raw.is_synthetic),
+        "source_file": pl.lit(raw.file),
+    }
+    return raw.rows.with_columns(pl.col("source_row").cast(pl.Int64), **labels)
+
+
+def _refuse_unreadable(rows: pl.DataFrame, raws: Sequence[RawTable], layouts: Layouts) -> None:
+    columns = [c for c in layouts.columns if c.kind not in TEXT_KINDS]
+    checks = {column.name: _is_unreadable(column, layouts) for column in columns}
+    counts = rows.select(rule.sum().alias(name) for name, rule in checks.items())
+    wrong = {name: checks[name] for name, count in counts.row(0, named=True).items() if count}
+    if wrong:
+        messages = [_unreadable_cells(raw, wrong, layouts) for raw in raws]
+        raise SourceError("\n".join(filter(None, messages)))
+
+
+def _unreadable_cells(raw: RawTable, wrong: Mapping[str, pl.Expr], layouts: Layouts) -> str:
+    problems = []
+    for name, rule in wrong.items():
+        bad = raw.rows.filter(rule).select("source_row", name).rows()
+        if bad:
+            cells = some_examples([f"row {row} {text!r}" for row, text in bad])
+            problems.append(
+                f"column {raw.headers[name]!r}: {len(bad):,} cells are no number or known mark: "
+                + cells
+            )
+    marks = " ".join(layouts.marks)
+    return list_problems(raw.where, problems, advice=f"Marks: {marks}") if problems else ""
+
+
+def _is_unreadable(column: ColumnSpec, layouts: Layouts) -> pl.Expr:
+    text = pl.col(column.name)
+    if not column.is_measure:
+        return text.is_not_null() & ~text.str.to_lowercase().is_in([*_TRUE, *_FALSE])
+    allowed = [
+        mark
+        for mark, status in layouts.marks.items()
+        if column.kind in _ALLOWED_MARKS.get(status, (column.kind,))
+    ]
+    return text.is_not_null() & ~text.str.contains(_NUMBER) & ~text.is_in(allowed)
+
+
+def _flag(name: str) -> pl.Expr:
+    return pl.col(name).str.to_lowercase().is_in(_TRUE).fill_null(value=False)
+
+
+def _measure(column: ColumnSpec, layouts: Layouts) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    text = pl.col(column.name)
+    status = _status(column, layouts)
+    number = text.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
+    cap = pl.col(_CAPS[column.kind]) if column.kind in _CAPS else pl.lit(None, dtype=pl.Float64)
+    value = (
+        pl.when(status == "top_coded")
+        .then(cap)
+        .when(status == "below_half_percent")
+        .then(pl.lit(layouts.below_half_percent))
+        .otherwise(number)
+    )
+    bound = (
+        pl.when(status == "top_coded")
+        .then(pl.lit(">="))
+        .when(status == "below_half_percent")
+        .then(pl.lit("<"))
+    )
+    return (
+        value.alias(column.name),
+        bound.cast(Bound).alias(f"{column.name}_bound"),
+        status.cast(Status).alias(f"{column.name}_status"),
+    )
+
+
+def _status(column: ColumnSpec, layouts: Layouts) -> pl.Expr:
+    text = pl.col(column.name)
+    marked = text.replace_strict(dict(layouts.marks), default="published", return_dtype=pl.String)
+    status = pl.when(text.is_not_null()).then(marked)
+    if column.kind == "hourly_wage":
+        return _explained(status, "is_annual_only", "annual_only")
+    if column.kind == "annual_wage":
+        return _explained(status, "is_hourly_only", "hourly_only")
+    return status
+
+
+def _explained(status: pl.Expr, flag: str, reason: str) -> pl.Expr:
+    """Say why a wage is not available where the file's flag explains it."""
+    return pl.when((status == "not_available") & _flag(flag)).then(pl.lit(reason)).otherwise(status)

@@ -1,0 +1,231 @@
+"""From a folder of OEWS publications to one harmonized table with an audit of what happened."""
+
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+
+from withintask.ingest.files import require_directory
+from withintask.ingest.oews.audit import audit_rows, combine_audits
+from withintask.ingest.oews.clean import clean
+from withintask.ingest.oews.extract import RawTable
+from withintask.ingest.oews.publications import find_publications, read_publication
+from withintask.ingest.oews.schema import KEY, LEVELS, OEWS, code_problems
+from withintask.ingest.oews.vintages import Layouts, load_layouts
+from withintask.ingest.publication import Publication
+from withintask.ingest.sources import describe_sources
+from withintask.panel.errors import ParameterError, SourceError, list_problems, some_examples
+
+_EXAMPLES = 5
+_ALL_INDUSTRIES = "000000"
+_PERCENTILES = ("pct10", "pct25", "median", "pct75", "pct90")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Harmonized:
+    """Harmonized OEWS rows, what became of every published row, and the files they came from."""
+
+    wages: pl.DataFrame
+    """Table `oews` of the data dictionary; key: year, area, industry, occupation code and level."""
+    audit: pl.DataFrame
+    """Table `audit`: one row a published table."""
+    sources: pl.DataFrame
+    """Table `source`: one row a file with its SHA-256."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Harmonized rows of some published tables, or of a part of one."""
+
+    wages: pl.DataFrame
+    audit: pl.DataFrame
+
+
+def harmonize(
+    source_dir: str | Path, years: Collection[int] | None = None, *, level: str = "national"
+) -> Harmonized:
+    """Read the OEWS publications of a folder and its subfolders into one table.
+
+    Parameters
+    ----------
+    source_dir
+        Folder with workbooks, BLS zips, CSV copies or flat files.
+    years
+        Years to keep; None for all that are found.
+    level
+        One of national, industry, state, metro, nonmetro, or all.
+
+    Raises
+    ------
+    SourceError
+        If the folder is missing or empty, or a file is not what its layout says.
+    ParameterError
+        If a year or the level is unknown.
+    """
+    layouts = load_layouts()
+    check_request(years, level, layouts)
+    folder = require_directory(source_dir)
+    found = find_publications(folder, _files_of(folder), years=years, level=level, is_strict=True)
+    if not found:
+        raise SourceError(
+            f"{folder}: no OEWS workbook, zip, CSV or flat file of level {level!r}; "
+            "`withintask oews download` fetches them"
+        )
+    raws = _read_all(found, layouts, years, level)
+    batch = _batch(raws, layouts, level) if raws else None
+    if batch is None or batch.audit.is_empty():
+        raise SourceError(
+            f"{source_dir}: no OEWS tables of level {level!r} and years {years or 'any'}"
+        )
+    wages = batch.wages
+    _refuse_empty(source_dir, years, wages)
+    _refuse_duplicates(wages)
+    sources = describe_sources(found, folder)
+    return Harmonized(wages=wages.sort(KEY), audit=combine_audits([batch.audit]), sources=sources)
+
+
+def check_request(years: Collection[int] | None, level: str, layouts: Layouts) -> None:
+    """Refuse unknown years and levels.
+
+    Raises
+    ------
+    ParameterError
+        With the known values.
+    """
+    if level not in (*LEVELS, "all"):
+        raise ParameterError(f"level {level!r} is not one of {', '.join((*LEVELS, 'all'))}")
+    for year in years or ():
+        layouts.vintage(year)
+
+
+def harmonize_publication(
+    publication: Publication, layouts: Layouts, *, years: Collection[int] | None, level: str
+) -> Iterator[Batch]:
+    """Yield the harmonized rows of a publication, table by table."""
+    for raw in _read(publication, layouts, years, level):
+        yield _batch([raw], layouts, level)
+
+
+def key_examples(repeated: pl.DataFrame) -> list[str]:
+    """Describe rows that share a key, one line a key: five keys, then the count of the others.
+
+    Parameters
+    ----------
+    repeated
+        Rows whose key stands more than once, with `source_file` and `source_row`.
+    """
+    keys = (
+        repeated.sort(*KEY, "source_file", "source_row")
+        .group_by(KEY, maintain_order=True)
+        .agg(
+            pl.format(
+                "{} row {}", "source_file", pl.col("source_row").cast(pl.String).fill_null("?")
+            ).alias("places")
+        )
+    )
+    lines = [
+        "duplicate key {year} {occ_code} {o_group} (area {area}, industry {naics}): ".format(**row)
+        + some_examples(row["places"])
+        for row in keys.head(_EXAMPLES).iter_rows(named=True)
+    ]
+    rest = keys.height - _EXAMPLES
+    return [*lines, f"{rest:,} more duplicate keys"] if rest > 0 else lines
+
+
+def _refuse_duplicates(wages: pl.DataFrame) -> None:
+    problems = key_examples(wages.filter(pl.struct(KEY).is_duplicated()))
+    if problems:
+        raise SourceError(
+            list_problems("OEWS", problems, advice="Remove one of the files or rows.")
+        )
+
+
+def _read_all(
+    found: Sequence[Publication], layouts: Layouts, years: Collection[int] | None, level: str
+) -> list[RawTable]:
+    """Read every publication, so that all that is wrong is known, then refuse if anything is."""
+
+    def read(publication: Publication) -> list[RawTable] | str:
+        try:
+            return list(_read(publication, layouts, years, level))
+        except SourceError as fault:
+            return str(fault)
+
+    with ThreadPoolExecutor() as pool:  # parsing a workbook does not hold the interpreter
+        results = list(pool.map(read, found))
+    problems = [result for result in results if isinstance(result, str)]
+    if problems:
+        raise SourceError("\n".join(problems))
+    return [raw for result in results if not isinstance(result, str) for raw in result]
+
+
+def _read(
+    publication: Publication, layouts: Layouts, years: Collection[int] | None, level: str
+) -> Iterator[RawTable]:
+    for raw in read_publication(publication, layouts, level=level):
+        if years is None or raw.vintage.year in years:
+            yield raw
+
+
+def _files_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _refuse_empty(
+    source_dir: str | Path, years: Collection[int] | None, wages: pl.DataFrame
+) -> None:
+    absent = sorted(set(years or ()) - set(wages["year"].unique()))
+    if absent:
+        raise SourceError(f"{source_dir}: no OEWS table of {', '.join(map(str, absent))} was found")
+
+
+def _batch(raws: Sequence[RawTable], layouts: Layouts, level: str) -> Batch:
+    wages = _harmonized(raws, layouts)
+    parts, problems, offset = [], [], 0
+    for raw in raws:
+        part = wages.slice(offset, raw.rows.height)
+        offset += raw.rows.height
+        problems.append(code_problems(part, raw.where, raw.vintage.classification))
+        kept = part if level == "all" else part.filter(pl.col("level") == level)
+        parts.append(Batch(wages=kept, audit=audit_rows(raw, part, kept)))
+    if any(problems):
+        raise SourceError("\n".join(filter(None, problems)))
+    return Batch(
+        wages=pl.concat([part.wages for part in parts]),
+        audit=pl.concat([part.audit for part in parts]),
+    )
+
+
+def _harmonized(raws: Sequence[RawTable], layouts: Layouts) -> pl.DataFrame:
+    cleaned = clean(raws, layouts).with_columns(pl.col("i_group", "o_group").str.to_lowercase())
+    return cleaned.with_columns(
+        _level().alias("level"),
+        _is_collapsed("h").alias("is_collapsed_hourly"),
+        _is_collapsed("a").alias("is_collapsed_annual"),
+    ).select(OEWS.names)
+
+
+def _level() -> pl.Expr:
+    is_cross_industry = pl.col("naics") == _ALL_INDUSTRIES
+    by_area = {"2": "state", "3": "state", "4": "metro", "6": "nonmetro"}
+    return (
+        pl.when(pl.col("area_type") == "1")
+        .then(pl.when(is_cross_industry).then(pl.lit("national")).otherwise(pl.lit("industry")))
+        .otherwise(
+            pl.col("area_type").replace_strict(by_area, default=None, return_dtype=pl.String)
+        )
+    )
+
+
+def _is_collapsed(scale: str) -> pl.Expr:
+    """Tell whether neighbouring percentiles are published and equal: an interval collapse."""
+    names = [f"{scale}_{p}" for p in _PERCENTILES]
+    return pl.any_horizontal(
+        (pl.col(low) == pl.col(high))
+        & (pl.col(f"{low}_status") == "published")
+        & (pl.col(f"{high}_status") == "published")
+        for low, high in pairwise(names)
+    ).fill_null(value=False)

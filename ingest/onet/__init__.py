@@ -1,0 +1,1 @@
+"""O*NET: tasks, job zones and education requirements, with their survey dates."""

@@ -1,0 +1,1 @@
+"""Published within-task panels, one adapter a source."""

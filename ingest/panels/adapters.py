@@ -1,0 +1,49 @@
+"""The published panels that can be imported, by name."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from withintask.ingest.panels.arellano_bond import arellano_bond
+from withintask.ingest.panels.echoes import echoes
+from withintask.ingest.panels.radiology import radiology, radiology_cases
+from withintask.ingest.panels.wages import cps, nlsy
+from withintask.panel.errors import ParameterError
+from withintask.panel.panel import Panel
+
+Adapter = Callable[[str | Path], Panel]
+
+ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
+    {
+        "radiology": radiology,
+        "radiology-cases": radiology_cases,
+        "echoes": echoes,
+        "cps": cps,
+        "nlsy": nlsy,
+        "arellano-bond": arellano_bond,
+    }
+)
+"""Name -> function that reads the folder of the source and returns a validated panel."""
+
+
+def import_panel(name: str, source_dir: str | Path) -> Panel:
+    """Read a published panel.
+
+    Parameters
+    ----------
+    name
+        One of :data:`ADAPTERS`.
+    source_dir
+        The folder with the file as published.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such adapter.
+    SourceError
+        If the file is missing or its layout has changed.
+    """
+    if name not in ADAPTERS:
+        known = ", ".join(ADAPTERS)
+        raise ParameterError(f"panel {name!r} is not known; expected one of {known}")
+    return ADAPTERS[name](source_dir)

@@ -1,0 +1,60 @@
+"""Turn text columns into numbers and dates without losing a value unnoticed."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from withintask.panel.errors import SourceError, list_problems, some_examples
+
+_NO_VALUE = ("", "n/a", "NA")
+
+
+def parse_numbers(rows: pl.DataFrame, names: Sequence[str], where: str) -> pl.DataFrame:
+    """Read text columns as numbers; blank and ``n/a`` are null.
+
+    Raises
+    ------
+    SourceError
+        If any other cell is no finite number, with examples by row.
+    """
+    numbers = rows.with_columns(_text(name).cast(pl.Float64, strict=False) for name in names)
+    _refuse_losses(rows, numbers, names, where, "numbers")
+    return numbers
+
+
+def parse_months(rows: pl.DataFrame, names: Sequence[str], where: str) -> pl.DataFrame:
+    """Read text columns such as ``08/2023`` as the first day of the month.
+
+    Raises
+    ------
+    SourceError
+        If a cell that is not blank or ``n/a`` is no month, with examples by row.
+    """
+    dates = rows.with_columns(
+        ("01/" + _text(name)).str.to_date("%d/%m/%Y", strict=False).alias(name) for name in names
+    )
+    _refuse_losses(rows, dates, names, where, "months MM/YYYY")
+    return dates
+
+
+def _text(name: str) -> pl.Expr:
+    text = pl.col(name).str.strip_chars()
+    return pl.when(~text.is_in(_NO_VALUE)).then(text).alias(name)
+
+
+def _refuse_losses(
+    before: pl.DataFrame, after: pl.DataFrame, names: Sequence[str], where: str, wanted: str
+) -> None:
+    problems = []
+    for name in names:
+        value = after[name]
+        is_good = value.is_finite() if value.dtype.is_float() else value.is_not_null()
+        is_lost = before.select(_text(name).is_not_null()).to_series() & ~is_good.fill_null(
+            value=False
+        )
+        if is_lost.any():
+            bad = before.filter(is_lost).select("source_row", name).rows()
+            cells = some_examples([f"row {row} {text!r}" for row, text in bad])
+            problems.append(f"column {name!r}: {len(bad):,} cells are no {wanted}: {cells}")
+    if problems:
+        raise SourceError(list_problems(where, problems))

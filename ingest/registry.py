@@ -1,0 +1,34 @@
+"""All adapters and all tables of a store."""
+
+from withintask.ingest.adapters import Adapter
+from withintask.ingest.exposure import aioe, anthropic_index, gpts_are_gpts
+from withintask.ingest.exposure.schema import EXPOSURE_OCCUPATION, EXPOSURE_TASK
+from withintask.ingest.oews.audit import AUDIT
+from withintask.ingest.oews.comparable import COMPARABLE
+from withintask.ingest.oews.reference import SOC_BRIDGE
+from withintask.ingest.oews.schema import OEWS
+from withintask.ingest.onet import read as onet
+from withintask.ingest.onet.schema import ONET_JOB_ZONE, ONET_RATING, ONET_TASK
+from withintask.ingest.sources import SOURCE
+from withintask.ingest.tables import Table
+
+ADAPTERS: tuple[Adapter, ...] = (
+    *gpts_are_gpts.ADAPTERS,
+    *anthropic_index.ADAPTERS,
+    *aioe.ADAPTERS,
+    *onet.ADAPTERS,
+)
+
+OEWS_TABLES: tuple[Table, ...] = (OEWS, COMPARABLE, SOC_BRIDGE, AUDIT, SOURCE)
+TABLES: tuple[Table, ...] = (
+    OEWS,
+    COMPARABLE,
+    EXPOSURE_OCCUPATION,
+    EXPOSURE_TASK,
+    ONET_TASK,
+    ONET_JOB_ZONE,
+    ONET_RATING,
+    SOC_BRIDGE,
+    AUDIT,
+    SOURCE,
+)

@@ -1,0 +1,167 @@
+"""Read spreadsheets and delimited files with every cell as text.
+
+Type inference decides on a column from its first rows and turns a later mark such as ``#`` into a
+null without a word. So nothing is inferred here; :mod:`withintask.ingest.oews.clean` decides.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import fastexcel
+import polars as pl
+
+from withintask.ingest.files import check_archive
+from withintask.panel.errors import SourceError, list_problems
+
+_BOM = "\ufeff"
+_HEADER_SEARCH_ROWS = 30
+_ROW_LABEL = "source_row"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """One sheet or delimited file: all cells as text, no header taken off."""
+
+    file: str
+    """Name for messages."""
+    name: str
+    """Sheet name; empty for a delimited file."""
+    cells: pl.DataFrame
+    """Columns are positions; row 0 of the frame is row 1 of the sheet."""
+
+    def __str__(self) -> str:
+        return f"{self.file}, sheet {self.name!r}" if self.name else self.file
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextTable:
+    """Rows under a header, all text, with `source_row` counted as a spreadsheet counts."""
+
+    where: str
+    """File and sheet, for messages."""
+    headers: tuple[str, ...]
+    """Header cells as published."""
+    rows: pl.DataFrame
+    """Columns named by :func:`plain_name` of the headers, then `source_row`."""
+    n_blank: int
+    """Rows without a single cell, left out of `rows`."""
+
+
+def plain_name(header: str) -> str:
+    """Reduce a published header: ``' LOC Quotient '`` becomes ``loc_quotient``."""
+    return "_".join(header.replace(_BOM, "").strip().lower().split())
+
+
+def read_workbook(content: bytes, name: str) -> tuple[Sheet, ...]:
+    """Read all sheets of a workbook as text.
+
+    Raises
+    ------
+    SourceError
+        If the bytes are no readable xlsx workbook.
+    """
+    check_archive(content, name)
+    try:
+        reader = fastexcel.read_excel(content)
+        return tuple(_read_sheet(reader, sheet, name) for sheet in reader.sheet_names)
+    except fastexcel.FastExcelError as fault:
+        reason = str(fault).splitlines()[0]
+        raise SourceError(
+            f"{name}: a zip archive, but not a readable xlsx workbook ({reason}); "
+            "save it again as .xlsx or download it again"
+        ) from fault
+
+
+def read_delimited(content: bytes | Path, name: str, *, separator: str = ",") -> Sheet:
+    """Read a delimited file as text; a byte order mark and quoted thousands separators are fine.
+
+    Raises
+    ------
+    SourceError
+        If the file is empty, not UTF-8 or ragged.
+    """
+    try:
+        cells = pl.read_csv(
+            content,
+            separator=separator,
+            has_header=False,
+            infer_schema=False,
+            quote_char=None if separator == "\t" else '"',
+        )
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as fault:
+        raise SourceError(
+            f"{name}: not readable as delimited text ({_first_line(fault)})"
+        ) from fault
+    return Sheet(file=name, name="", cells=cells)
+
+
+def table_under(sheet: Sheet, header_row: int) -> TextTable:
+    """Cut a sheet at its header row (0-based); blank rows are counted, not kept.
+
+    Raises
+    ------
+    SourceError
+        If two header cells have the same name.
+    """
+    headers = tuple((cell or "").replace(_BOM, "") for cell in sheet.cells.row(header_row))
+    filled = [position for position, header in enumerate(headers) if header.strip()]
+    names = [plain_name(headers[position]) for position in filled]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SourceError(f"{sheet}: column names stand twice in the header: {', '.join(twice)}")
+    body = sheet.cells.with_row_index(_ROW_LABEL, offset=1).slice(header_row + 1)
+    body = body.select(
+        *(pl.col(sheet.cells.columns[p]).alias(n) for p, n in zip(filled, names, strict=True)),
+        pl.col(_ROW_LABEL),
+    )
+    rows = body.filter(pl.any_horizontal(_filled(name) for name in names))
+    return TextTable(
+        where=str(sheet),
+        headers=tuple(headers[position].strip() for position in filled),
+        rows=rows,
+        n_blank=body.height - rows.height,
+    )
+
+
+def _filled(name: str) -> pl.Expr:
+    return pl.col(name).fill_null("").str.strip_chars().ne("")
+
+
+def _read_sheet(reader: fastexcel.ExcelReader, sheet: str, file: str) -> Sheet:
+    # skip_rows=0 keeps leading blank rows, so that row numbers are those of the sheet.
+    loaded = reader.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="string")
+    return Sheet(file=file, name=sheet, cells=loaded.to_polars())
+
+
+def _first_line(fault: Exception) -> str:
+    return (str(fault).splitlines() or [type(fault).__name__])[0]
+
+
+def read_table(path: Path, name: str, required: Sequence[str]) -> TextTable:
+    """Read the first table of a file that has the required columns, named in their plain form.
+
+    The header may stand below a title: the first row that holds all the names is taken.
+
+    Raises
+    ------
+    SourceError
+        If no row of the first sheet has them all; the message lists what the closest row lacks.
+    """
+    sheet = _first_sheet(path, name)
+    lacking = [
+        (row, [want for want in required if want not in map(plain_name, filter(None, cells))])
+        for row, cells in enumerate(sheet.cells.head(_HEADER_SEARCH_ROWS).rows())
+    ]
+    row, missing = min(lacking, key=lambda pair: len(pair[1]), default=(0, list(required)))
+    if missing:
+        problems = [f"no column {want!r}" for want in missing]
+        raise SourceError(list_problems(f"{sheet}, header in row {row + 1}", problems))
+    return table_under(sheet, row)
+
+
+def _first_sheet(path: Path, name: str) -> Sheet:
+    suffix = path.suffix.lower()
+    if suffix == ".xlsx":
+        return read_workbook(path.read_bytes(), name)[0]
+    return read_delimited(path, name, separator="," if suffix == ".csv" else "\t")

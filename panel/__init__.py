@@ -1,0 +1,1 @@
+"""What the data look like: notation, schemas, errors, and panels on disk."""

@@ -1,0 +1,76 @@
+"""The exceptions of withintask.
+
+.. code-block:: text
+
+    ModelError
+    ├── SchemaError          a table breaks its schema (also ValueError)
+    ├── SourceError          a published file is not what its layout says (also ValueError)
+    ├── ParameterError       a parameter or a design is out of its domain (also ValueError)
+    ├── EstimationError      an estimator cannot run on this panel
+    └── ConvergenceError     an iteration did not converge
+
+Every message says where, what was expected and what was found, and what to do. All problems of
+one check are in one message: :func:`list_problems` lays them out, at most five examples a kind.
+"""
+
+from collections.abc import Sequence
+
+_EXAMPLES = 5
+
+
+class ModelError(Exception):
+    """Base of every error that withintask raises on purpose."""
+
+
+class SchemaError(ModelError, ValueError):
+    """A table does not meet its schema."""
+
+
+class SourceError(ModelError, ValueError):
+    """A source file is missing, damaged or not in a known layout."""
+
+
+class ParameterError(ModelError, ValueError):
+    """A parameter, design or option is unknown, missing or out of its domain."""
+
+
+class EstimationError(ModelError):
+    """An estimator cannot run on the data it was given."""
+
+
+class ConvergenceError(ModelError):
+    """An iteration ended without meeting its tolerance."""
+
+
+def list_problems(where: str, problems: Sequence[str], *, advice: str = "") -> str:
+    """Lay out all problems of one check, one a line, ending with what to do.
+
+    Parameters
+    ----------
+    where
+        The file, table or object that was checked.
+    problems
+        One line each; all are counted, the first hundred are shown.
+    advice
+        What the reader should do; left out if empty.
+
+    Returns
+    -------
+    str
+        ``where: n problems`` followed by the lines.
+    """
+    shown = [f"  - {problem}" for problem in problems[:100]]
+    if len(problems) > 100:
+        shown.append(f"  … and {len(problems) - 100} more")
+    noun = "problem" if len(problems) == 1 else "problems"
+    lines = [f"{where}: {len(problems)} {noun}", *shown]
+    if advice:
+        lines.append(advice)
+    return "\n".join(lines)
+
+
+def some_examples(values: Sequence[object]) -> str:
+    """Name up to five of the values and count the rest."""
+    shown = ", ".join(str(value) for value in values[:_EXAMPLES])
+    rest = len(values) - _EXAMPLES
+    return f"{shown} and {rest} more" if rest > 0 else shown

@@ -1,0 +1,42 @@
+"""Everything that is wrong with a panel on disk: what cannot be read and what breaks a rule."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from withintask.panel.store import load_panel
+from withintask.panel.validate import panel_violations
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ViolationReport:
+    """What was found in a panel on disk."""
+
+    name: str
+    """name of the panel"""
+    violations: pl.DataFrame
+    """``table, rule, n_rows, examples, meaning``; no row if the panel is valid"""
+
+
+def violation_report(path: str | Path, *, with_outputs: bool = True) -> ViolationReport:
+    """Check a panel on disk, streaming its tables.
+
+    Parameters
+    ----------
+    path
+        As for :func:`withintask.panel.store.read_panel`.
+    with_outputs
+        Whether the table ``outputs`` must be there.
+
+    Raises
+    ------
+    SourceError
+        If the path is not a panel or its mapping is wrong.
+    """
+    loaded = load_panel(path)
+    unread = set(loaded.problems["table"])
+    expects_outputs = with_outputs and "outputs" not in unread
+    broken = panel_violations(loaded.panel, with_outputs=expects_outputs)
+    name = loaded.panel.info.name
+    return ViolationReport(name=name, violations=pl.concat([loaded.problems, broken]))

@@ -1,0 +1,177 @@
+"""A panel on disk: a folder of Parquet or CSV files with ``panel.toml``, or a DuckDB file."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import polars as pl
+
+from withintask.panel.csv_source import scan_text_csv
+from withintask.panel.errors import ParameterError, SchemaError, SourceError, list_problems
+from withintask.panel.manifest import MANIFEST, read_manifest
+from withintask.panel.mapping import TableMapping, apply_mapping, table_mapping
+from withintask.panel.panel import TABLES, Panel, PanelInfo
+from withintask.panel.references import Breach
+from withintask.panel.validate import breach_frame, panel_violations, violation_message
+
+Layout = Literal["parquet", "csv", "duckdb"]
+DUCKDB_SUFFIXES = (".duckdb", ".db")
+_OF_STORE = ("schema", "format", "file")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Loaded:
+    """What was found at a path: a panel as far as it could be read, and what could not."""
+
+    panel: Panel
+    """the tables that could be read, not validated"""
+    problems: pl.DataFrame
+    """``table, rule, n_rows, examples, meaning`` of what could not be read"""
+
+
+def write_panel(panel: Panel, path: str | Path, *, layout: Layout | None = None) -> Path:
+    """Write a panel to disk; until it is complete a reader sees what was there before.
+
+    Parameters
+    ----------
+    panel
+        Any panel; lazy tables are streamed to disk. It is not validated.
+    path
+        A folder (Parquet or CSV) that is new, empty or holds a panel, which is then replaced as
+        a whole; or a DuckDB file, new or holding a panel. Other files and folders inside the
+        folder, such as ``synthetic/``, are left alone.
+    layout
+        ``parquet``, ``csv`` or ``duckdb``; by default DuckDB if the path ends in ``.duckdb`` or
+        ``.db``, else Parquet.
+
+    Returns
+    -------
+    pathlib.Path
+        The path.
+
+    Raises
+    ------
+    SourceError
+        If the path holds something that is not a panel.
+    """
+    from withintask.panel import duck, folder
+
+    target = Path(path)
+    chosen = layout or ("duckdb" if target.suffix in DUCKDB_SUFFIXES else "parquet")
+    if chosen not in get_args(Layout):
+        raise ParameterError(f"write_panel: layout {chosen!r} is not one of {get_args(Layout)}")
+    if chosen == "duckdb":
+        return duck.write_file(panel, target)
+    return folder.write_folder(panel, target, layout=chosen)
+
+
+def read_panel(path: str | Path, *, lazy: bool = False, check: bool = True) -> Panel:
+    """Read a panel from disk, and refuse one that breaks a rule.
+
+    Parameters
+    ----------
+    path
+        A folder with a ``panel.toml``, the ``panel.toml`` itself, or a DuckDB file that
+        :func:`write_panel` wrote. Only files the manifest names are read.
+    lazy
+        Whether tables are scanned (``pl.LazyFrame``) rather than held.
+    check
+        Whether the panel is validated; a lazy one is streamed once for that.
+
+    Raises
+    ------
+    SourceError
+        If it is not a panel, a file is missing or a cell cannot be read: all such problems.
+    SchemaError
+        If it breaks a rule: all broken rules with their counts.
+    """
+    loaded = load_panel(path)
+    if loaded.problems.height:
+        raise SourceError(violation_message(str(path), loaded.problems))
+    if check:
+        broken = panel_violations(loaded.panel)
+        if broken.height:
+            raise SchemaError(violation_message(str(path), broken))
+    return loaded.panel if lazy else loaded.panel.collect()
+
+
+def load_panel(path: str | Path) -> Loaded:
+    """Scan a panel without validating it, and list what could not be read.
+
+    Raises
+    ------
+    SourceError
+        If the path is not a panel or its mapping is wrong.
+    """
+    from withintask.panel import duck
+
+    source = Path(path)
+    if source.is_file() and source.suffix in DUCKDB_SUFFIXES:
+        return Loaded(panel=duck.read_file(source), problems=breach_frame([]))
+    manifest = source if source.suffix == ".toml" else source / MANIFEST
+    document = read_manifest(manifest)
+    info, mappings = _understood(document, manifest)
+    layout = document["panel"].get("format", "csv")
+    database = manifest.parent / document["panel"].get("file", "")
+    connect = duck.connection(database) if layout == "duckdb" else None
+    frames: dict[str, pl.LazyFrame] = {}
+    problems: list[Breach] = []
+    for mapping in mappings:
+        raw: pl.LazyFrame | None
+        if connect is None:
+            raw, found = _scan_file(manifest.parent, mapping)
+            problems += found
+        else:
+            raw = duck.scan_table(connect, mapping)
+        if raw is not None:
+            frames[mapping.name], unread = _mapped(raw, mapping)
+            problems += unread
+    return Loaded(panel=Panel(info=info).with_tables(**frames), problems=breach_frame(problems))
+
+
+def _understood(document: dict[str, Any], manifest: Path) -> tuple[PanelInfo, list[TableMapping]]:
+    """Read the head and the tables of a manifest; refuse whatever is not known."""
+    from withintask.panel.schema import SCHEMA_VERSION
+
+    head, tables = document.get("panel"), document.get("tables", {})
+    if not isinstance(head, dict):
+        raise SourceError(f"{manifest}: expected a section [panel]")
+    known = [field.name for field in fields(PanelInfo)]
+    problems = [f"[panel] {key} is not known" for key in head if key not in (*known, *_OF_STORE)]
+    problems += [f"[panel] has no {key}" for key in ("schema", "name") if key not in head]
+    if head.get("schema", SCHEMA_VERSION) != SCHEMA_VERSION:
+        problems.append(f"[panel] schema {head['schema']}: this version reads {SCHEMA_VERSION}")
+    if head.get("format", "csv") not in get_args(Layout):
+        problems.append(f"[panel] format {head['format']!r} is not one of {get_args(Layout)}")
+    problems += [f"[tables.{name}] is no table of a panel" for name in tables if name not in TABLES]
+    mappings = []
+    for name in (name for name in TABLES if name in tables):
+        mapping, wrong = table_mapping(name, tables[name])
+        mappings.append(mapping)
+        problems += wrong
+    if problems:
+        raise SourceError(list_problems(str(manifest), problems, advice="Correct the manifest."))
+    return PanelInfo(**{key: head[key] for key in known if key in head}), mappings
+
+
+def _scan_file(folder: Path, mapping: TableMapping) -> tuple[pl.LazyFrame | None, list[Breach]]:
+    file = folder / mapping.file
+    if not mapping.file or not file.is_file():
+        meaning = f"the file {mapping.file!r} is in the folder"
+        return None, [Breach(table=mapping.name, rule="no_file", n_rows=1, meaning=meaning)]
+    if file.suffix == ".parquet":
+        return pl.scan_parquet(file, glob=False), []
+    return scan_text_csv(file, mapping)
+
+
+def _mapped(raw: pl.LazyFrame, mapping: TableMapping) -> tuple[pl.LazyFrame, list[Breach]]:
+    from withintask.panel.schema import SCHEMAS
+
+    is_text = mapping.file != "" and not mapping.file.endswith(".parquet")
+    frame, problems = apply_mapping(raw, mapping, SCHEMAS[mapping.name], is_text=is_text)
+    if mapping.n_rows is not None:
+        n_rows = raw.select(pl.len()).collect(engine="streaming").item()
+        meaning = f"the manifest says {mapping.n_rows} rows, the table has {n_rows}"
+        n_off = abs(n_rows - mapping.n_rows)
+        problems.append(Breach(table=mapping.name, rule="n_rows", n_rows=n_off, meaning=meaning))
+    return frame, problems

@@ -1,0 +1,57 @@
+"""Small transformations that estimators share: codes and lookups."""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from withintask.panel.panel import Frame
+
+Codes = NDArray[np.int64]
+
+
+def eager(frame: Frame) -> pl.DataFrame:
+    """Return the frame in memory."""
+    return frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+
+
+def codes(column: pl.Series) -> Codes:
+    """Number the distinct values 0, 1, … in their order; null is one more value, the last.
+
+    Returns
+    -------
+    array of int (row,)
+    """
+    ranks = column.rank("dense") - 1
+    fill = ranks.max()
+    ranks = ranks.cast(pl.Int64).fill_null(0 if fill is None else int(fill) + 1)  # type: ignore[arg-type]
+    return np.asarray(ranks.to_numpy(), dtype=np.int64)
+
+
+def optional(frame: pl.DataFrame, name: str, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
+    """Return a column, or one of nulls where the table leaves it out."""
+    if name in frame.columns:
+        return frame[name]
+    return pl.Series(name, [None] * frame.height, dtype=dtype)
+
+
+def lookup(
+    rows: pl.DataFrame, key: str, table: Frame | None, names: tuple[str, ...]
+) -> pl.DataFrame:
+    """Fetch columns of another table for each row by a shared key; null where there is none.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row for each of rows, in their order, with exactly the columns asked for.
+    """
+    if table is None:
+        return pl.DataFrame(
+            {name: [None] * rows.height for name in names}, schema=dict.fromkeys(names, pl.Float64)
+        )
+    parent = eager(table)
+    present = [name for name in names if name in parent.columns]
+    found = rows.select(key).join(
+        parent.select(key, *present), on=key, how="left", maintain_order="left"
+    )
+    absent = [pl.lit(None, dtype=pl.Float64).alias(name) for name in names if name not in present]
+    return found.with_columns(absent).select(names)

@@ -1,0 +1,1 @@
+"""The model: parameters, equations, the economy, designs, and the simulator."""

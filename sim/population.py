@@ -1,0 +1,246 @@
+"""The population of the economy: a fixed quasi-random quadrature over workers, owners and firms.
+
+Workers' ability, tastes and occupation, the firm and industry they work in and the assets they own are
+independent. So an expectation over one of them is taken exactly (firms by Gauss-Legendre nodes, occupations
+and tasks by summation), and only distribution statistics such as the Gini use the joint points.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import beta, qmc
+
+from withintask.sim import equations as eq
+from withintask.sim.inequality import lognormal_log_sd
+from withintask.sim.params import Params
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+SKILLS = ("cog", "soc")
+"""Skill types, in the order of every skill axis."""
+
+DIMENSIONS = ("ability", "taste_cog", "taste_soc", "assets", "ownership", "occupation", "industry")
+_N_FIRM_NODES = 48
+_N_SKILL_NODES = 32
+
+
+@lru_cache(maxsize=8)
+def _uniform_points(n_workers: int, scramble: int) -> Array:
+    sampler = qmc.Sobol(d=len(DIMENSIONS), scramble=True, rng=np.random.default_rng(scramble))
+    points = sampler.random(n_workers)
+    half = 1 / (2 * n_workers)
+    return np.clip(points, half, 1 - half)
+
+
+@lru_cache(maxsize=8)
+def _scores(n_workers: int, scramble: int) -> Array:
+    return np.asarray(ndtri(_uniform_points(n_workers, scramble)[:, :5]))
+
+
+@lru_cache(maxsize=32)
+def _firm_nodes(n_workers: int) -> tuple[Array, Array]:
+    """Nodes and weights of a standard normal cut at its 1/(2n) tails, like the points."""
+    bound = float(ndtri(1 - 1 / (2 * n_workers)))
+    node, weight = np.polynomial.legendre.leggauss(_N_FIRM_NODES)
+    score = bound * node
+    mass = weight * np.exp(-(score**2) / 2)
+    return score, mass / mass.sum()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Industries:
+    """Kinds of industry, alike but for technology structure and rent sharing; equal shares."""
+
+    proprietary: Array
+    """η1 of each kind, (industry,)."""
+    rent_sharing: Array
+    """ξ of each kind, (industry,)."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SkillGrid:
+    """Interpolatory quadrature over log human capital of one skill type.
+
+    ``E[g(ln h) f(h)]`` is ``weight_g @ f(node)`` for any smooth f, where ``weight_g`` holds the means of
+    g times the Lagrange basis over the population.
+    """
+
+    node: Array
+    """Human capital at the Chebyshev nodes of its log, (node,)."""
+    basis: Array
+    """Lagrange basis at every worker's log human capital, (worker, node)."""
+
+    @cached_property
+    def weight(self) -> Array:
+        """Weights of a plain mean over workers, (node,)."""
+        return np.asarray(self.basis.mean(axis=0))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Workers:
+    """Who the workers are before AI."""
+
+    ability: Array
+    """θ, mean 1, (worker,)."""
+    education: Array
+    """e_C and e_S of incumbents, years, (worker, skill)."""
+    taste: Array
+    """ζ_C and ζ_S, standard normal, (worker, skill)."""
+    human_capital: Array
+    """h_C and h_S, (worker, skill)."""
+
+    @cached_property
+    def log_ability(self) -> Array:
+        """Log ability, (worker,)."""
+        return np.asarray(np.log(self.ability))
+
+    @cached_property
+    def human_capital_mean(self) -> Array:
+        """h̄ of each skill type, (skill,)."""
+        return np.asarray(self.human_capital.mean(axis=0))
+
+    @cached_property
+    def skill_grids(self) -> tuple[SkillGrid, ...]:
+        """Quadrature over log human capital, one a skill type."""
+        return tuple(_skill_grid(np.log(h)) for h in self.human_capital.T)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Population:
+    """Workers, owners and firms for given parameters; nothing here depends on AI's arrival."""
+
+    workers: Workers
+    """Ability, education and human capital."""
+    ownership: Array
+    """ω, mean 1, (worker,)."""
+    asset_score: Array
+    """Standardized log assets of the worker's firm, (worker,)."""
+    firm_score: Array
+    """Standardized log assets at the firm nodes, (firm,)."""
+    firm_weight: Array
+    """Worker weights of the firm nodes, (firm,)."""
+    occupation: Codes
+    """Occupation of the worker, (worker,)."""
+    industry: Codes
+    """Kind of industry of the worker's firm, (worker,)."""
+    industries: Industries
+    """What the kinds of industry are."""
+    exposure: Array
+    """x(z), 0 on soc tasks and in unexposed occupations, (occupation, task)."""
+    task_skill: Codes
+    """Skill type of each task: 0 cog, 1 soc, (task,)."""
+
+
+def draw_population(params: Params, *, n_workers: int = 2**15, scramble: int = 0) -> Population:
+    """Build the population on scrambled Sobol points.
+
+    Parameters
+    ----------
+    params
+        Parameters of the model.
+    n_workers
+        Number of points, a power of two.
+    scramble
+        Seed of the scrambling; vary it to measure quadrature error.
+
+    Returns
+    -------
+    Population
+        Equally weighted points; deterministic in its arguments.
+    """
+    uniform, score = _uniform_points(n_workers, scramble), _scores(n_workers, scramble)
+    ownership = np.exp(lognormal_log_sd(params.own_gini) * score[:, 4])
+    node_score, node_weight = _firm_nodes(n_workers)
+    industries = industry_kinds(params)
+    return Population(
+        workers=_draw_workers(
+            n_workers,
+            scramble,
+            params.ability_sd,
+            params.return_per_year,
+            (params.educ_mean, params.educ_ability_slope, params.educ_taste_sd),
+        ),
+        ownership=ownership / ownership.mean(),
+        asset_score=score[:, 3],
+        firm_score=node_score,
+        firm_weight=node_weight,
+        occupation=(uniform[:, 5] * params.n_occupations).astype(np.int64),
+        industry=(uniform[:, 6] * industries.proprietary.size).astype(np.int64),
+        industries=industries,
+        exposure=task_exposure(params),
+        task_skill=(np.arange(params.n_tasks) >= params.n_cog_tasks).astype(np.int64),
+    )
+
+
+@lru_cache(maxsize=8)
+def _draw_workers(
+    n_workers: int,
+    scramble: int,
+    ability_sd: float,
+    return_per_year: float,
+    schooling: tuple[float, float, float],
+) -> Workers:
+    score = _scores(n_workers, scramble)
+    ability = np.exp(ability_sd * score[:, 0])
+    ability = ability / ability.mean()
+    education = eq.incumbent_education(score[:, [0]], score[:, 1:3], *schooling)
+    return Workers(
+        ability=ability,
+        education=education,
+        taste=score[:, 1:3],
+        human_capital=eq.human_capital(ability[:, None], education, return_per_year),
+    )
+
+
+def industry_kinds(params: Params) -> Industries:
+    """Return one kind of industry, or the four of η1 ± gap and ξ ± gap where a gap is open."""
+    if params.proprietary_gap == 0 and params.rent_sharing_gap == 0:
+        return Industries(
+            proprietary=np.array([params.proprietary]), rent_sharing=np.array([params.rent_sharing])
+        )
+    sign = np.array([-1.0, 1.0])
+    return Industries(
+        proprietary=np.repeat(params.proprietary + sign * params.proprietary_gap, 2),
+        rent_sharing=np.tile(params.rent_sharing + sign * params.rent_sharing_gap, 2),
+    )
+
+
+@lru_cache(maxsize=64)
+def _exposure(
+    shape: tuple[int, int, int], unexposed: float, low: float, high: float, seed: int
+) -> Array:
+    n_occupations, n_tasks, n_cog = shape
+    n_exposed = n_occupations - round(unexposed * n_occupations)
+    n_cells = n_exposed * n_cog
+    quantile = beta.ppf((np.arange(n_cells) + 1 / 2) / n_cells, low, high)
+    exposure = np.zeros((n_occupations, n_tasks))
+    order = np.random.default_rng(seed).permutation(n_cells)
+    exposure[:n_exposed, :n_cog] = quantile[order].reshape(n_exposed, n_cog)
+    exposure.setflags(write=False)
+    return exposure
+
+
+def task_exposure(params: Params) -> Array:
+    """Exposure of every task: Beta quantiles, permuted over the exposed cognitive tasks, (occupation, task)."""
+    return _exposure(
+        (params.n_occupations, params.n_tasks, params.n_cog_tasks),
+        params.unexposed_share,
+        params.exposure_shape_low,
+        params.exposure_shape_high,
+        params.exposure_seed,
+    )
+
+
+def _skill_grid(log_skill: Array) -> SkillGrid:
+    low, high = log_skill.min(), log_skill.max()
+    unit = np.cos(np.pi * (np.arange(_N_SKILL_NODES) + 1 / 2) / _N_SKILL_NODES)
+    vander = np.polynomial.chebyshev.chebvander
+    to_coefficients = np.linalg.inv(vander(unit, _N_SKILL_NODES - 1))
+    scaled = (2 * log_skill - low - high) / (high - low)
+    basis = vander(scaled, _N_SKILL_NODES - 1) @ to_coefficients
+    node = np.exp((low + high + (high - low) * unit) / 2)
+    return SkillGrid(node=node, basis=basis)

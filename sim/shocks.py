@@ -1,0 +1,181 @@
+"""Standardized draws: the only place where randomness enters.
+
+A shock is standard normal or uniform, so the same draws serve every parameter value. The stream of a shock is
+``SeedSequence(seed, spawn_key=(replicate, STREAMS.index(name)))``: any replicate can be drawn alone, and drawing a
+stream in chunks gives the same numbers as drawing it whole.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from withintask.panel.errors import ParameterError
+from withintask.sim.design import Design
+
+Array = NDArray[np.float64]
+
+# Append only: the position of a name is part of its stream.
+STREAMS = (
+    "ability",
+    "taste",
+    "access_rank",
+    "use_taste",
+    "ability_noise",
+    "ability_retest_noise",
+    "output_noise",
+    "attrition",
+    "reassignment",
+    "pay_noise",
+    "move",
+    "destination",
+    "assets",
+    "firm_premium",
+    "adoption",
+    "cell",
+    "occupation",
+    "credential",
+    "applicant_ability",
+    "work_sample_noise",
+    "credential_noise",
+    "later_output_noise",
+)
+
+_UNIFORM = frozenset(
+    (
+        "access_rank",
+        "attrition",
+        "reassignment",
+        "move",
+        "destination",
+        "adoption",
+        "cell",
+        "occupation",
+        "credential",
+    )
+)
+
+
+class ShockStreams:
+    """The streams of one replicate, each drawn in order; keeps its position between calls."""
+
+    def __init__(self, *, seed: int, replicate: int = 0) -> None:
+        if seed < 0 or replicate < 0:
+            raise ParameterError(
+                f"seed = {seed}, replicate = {replicate}: expected non-negative numbers"
+            )
+        self._key = (seed, replicate)
+        self._generators: dict[str, np.random.Generator] = {}
+
+    def draw(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Draw the next values of a stream: uniform on [0, 1) or standard normal, of the given shape."""
+        generator = self._generators.get(name)
+        if generator is None:
+            seed, replicate = self._key
+            sequence = np.random.SeedSequence(seed, spawn_key=(replicate, STREAMS.index(name)))
+            generator = self._generators[name] = np.random.Generator(np.random.SFC64(sequence))
+        return generator.random(shape) if name in _UNIFORM else generator.standard_normal(shape)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shocks:
+    """All draws of one replicate of one design, by name; only those the design uses are present."""
+
+    seed: int
+    """Seed of the study."""
+    replicate: int
+    """Number of the replicate."""
+    draws: Mapping[str, Array]
+    """Standardized draws, worker-major."""
+
+    def __getitem__(self, name: str) -> Array:
+        """Return the draws of a name."""
+        return self.draws[name]
+
+
+def draw_shocks(design: Design, *, seed: int, replicate: int = 0) -> Shocks:
+    """Draw everything that a design needs.
+
+    Parameters
+    ----------
+    design
+        Sizes and nuisances; decides which shocks are drawn, and no other property of them.
+    seed, replicate
+        Non-negative; equal pairs give equal draws.
+
+    Returns
+    -------
+    Shocks
+        Arrays whose shapes are those of :func:`shock_shapes`.
+    """
+    streams = ShockStreams(seed=seed, replicate=replicate)
+    draws = {name: streams.draw(name, shape) for name, shape in shock_shapes(design).items()}
+    return Shocks(seed=seed, replicate=replicate, draws=MappingProxyType(draws))
+
+
+def shock_shapes(design: Design, *, n_workers: int | None = None) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each shock that a design needs.
+
+    Parameters
+    ----------
+    design
+        The design.
+    n_workers
+        Workers to draw for, all of the design's if None; a chunk of a streamed panel has fewer.
+
+    Returns
+    -------
+    dict
+        Name to shape; the first axis of a worker's shock is the worker.
+    """
+    return {
+        **common_shapes(design),
+        **worker_shapes(design, design.n_workers if n_workers is None else n_workers),
+    }
+
+
+def common_shapes(design: Design) -> dict[str, tuple[int, ...]]:
+    """Shapes of the shocks of firms, tasks, occupations, postings and applicants."""
+    firms, occupations, periods = (design.n_firms,), (design.n_occupations,), design.n_periods
+    shapes: dict[str, tuple[int, ...]] = {
+        "assets": firms,
+        "firm_premium": firms,
+        "adoption": firms,
+        "occupation": occupations,
+    }
+    shapes["cell"] = (design.n_tasks_by_worker,)
+    if design.n_postings_by_occupation:
+        shapes["credential"] = (*occupations, periods, design.n_postings_by_occupation)
+    if design.n_applicants_by_occupation:
+        applicants = (*occupations, periods, design.n_applicants_by_occupation)
+        names = ("applicant_ability", "work_sample_noise", "credential_noise", "later_output_noise")
+        shapes |= dict.fromkeys(names, applicants)
+    return shapes
+
+
+def worker_shapes(design: Design, n_workers: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of the shocks of workers, first axis the worker."""
+    workers, periods = (n_workers,), design.n_periods
+    draws = design.n_cross_sections
+    shapes: dict[str, tuple[int, ...]] = {
+        "ability": (*workers, draws),
+        "taste": (*workers, draws, 2),
+    }
+    shapes |= {"access_rank": workers, "use_taste": workers}
+    if design.shows("workers", "ability_log"):
+        shapes["ability_noise"] = workers
+    if design.shows("workers", "ability_retest_log"):
+        shapes["ability_retest_noise"] = workers
+    if design.output_noise and design.has_outputs:
+        shapes["output_noise"] = (*workers, design.n_tasks_by_worker, periods)
+    if design.task_reassignment and design.has_outputs:
+        shapes["reassignment"] = (*workers, design.n_tasks_by_worker)
+    if design.attrition:
+        shapes["attrition"] = workers
+    if design.has_pay:
+        shapes |= {"pay_noise": (*workers, periods)}
+        if design.mobility:
+            shapes |= {"move": (*workers, periods), "destination": (*workers, periods)}
+    return shapes

@@ -1,0 +1,172 @@
+"""Simulate what a data design lets an analyst see of the economy."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from withintask.panel.panel import Frame, Panel, PanelInfo
+from withintask.sim import tables
+from withintask.sim.design import Design
+from withintask.sim.design_checks import check_design
+from withintask.sim.economy import Economy
+from withintask.sim.outputs import worker_outputs
+from withintask.sim.rollout import Rollout, roll_out, states_by_period
+from withintask.sim.sample import Sample, Setting, draw_sample, draw_setting
+from withintask.sim.screening import credential_probability, screening_after, screening_before
+from withintask.sim.shocks import Shocks, draw_shocks
+from withintask.sim.worker_pay import firm_rent, occupation_exposure, pay_frames
+
+Array = NDArray[np.float64]
+
+
+def simulate(economy: Economy, design: Design, shocks: Shocks) -> Panel:
+    """Draw a panel from an economy.
+
+    Parameters
+    ----------
+    economy
+        Solved economy; its parameters are the panel's.
+    design
+        What is observed, of how many.
+    shocks
+        Draws made for this design; equal shocks give equal panels.
+
+    Returns
+    -------
+    Panel
+        Exactly the tables and columns that the design's analyst has.
+
+    Raises
+    ------
+    ParameterError
+        If the economy cannot fill the design, for example with more tasks than it has.
+    """
+    check_design(design, economy.params)
+    draws = shocks.draws
+    setting = draw_setting(economy, design, draws)
+    rollout = roll_out(economy, design, setting)
+    sample = draw_sample(economy, design, setting, draws)
+    frames = sample_frames(economy, design, setting, rollout, sample, draws)
+    frames |= setting_frames(economy, design, setting, rollout, draws)
+    return Panel(info=panel_info(design), **tables.visible(frames, design.columns))
+
+
+def simulate_many(
+    economy: Economy, design: Design, *, seed: int, replicates: range
+) -> Iterator[Panel]:
+    """Draw many replicates of one design, one panel each, in order.
+
+    Parameters
+    ----------
+    economy, design
+        As for :func:`simulate`.
+    seed
+        Seed of the study.
+    replicates
+        Numbers of the replicates; each is the same panel that :func:`simulate` draws alone. Columns
+        that do not vary between replicates, such as ids, are shared by all of them.
+
+    Yields
+    ------
+    Panel
+        One a replicate.
+    """
+    check_design(design, economy.params)
+    for replicate in replicates:
+        yield simulate(economy, design, draw_shocks(design, seed=seed, replicate=replicate))
+
+
+def panel_info(design: Design) -> PanelInfo:
+    """Name the panel and say when AI arrives."""
+    return PanelInfo(
+        name=design.name,
+        source="withintask simulator",
+        first_ai_period=design.n_pre if design.n_post else None,
+        is_synthetic=True,
+        note=design.summary,
+    )
+
+
+def sample_frames(
+    economy: Economy,
+    design: Design,
+    setting: Setting,
+    rollout: Rollout,
+    sample: Sample,
+    draws: Mapping[str, Array],
+) -> dict[str, Frame]:
+    """Return the tables of workers, outputs and pay of these workers."""
+    frames: dict[str, Frame] = {}
+    if design.has_outputs:
+        frames["outputs"] = worker_outputs(economy, design, setting, rollout, sample, draws)
+    if design.has_pay:
+        frames |= pay_frames(economy, design, setting, sample, draws)
+    if "workers" in design.columns:
+        frames["workers"] = tables.workers(design, sample, _measured_ability(design, sample, draws))
+    return frames
+
+
+def setting_frames(
+    economy: Economy, design: Design, setting: Setting, rollout: Rollout, draws: Mapping[str, Array]
+) -> dict[str, Frame]:
+    """Return the tables of tasks, occupations, firms, industries, postings and screening."""
+    frames: dict[str, Frame] = {}
+    if "tasks" in design.columns:
+        frames["tasks"] = tables.tasks(design, setting)
+    if "occupations" in design.columns:
+        frames["occupations"] = tables.occupations(
+            occupation_exposure(economy, setting), design.n_workers
+        )
+    if {"firms", "industries"} & set(design.columns):
+        frames |= _firm_frames(economy, design, setting, rollout)
+    if {"postings", "screening"} & set(design.columns):
+        frames |= _screening_frames(economy, design, setting, draws)
+    return frames
+
+
+def _measured_ability(
+    design: Design, sample: Sample, draws: Mapping[str, Array]
+) -> dict[str, Array]:
+    noises = (("ability_log", "ability_noise"), ("ability_retest_log", "ability_retest_noise"))
+    return {
+        column: sample.log_ability[:, 0] + design.ability_noise * draws[noise]
+        for column, noise in noises
+        if noise in draws
+    }
+
+
+def _firm_frames(
+    economy: Economy, design: Design, setting: Setting, rollout: Rollout
+) -> dict[str, Frame]:
+    unit = economy.before.human_pay_mean
+    states = states_by_period(economy, design)
+    rent = np.column_stack([firm_rent(economy, setting, state) for state in states]) / unit
+    human_pay = np.array([state.human_pay_mean for state in states]) / unit
+    return {
+        "firms": tables.firms(setting, rent, human_pay, rollout.firm_capability),
+        "industries": tables.industries(economy.population.industries),
+    }
+
+
+def _screening_frames(
+    economy: Economy, design: Design, setting: Setting, draws: Mapping[str, Array]
+) -> dict[str, Frame]:
+    """Return postings and screening, eq. (9)."""
+    params, kind = economy.params, setting.occupation_type
+    before, after = screening_before(economy), screening_after(economy)
+    is_post = np.arange(design.n_periods) >= design.n_pre
+    slope = np.where(is_post, after.signal_slope[kind][:, None], before.signal_slope[kind][:, None])
+    _, probability = credential_probability(params, slope)
+    frames: dict[str, Frame] = {}
+    if "credential" in draws:
+        frames["postings"] = tables.postings(draws["credential"] < probability[:, :, None])
+    if "applicant_ability" in draws:
+        log_ability = params.ability_sd * draws["applicant_ability"] - params.ability_sd**2 / 2
+        frames["screening"] = tables.screening(
+            work_sample=slope[:, :, None] * log_ability
+            + params.work_sample_noise * draws["work_sample_noise"],
+            credential=log_ability + params.credential_noise * draws["credential_noise"],
+            later_output=log_ability + design.later_output_noise * draws["later_output_noise"],
+        )
+    return frames

@@ -1,0 +1,382 @@
+"""From simulated arrays to the tables of a panel."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from withintask.panel.panel import Frame
+from withintask.sim.design import Design
+from withintask.sim.ids import number_ids, repeat_ids, take_ids, tile_ids
+from withintask.sim.population import SKILLS, Industries
+from withintask.sim.sample import Sample, Setting, worker_firm, worker_occupation
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+PERCENTILES = {"pay_p10": 0.10, "pay_p25": 0.25, "pay_p50": 0.50, "pay_p75": 0.75, "pay_p90": 0.90}
+"""Published percentiles of pay."""
+OUTPUT_UNIT = "model output"
+PAY_UNIT = "mean human pay before AI"
+_LARGEST_KEPT = 2**20
+"""Rows up to which the columns shared by replicates are kept in memory."""
+
+
+def visible(
+    frames: Mapping[str, Frame], columns: Mapping[str, tuple[str, ...]]
+) -> dict[str, Frame]:
+    """Keep the tables and columns that the analyst has, in the design's order."""
+    return {
+        table: frame[list(names)]
+        if isinstance(frame := frames[table], pl.DataFrame)
+        else frame.select(names)
+        for table, names in columns.items()
+    }
+
+
+def worker_ids(sample: Sample) -> pl.Series:
+    """Ids of the workers of a sample, (worker,)."""
+    return number_ids("w", sample.worker.size, int(sample.worker[0]))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OutputArrays:
+    """What the outputs table is made of."""
+
+    output: Array
+    """y, (worker, task, period)."""
+    has_access: Flags
+    """Access to AI, (worker, period)."""
+    use: Flags
+    """Use of AI, (worker, period)."""
+    is_kept: Flags | None
+    """Rows that are observed, (worker, task, period); None for all."""
+    rating_ceiling: float | None
+    """Highest output that can be recorded; None for no ceiling."""
+
+
+def outputs(design: Design, sample: Sample, arrays: OutputArrays) -> pl.DataFrame:
+    """Outputs in worker, task, period order, with the columns that the design shows.
+
+    In a repeated cross-section a worker is one per period and task, so that ids link nothing.
+    """
+    shape = arrays.output.shape
+    columns = {
+        name: column
+        for name, column in _output_keys(design, sample).items()
+        if design.shows("outputs", name)
+    }
+    if design.shows("outputs", "ai_access"):
+        columns["ai_access"] = pl.Series(_by_row(arrays.has_access, shape))
+    if design.shows("outputs", "ai_use"):
+        columns["ai_use"] = pl.Series(_by_row(arrays.use.astype(np.float64), shape))
+    columns["output"] = pl.Series(arrays.output.ravel())
+    if design.shows("outputs", "rating_ceiling"):
+        ceiling = pl.Series([arrays.rating_ceiling], dtype=pl.Float64)
+        columns["rating_ceiling"] = ceiling.new_from_index(0, arrays.output.size)
+    frame = pl.DataFrame([column.alias(name) for name, column in columns.items()])
+    return frame if arrays.is_kept is None else frame.filter(pl.Series(arrays.is_kept.ravel()))
+
+
+def _by_row(by_period: Array | Flags, shape: tuple[int, ...]) -> Array | Flags:
+    """Repeat (worker, period) over tasks, in row order."""
+    wide: Array = np.asarray(np.broadcast_to(by_period[:, None, :], shape))
+    return wide.reshape(-1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """What the keys of the outputs of a block of workers depend on."""
+
+    n_workers: int
+    first_worker: int
+    n_workers_of_panel: int
+    n_firms: int
+    n_occupations: int
+    n_occupations_by_firm: int
+    n_tasks: int
+    n_periods: int
+    is_common: bool
+    is_linked: bool
+
+    @property
+    def n_rows(self) -> int:
+        return self.n_workers * self.n_tasks * self.n_periods
+
+
+def _output_keys(design: Design, sample: Sample) -> Mapping[str, pl.Series]:
+    """Columns of the outputs that are the same in every replicate; kept where they are small."""
+    rows = _Rows(
+        n_workers=sample.worker.size,
+        first_worker=int(sample.worker[0]),
+        n_workers_of_panel=design.n_workers,
+        n_firms=design.n_firms,
+        n_occupations=design.n_occupations,
+        n_occupations_by_firm=design.n_occupations_by_firm,
+        n_tasks=design.n_tasks_by_worker,
+        n_periods=design.n_periods,
+        is_common=design.task_sampling == "cells",
+        is_linked=not design.is_repeated_cross_section,
+    )
+    return _kept_keys(rows) if rows.n_rows <= _LARGEST_KEPT else _build_keys(rows)
+
+
+@lru_cache(maxsize=8)
+def _kept_keys(rows: _Rows) -> Mapping[str, pl.Series]:
+    return _build_keys(rows)
+
+
+def _build_keys(rows: _Rows) -> Mapping[str, pl.Series]:
+    by_worker = rows.n_tasks * rows.n_periods
+    worker = np.arange(rows.first_worker, rows.first_worker + rows.n_workers)
+    firm = worker_firm(worker, rows.n_firms, rows.n_workers_of_panel)
+    if rows.is_linked:
+        worker_id = repeat_ids(number_ids("w", rows.n_workers, rows.first_worker), by_worker)
+    else:
+        worker_id = number_ids("r", rows.n_rows, rows.first_worker * by_worker)
+    return {
+        "worker_id": worker_id,
+        "task_id": _task_ids(rows, worker, firm),
+        "period": pl.Series(np.tile(np.arange(rows.n_periods), rows.n_workers * rows.n_tasks)),
+        "firm_id": repeat_ids(take_ids(number_ids("f", rows.n_firms), firm), by_worker),
+        "unit": pl.Series([OUTPUT_UNIT]).new_from_index(0, rows.n_rows),
+    }
+
+
+def _task_ids(rows: _Rows, worker: Codes, firm: Codes) -> pl.Series:
+    if rows.is_common:
+        return tile_ids(repeat_ids(number_ids("t", rows.n_tasks), rows.n_periods), rows.n_workers)
+    occupation = worker_occupation(worker, firm, rows.n_occupations, rows.n_occupations_by_firm)
+    task = occupation[:, None] * rows.n_tasks + np.arange(rows.n_tasks)
+    ids = number_ids("t", rows.n_occupations * rows.n_tasks)
+    return repeat_ids(take_ids(ids, task.ravel()), rows.n_periods)
+
+
+def workers(design: Design, sample: Sample, measured: Mapping[str, Array]) -> pl.DataFrame:
+    """One row a worker, with education and the given measurements of ability."""
+    education = {f"educ_{skill}": sample.education[:, 0, k] for k, skill in enumerate(SKILLS)}
+    return pl.DataFrame(
+        {
+            "worker_id": worker_ids(sample),
+            "occupation_code": take_ids(
+                number_ids("o", max(design.n_occupations, 1)), sample.occupation
+            ),
+            **measured,
+            **education,
+        }
+    )
+
+
+def tasks(design: Design, setting: Setting) -> pl.DataFrame:
+    """One row a task of the panel, in the order of their ids."""
+    n_sets, n_tasks = setting.task_exposure.shape
+    occupation = np.repeat(np.arange(n_sets), n_tasks)
+    from_cells = design.task_sampling == "cells"
+    code = (
+        pl.Series([None] * occupation.size, dtype=pl.String)
+        if from_cells
+        else take_ids(number_ids("o", n_sets), occupation)
+    )
+    return pl.DataFrame(
+        {
+            "task_id": number_ids("t", n_sets * n_tasks),
+            "occupation_code": code,
+            "skill_type": [SKILLS[k] for k in setting.task_skill.ravel()],
+            "exposure": setting.task_exposure.ravel(),
+            "time_share": np.full(occupation.size, 1 / n_tasks),
+        }
+    )
+
+
+def occupations(exposure: Array, n_workers: int) -> pl.DataFrame:
+    """One row an occupation of the panel; exposure is the mean over its tasks."""
+    employment = np.full(exposure.size, n_workers / exposure.size)
+    return pl.DataFrame(
+        {
+            "occupation_code": number_ids("o", exposure.size),
+            "exposure": exposure,
+            "employment": employment,
+        }
+    )
+
+
+def pay(
+    design: Design, sample: Sample, firm: Codes, amount: Array, is_kept: Flags | None
+) -> pl.DataFrame:
+    """Pay in worker, period order; firm and amount are (worker, period)."""
+    n_workers, n_periods = amount.shape
+    worker = np.repeat(np.arange(n_workers), n_periods)
+    frame = pl.DataFrame(
+        {
+            "worker_id": take_ids(worker_ids(sample), worker),
+            "period": np.tile(np.arange(n_periods), n_workers),
+            "firm_id": take_ids(number_ids("f", design.n_firms), firm.ravel()),
+            "occupation_code": take_ids(
+                number_ids("o", design.n_occupations), sample.occupation[worker]
+            ),
+            "pay": amount.ravel(),
+        }
+    ).with_columns(unit=pl.lit(PAY_UNIT))
+    return frame if is_kept is None else frame.filter(pl.Series(is_kept.ravel()))
+
+
+def firms(setting: Setting, rent: Array, human_pay: Array, capability: Array) -> pl.DataFrame:
+    """One row a firm and period; rent and capability are (firm, period), human_pay (period,)."""
+    n_firms, n_periods = rent.shape
+    firm = np.repeat(np.arange(n_firms), n_periods)
+    return pl.DataFrame(
+        {
+            "firm_id": take_ids(number_ids("f", n_firms), firm),
+            "period": np.tile(np.arange(n_periods), n_firms),
+            "industry_code": take_ids(
+                number_ids("i", int(setting.industry.max()) + 1), setting.industry[firm]
+            ),
+            "assets": np.exp(setting.firm_log_assets)[firm],
+            "rent_per_worker": rent.ravel(),
+            "human_pay_mean": np.tile(human_pay, n_firms),
+            "ai_capability": capability.ravel(),
+        }
+    )
+
+
+def industries(kinds: Industries) -> pl.DataFrame:
+    """One row a kind of industry."""
+    return pl.DataFrame(
+        {
+            "industry_code": number_ids("i", kinds.proprietary.size),
+            "proprietary": kinds.proprietary,
+            "rent_sharing": kinds.rent_sharing,
+        }
+    )
+
+
+def postings(is_required: Flags) -> pl.DataFrame:
+    """One row a posting; is_required is (occupation, period, posting)."""
+    return _by_occupation_period("p", "posting_id", is_required.shape).with_columns(
+        is_credential_required=pl.Series(is_required.ravel())
+    )
+
+
+def screening(*, work_sample: Array, credential: Array, later_output: Array) -> pl.DataFrame:
+    """One row an applicant; arrays are (occupation, period, applicant), log points."""
+    return _by_occupation_period("a", "applicant_id", work_sample.shape).with_columns(
+        work_sample_log=pl.Series(work_sample.ravel()),
+        credential_log=pl.Series(credential.ravel()),
+        later_output_log=pl.Series(later_output.ravel()),
+    )
+
+
+def _by_occupation_period(prefix: str, key: str, shape: tuple[int, ...]) -> pl.DataFrame:
+    occupation, period, _ = np.indices(shape)
+    return pl.DataFrame(
+        {
+            key: number_ids(prefix, occupation.size),
+            "occupation_code": take_ids(number_ids("o", shape[0]), occupation.ravel()),
+            "period": period.ravel(),
+        }
+    )
+
+
+def occupation_pay(
+    design: Design, sample: Sample, amount: Array, exposure: Array, is_kept: Flags | None
+) -> pl.DataFrame:
+    """Published statistics of pay by occupation and period, with change of method and top code.
+
+    Parameters
+    ----------
+    amount
+        Pay in units of mean human pay before AI, (worker, period).
+    exposure
+        Exposure of each occupation; a new method shrinks log dispersion in proportion to it.
+    is_kept
+        Whom the survey reaches, (worker, period); None for all.
+    """
+    if design.method_break:
+        shrink = 1 - design.method_break * exposure[sample.occupation][:, None] * _is_post(design)
+        center = np.log(amount).mean()
+        amount = np.exp(center + shrink * (np.log(amount) - center))
+    percentile = [
+        pl.col("pay").quantile(q, "linear").alias(name) for name, q in PERCENTILES.items()
+    ]
+    frame = (
+        _long_pay(design, sample, amount, is_kept)
+        .group_by("occupation_code", "period", maintain_order=True)
+        .agg(
+            pl.len().cast(pl.Float64).alias("employment"),
+            pl.col("pay").mean().alias("pay_mean"),
+            *percentile,
+        )
+        .with_columns(method=_method(design))
+    )
+    return _top_coded(frame, design.top_code)
+
+
+def _method(design: Design) -> pl.Expr:
+    """Name the method of a period; there is one only, unless the design breaks it."""
+    is_new = (pl.col("period") >= design.n_pre) & bool(design.method_break)
+    return pl.when(is_new).then(pl.lit("new")).otherwise(pl.lit("old"))
+
+
+def _top_coded(frame: pl.DataFrame, top_code: float) -> pl.DataFrame:
+    """Keep the top code as value and '>=' as bound where a percentile reaches it."""
+    limit = top_code or float("inf")
+    bounds = [
+        pl.when(pl.col(n) >= limit)
+        .then(pl.lit(">="))
+        .otherwise(None)
+        .cast(pl.String)
+        .alias(f"{n}_bound")
+        for n in PERCENTILES
+    ]
+    return frame.with_columns(bounds).with_columns(
+        pl.col(n).clip(upper_bound=limit) for n in PERCENTILES
+    )
+
+
+def education_pay(
+    design: Design, sample: Sample, amount: Array, is_kept: Flags | None
+) -> pl.DataFrame:
+    """Pay by occupation, whole years of schooling and period, of those whom the survey reaches."""
+    years = {
+        f"educ_{skill}": np.repeat(np.round(sample.education[:, 0, k]), amount.shape[1])
+        for k, skill in enumerate(SKILLS)
+    }
+    keys = ["occupation_code", *years, "period"]
+    return (
+        _long_pay(design, sample, amount, is_kept, years)
+        .group_by(keys, maintain_order=True)
+        .agg(
+            pl.len().cast(pl.Float64).alias("n_workers"),
+            pl.col("pay").mean().alias("pay_mean"),
+            pl.col("pay").log().mean().alias("pay_log_mean"),
+        )
+    )
+
+
+def _long_pay(
+    design: Design,
+    sample: Sample,
+    amount: Array,
+    is_kept: Flags | None,
+    more: Mapping[str, Array] = MappingProxyType({}),
+) -> pl.DataFrame:
+    n_workers, n_periods = amount.shape
+    occupation = np.repeat(sample.occupation, n_periods)
+    frame = pl.DataFrame(
+        {
+            "occupation_code": take_ids(number_ids("o", design.n_occupations), occupation),
+            "period": np.tile(np.arange(n_periods), n_workers),
+            "pay": amount.ravel(),
+            **more,
+        }
+    )
+    return frame if is_kept is None else frame.filter(pl.Series(is_kept.ravel()))
+
+
+def _is_post(design: Design) -> Array:
+    return (np.arange(design.n_periods) >= design.n_pre).astype(np.float64)

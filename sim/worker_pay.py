@@ -1,0 +1,117 @@
+"""Pay of the workers of a panel: equations (4) and (5), then noise, premia and shocks."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from withintask.panel.panel import Frame
+from withintask.sim import equations as eq
+from withintask.sim import tables
+from withintask.sim.design import Design
+from withintask.sim.economy import Economy, State, skill_values
+from withintask.sim.outputs import is_lost
+from withintask.sim.rollout import draw_of_period, states_by_period
+from withintask.sim.sample import Sample, Setting
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+
+def pay_frames(
+    economy: Economy, design: Design, setting: Setting, sample: Sample, draws: Mapping[str, Array]
+) -> dict[str, Frame]:
+    """Return the tables of pay that the design shows: by worker, by occupation, by schooling."""
+    firm = firm_history(design, sample, draws)
+    amount = (
+        worker_pay(economy, design, setting, sample, firm, draws) / economy.before.human_pay_mean
+    )
+    frames: dict[str, Frame] = {}
+    kept = ~is_lost(design, sample, draws) if design.attrition else None
+    if "pay" in design.columns:
+        frames["pay"] = tables.pay(design, sample, firm, amount, kept)
+    if "occupation_pay" in design.columns:
+        exposure = occupation_exposure(economy, setting)
+        frames["occupation_pay"] = tables.occupation_pay(design, sample, amount, exposure, kept)
+    if "education_pay" in design.columns:
+        frames["education_pay"] = tables.education_pay(design, sample, amount, kept)
+    return frames
+
+
+def worker_pay(
+    economy: Economy,
+    design: Design,
+    setting: Setting,
+    sample: Sample,
+    firm: Codes,
+    draws: Mapping[str, Array],
+) -> Array:
+    """Return pay of every worker and period, eq. (4) and (5), (worker, period), numeraire.
+
+    Parameters
+    ----------
+    economy, design, setting, sample
+        The economy, and who is in the panel.
+    firm
+        Employer, (worker, period).
+    draws
+        Shocks of workers.
+
+    Notes
+    -----
+    The market's AI is in use everywhere once it has arrived, whoever takes part in a trial.
+    """
+    kind = setting.occupation_type[sample.occupation]
+    states = states_by_period(economy, design)
+    human_pay = {id(state): _human_pay(economy, sample, state, kind) for state in states}
+    premium = {id(state): _premium(economy, setting, state) for state in states}
+    source = draw_of_period(design)
+    by_period = [
+        human_pay[id(state)][:, source[period]] * premium[id(state)][firm[:, period]]
+        for period, state in enumerate(states)
+    ]
+    log_extra = (
+        design.pay_noise * draws["pay_noise"] - design.pay_noise**2 / 2 + setting.firm_premium[firm]
+    )
+    if design.occupation_shock:
+        is_post = np.arange(design.n_periods) >= design.n_pre
+        exposure = occupation_exposure(economy, setting)[sample.occupation]
+        log_extra = log_extra + design.occupation_shock * exposure[:, None] * is_post
+    return np.column_stack(by_period) * np.exp(log_extra)
+
+
+def firm_rent(economy: Economy, setting: Setting, state: State) -> Array:
+    """Rent per worker of the panel's firms, eq. (4), (firm,), numeraire."""
+    params, kinds = economy.params, economy.population.industries
+    base = params.base_rent * economy.before.human_pay_mean
+    proprietary = kinds.proprietary[setting.industry] * state.capability
+    return eq.rent_per_worker(setting.asset_factor, base, proprietary, state.gain_value)
+
+
+def firm_history(design: Design, sample: Sample, draws: Mapping[str, Array]) -> Codes:
+    """Firm of every worker and period, (worker, period); movers go to any firm with equal probability."""
+    history = np.repeat(sample.firm[:, None], design.n_periods, axis=1)
+    if design.mobility:
+        target = (draws["destination"] * design.n_firms).astype(np.int64)
+        for period in range(1, design.n_periods):
+            moves = draws["move"][:, period] < design.mobility
+            history[:, period] = np.where(moves, target[:, period], history[:, period - 1])
+    return history
+
+
+def occupation_exposure(economy: Economy, setting: Setting) -> Array:
+    """Exposure of the panel's occupations, the mean over their tasks, (occupation,)."""
+    return np.asarray(economy.population.exposure.mean(axis=1)[setting.occupation_type])
+
+
+def _human_pay(economy: Economy, sample: Sample, state: State, kind: Codes) -> Array:
+    """Human pay of every worker drawn, eq. (4), (worker, draw)."""
+    human_value, floor_value = skill_values(economy.params, economy.population, state)
+    human = sample.human_capital * human_value[kind][:, None, :]
+    return np.asarray((human + sample.response * floor_value[kind][:, None, :]).sum(axis=2))
+
+
+def _premium(economy: Economy, setting: Setting, state: State) -> Array:
+    """Pay over human pay in the panel's firms, eq. (5), (firm,)."""
+    sharing = economy.population.industries.rent_sharing[setting.industry]
+    return eq.rent_premium(firm_rent(economy, setting, state), state.human_pay_mean, sharing)

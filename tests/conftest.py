@@ -1,0 +1,32 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def find_data_dir() -> Path | None:
+    """Return the folder of published files, or None where there is none."""
+    for candidate in (os.environ.get("WITHINTASK_DATA"), ROOT.parent / "shared" / "data"):
+        if candidate and (Path(candidate) / "bls_oews").is_dir():
+            return Path(candidate)
+    return None
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """Return the folder of published files; skip the test where it is absent."""
+    found = find_data_dir()
+    if found is None:
+        pytest.skip("published files not found: set WITHINTASK_DATA or provide ../shared/data")
+    return found
+
+
+def pytest_collection_modifyitems(items):
+    """Mark tests on published files in the report, so that CI can count those that ran."""
+    for item in items:
+        if item.get_closest_marker("real_data"):
+            item.user_properties.append(("real_data", "yes"))

@@ -1,0 +1,78 @@
+"""The five scripts of `examples/` answer their question from a store of the published files."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py"))
+pytestmark = pytest.mark.real_data
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_there_are_five_examples():
+    assert len(NAMES) == 5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_runs_as_a_script_and_prints_a_table(name, real_store):
+    command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py"), str(real_store)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "shape:" in done.stdout
+
+
+def test_terciles_hold_a_third_of_the_occupations_each_and_lose_only_the_unmeasured(real_store):
+    rows = load("wage_compression_by_exposure").compression_by_tercile(real_store)
+    assert rows["tercile"].to_list() == ["low", "middle", "high"]
+    assert rows["n_occupations"].max() - rows["n_occupations"].min() <= 1
+    assert (rows["n_measured"] <= rows["n_occupations"]).all()
+
+
+def test_every_detailed_occupation_has_one_reason(real_store):
+    rows = load("unmeasured_dispersion").unmeasured(real_store)
+    counts = dict(rows.select("reason", "n_occupations").rows())
+    assert counts == {"published": 781, "top_coded": 45, "hourly_only": 5}
+    assert rows["employment_share"].sum() == pytest.approx(1, rel=1e-12)
+
+
+def test_only_the_change_across_the_break_is_marked_so_and_the_placebo_fails_there(real_store):
+    rows = load("break_placebo").placebo(real_store)
+    assert rows.filter("across_break")["years"].to_list() == ["2020-2021"]
+    means = dict(rows.select("years", pl.col("mean_change_log").round(3)).rows())
+    # Counted in the published files before this code was written.
+    assert means == {
+        "2019-2020": -0.004,
+        "2020-2021": -0.066,
+        "2021-2022": -0.011,
+        "2022-2023": -0.024,
+        "2023-2024": -0.005,
+        "2024-2025": pytest.approx(-0.018, abs=0.0011),
+    }
+    across = rows.filter("across_break").row(0, named=True)
+    assert across["t_value"] > 2
+    assert across["slope_on_exposure"] == pytest.approx(0.039, abs=0.005)
+
+
+def test_occupations_that_were_not_resurveyed_did_not_change(real_store):
+    rows = load("education_resurveyed").education_changes(real_store)
+    assert rows.select("is_resurveyed", "n_occupations").rows() == [(False, 688), (True, 164)]
+    assert rows.filter(~pl.col("is_resurveyed"))["n_changed"].item() == 0
+    assert rows.filter("is_resurveyed")["n_changed"].item() > 0
+
+
+def test_shares_of_jobs_and_conversations_add_up_over_job_zones(real_store):
+    rows = load("ai_use_by_job_zone").use_by_job_zone(real_store)
+    assert rows["job_zone"].to_list() == [1, 2, 3, 4, 5]
+    for name in ("jobs_pct", "conversations_pct"):
+        assert rows[name].sum() == pytest.approx(100, rel=1e-9)

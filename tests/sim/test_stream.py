@@ -1,0 +1,73 @@
+"""A streamed panel is the panel in memory."""
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from withintask.panel.errors import ParameterError, SourceError
+from withintask.panel.transform import eager
+from withintask.sim.design import change_design, load_design
+from withintask.sim.economy import solve_economy
+from withintask.sim.params import load_params
+from withintask.sim.shocks import draw_shocks
+from withintask.sim.simulate import simulate
+from withintask.sim.stream import chunk_bounds, scan_streamed, write_streamed
+
+SIZES = {"n_workers": 101, "n_firms": 7}
+
+
+@pytest.fixture(scope="module")
+def economy():
+    return solve_economy(load_params(), n_workers=2**9)
+
+
+@pytest.mark.parametrize("name", ["rct", "rct-ability", "linked-pay-assets", "everything-linked"])
+@pytest.mark.parametrize("rows_per_chunk", [1, 500, 10**9])
+def test_streamed_tables_are_those_in_memory(economy, tmp_path, name, rows_per_chunk):
+    design = change_design(load_design(name), **SIZES, attrition=0.2)
+    expected = simulate(economy, design, draw_shocks(design, seed=3, replicate=2))
+    target = tmp_path / "panel"
+    write_streamed(
+        economy, design, seed=3, replicate=2, folder=target, rows_per_chunk=rows_per_chunk
+    )
+    found = scan_streamed(target)
+    for table, frame in expected.tables().items():
+        assert_frame_equal(eager(found.tables()[table]), eager(frame), check_exact=True)
+
+
+def test_chunks_never_split_a_firm():
+    design = change_design(load_design("rct"), **SIZES)
+    bounds = chunk_bounds(design, 300)
+    firms = [{w * design.n_firms // design.n_workers for w in range(*b)} for b in bounds]
+    assert sum(len(f) for f in firms) == len(set().union(*firms)) == design.n_firms
+    assert bounds[0][0] == 0
+    assert bounds[-1][1] == design.n_workers
+
+
+def test_progress_is_told_after_every_chunk(economy, tmp_path):
+    seen = []
+    design = change_design(load_design("rct"), **SIZES)
+    written = write_streamed(
+        economy, design, seed=1, folder=tmp_path / "p", rows_per_chunk=500,
+        on_progress=lambda done, total: seen.append((done, total)),
+    )  # fmt: skip
+    assert len(seen) == written.n_chunks > 1
+    assert seen[-1] == (101, 101)
+
+
+def test_an_interrupted_run_leaves_nothing(economy, tmp_path):
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_streamed(economy, load_design("rct"), seed=1, folder=tmp_path / "p", on_progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_folder_is_refused(economy, tmp_path):
+    with pytest.raises(SourceError, match="exists already"):
+        write_streamed(economy, load_design("rct"), seed=1, folder=tmp_path)
+
+
+def test_a_design_that_pools_workers_is_refused(economy, tmp_path):
+    with pytest.raises(ParameterError, match="pools workers"):
+        write_streamed(economy, load_design("oews"), seed=1, folder=tmp_path / "p")

@@ -1,0 +1,141 @@
+"""The command line as a user meets it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from withintask.panel.store import read_panel
+
+COMMAND = [sys.executable, "-c", "from withintask.cli import main; main()"]
+
+
+def run(*words, cwd):
+    return subprocess.run(
+        [*COMMAND, *map(str, words)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    done = run("simulate", "--design", "rct-ability", "--seed", 1, "--out", "trial", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "trial"
+
+
+def test_help_names_every_group(tmp_path):
+    said = run("--help", cwd=tmp_path).stdout
+    for name in (
+        "oews",
+        "data",
+        "panel",
+        "simulate",
+        "estimate",
+        "matrix",
+        "power",
+        "demo",
+        "designs",
+        "worlds",
+    ):
+        assert name in said
+
+
+def test_a_written_panel_is_valid_and_synthetic(trial):
+    assert read_panel(trial).info.is_synthetic
+
+
+def test_estimates_stand_beside_the_truth(trial):
+    done = run("estimate", trial, "--hypothesis", "H1", "--format", "json", cwd=trial.parent)
+    assert done.returncode == 0, done.stderr
+    rows = {(r["estimator"], r["term"]): r for r in json.loads(done.stdout)}
+    row = rows["dispersion_by_access", "delta_log_cv"]
+    assert row["truth"] < 0
+    assert row["conf_low"] < row["truth"] < row["conf_high"]
+    assert rows["occupation_percentiles", "delta_log_cv"]["status"] == "not_estimable"
+
+
+def test_the_table_says_what_could_not_be_run_and_why(trial):
+    said = run("estimate", trial, "--hypothesis", "H4", cwd=trial.parent).stdout
+    assert "Could not be run" in said
+    assert "no table pay" in said
+
+
+def test_parquet_goes_to_a_file(trial):
+    out = trial.parent / "e.parquet"
+    assert (
+        run("estimate", trial, "--format", "parquet", "--out", out, cwd=trial.parent).returncode
+        == 0
+    )
+    assert pl.read_parquet(out).height > 10
+
+
+def test_latex_is_a_table(trial):
+    said = run(
+        "estimate", trial, "--estimator", "gradient_iv", "--format", "latex", cwd=trial.parent
+    ).stdout
+    assert said.startswith(r"\begin{tabular}")
+    assert r"gradient\_iv" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("simulate", "--design", "rct-abilty", "--out", "x"), "did you mean rct-ability"),
+        (("simulate", "--design", "rct", "--out", "x", "--set", "n_workers=-5"), "n_workers = -5"),
+        (("simulate", "--design", "rct", "--out", "x", "--set", "rho=1"), "rho=1"),
+        (("estimate", "nowhere"), "nowhere"),
+        (("oews", "build", "nowhere", "--db", "x.duckdb"), "nowhere"),
+        (("power", "--hypothesis", "H9", "--design", "rct", "--vary", "workers=50"), "H9"),
+    ],
+)
+def test_bad_input_is_one_message_without_traceback(words, named, tmp_path):
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_panel_that_breaks_its_schema_is_refused(trial, tmp_path):
+    import shutil
+
+    broken = tmp_path / "broken"
+    shutil.copytree(trial, broken)
+    path = next(Path(broken).glob("outputs*.parquet"))
+    frame = pl.read_parquet(path)
+    pl.concat([frame, frame.head(3)]).write_parquet(path)
+    done = run("estimate", broken, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "outputs" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_power_prints_curves_and_the_smallest_sample(tmp_path):
+    done = run(
+        "power",
+        "--hypothesis",
+        "H3",
+        "--design",
+        "postings",
+        "--vary",
+        "n_postings_by_occupation=10,40",
+        "--replicates",
+        25,
+        "--engine",
+        "serial",
+        "--out",
+        "p",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "p" / "power.png").stat().st_size > 10_000
+    assert pl.read_csv(tmp_path / "p" / "power.csv").height == 2

@@ -1,0 +1,56 @@
+"""What the pages show is what the commands print."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from withintask.panel.notation import SYMBOLS, parameter_names
+from withintask.sim.params import Params, load_sources
+from withintask.tests_of_model.estimate import estimate
+from withintask.tests_of_model.replicate import solved
+from withintask.tests_of_model.synthetic import draw_panel
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_example_of_the_readme_is_what_estimate_gives():
+    panel, recipe = draw_panel("rct-ability", seed=1)
+    rows = estimate(panel, hypotheses=["H1"], estimators=["dispersion_by_access", "gradient_iv"])
+    truth = solved(recipe.params)[1]["H1"]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for r in rows.iter_rows(named=True):
+        line = next(
+            line for line in text.splitlines() if r["estimator"] in line and r["term"] in line
+        )
+        shown = [float(x) for x in re.findall(r"-?\d+\.\d{3,4}", line)]
+        expected = [
+            r["estimate"],
+            r["std_error"],
+            r["conf_low"],
+            r["conf_high"],
+            r["p_value"],
+            truth[r["term"]],
+        ]
+        assert shown == pytest.approx(expected, abs=6e-4)
+
+
+def test_params_have_the_names_of_the_notation():
+    assert tuple(Params.__dataclass_fields__) == parameter_names()
+
+
+def test_names_are_unique():
+    names = [row.name for row in SYMBOLS]
+    assert len(names) == len(set(names))
+
+
+def test_every_baseline_value_has_a_source_and_lies_in_its_range():
+    for name, entry in load_sources().items():
+        assert entry.source, name
+        assert entry.range[0] <= entry.value <= entry.range[1], name
+
+
+def test_every_linked_page_exists():
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -1,0 +1,180 @@
+"""What every registered estimator must do, on a design that feeds it."""
+
+import math
+from dataclasses import asdict
+
+import polars as pl
+import pytest
+
+from withintask.panel.panel import Panel
+from withintask.sim.design import change_design, load_design
+from withintask.sim.shocks import draw_shocks
+from withintask.sim.simulate import simulate
+from withintask.tests_of_model.estimate import NOT_ESTIMABLE, choose, estimate, run_estimator
+from withintask.tests_of_model.hypothesis import OK
+from withintask.tests_of_model.replicate import solved
+from withintask.tests_of_model.synthetic import draw_panel
+
+ESTIMATORS = {f"{h.name}-{e.name}": e for h, e in choose()}
+STAGGERED = {"H1-dispersion_staggered", "H1-dispersion_two_way_effects"}
+DESIGNS = {
+    "H1-occupation_percentiles": "oews",
+    "H1-dispersion_by_exposure": "task-cross-section",
+    "H1-other_measures_by_exposure": "task-cross-section",
+    "H2-education_cells": "education-cells",
+}
+RELATIVE = 1e-6
+
+
+@pytest.fixture(scope="module")
+def panels():
+    """One panel for each estimator, drawn once a design."""
+    drawn = {}
+
+    def get(name):
+        design = DESIGNS.get(name, "rct" if name in STAGGERED else "everything-linked")
+        key = (design, name in STAGGERED)
+        if key not in drawn:
+            drawn[key] = _staggered() if name in STAGGERED else draw_panel(design)[0]
+        return drawn[key]
+
+    return get
+
+
+def _staggered():
+    design = change_design(
+        load_design("rct"), treatment="staggered", n_post=4, n_firms=30, n_workers=450
+    )
+    economy, _ = solved(draw_panel("oews")[1].params)
+    return simulate(economy, design, draw_shocks(design, seed=1))
+
+
+def values(rows):
+    return [(row.term, row.estimate, row.std_error) for row in rows]
+
+
+def assert_same(first, second):
+    for (term, *numbers), (other_term, *others) in zip(values(first), values(second), strict=True):
+        assert term == other_term
+        for number, other in zip(numbers, others, strict=True):
+            assert number == pytest.approx(other, rel=RELATIVE, abs=1e-9, nan_ok=True)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimates_are_finite_and_complete(name, panels):
+    rows = run_estimator(ESTIMATORS[name], panels(name))
+    assert [row.term for row in rows] == list(ESTIMATORS[name].terms)
+    assert {row.status for row in rows} == {OK}, [row.message for row in rows]
+    for row in rows:
+        assert math.isfinite(row.estimate)
+        assert math.isfinite(row.p_value)
+        assert row.n_obs > 0
+        if ESTIMATORS[name].has_interval:
+            assert row.conf_low < row.estimate < row.conf_high
+            assert row.std_error > 0
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_the_panel_is_left_as_it_was(name, panels):
+    panel = panels(name)
+    before = {table: frame.clone() for table, frame in panel.tables().items()}
+    run_estimator(ESTIMATORS[name], panel)
+    assert all(frame.equals(before[table]) for table, frame in panel.tables().items())
+
+
+@pytest.mark.parametrize("name", [n for n in ESTIMATORS if n != "H1-permutation"])
+def test_the_order_of_rows_does_not_matter(name, panels):
+    panel = panels(name)
+    shuffled = panel.with_tables(
+        **{
+            table: frame.sample(fraction=1, shuffle=True, seed=7)
+            for table, frame in panel.tables().items()
+        }
+    )
+    assert_same(run_estimator(ESTIMATORS[name], panel), run_estimator(ESTIMATORS[name], shuffled))
+
+
+# The split of tasks into halves follows their ids, so that this one estimate may change with them.
+@pytest.mark.parametrize(
+    "name", [n for n in ESTIMATORS if n not in ("H1-permutation", "H1-gradient_of_output")]
+)
+def test_the_names_of_ids_do_not_matter(name, panels):
+    panel = panels(name)
+    ids = (
+        "worker_id",
+        "task_id",
+        "firm_id",
+        "occupation_code",
+        "industry_code",
+        "posting_id",
+        "applicant_id",
+    )
+    renamed = panel.with_tables(
+        **{
+            table: frame.with_columns(
+                pl.col(c).str.reverse().str.replace("^", "x") for c in frame.columns if c in ids
+            )
+            for table, frame in panel.tables().items()
+        }
+    )
+    assert_same(run_estimator(ESTIMATORS[name], panel), run_estimator(ESTIMATORS[name], renamed))
+
+
+SCALED = {"outputs": ["output"], "pay": ["pay"], "firms": ["rent_per_worker", "human_pay_mean"]}
+SCALED |= {"occupation_pay": [f"pay_p{q}" for q in (10, 25, 50, 75, 90)] + ["pay_mean"]}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_the_unit_of_output_and_pay_does_not_matter(name, panels):
+    panel = panels(name)
+    scaled = panel.with_tables(
+        **{
+            table: panel.tables()[table].with_columns(
+                pl.col(c) * 8 for c in columns if c in panel.tables()[table].columns
+            )
+            for table, columns in SCALED.items()
+            if table in panel.tables()
+        }
+    )
+    assert_same(run_estimator(ESTIMATORS[name], panel), run_estimator(ESTIMATORS[name], scaled))
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_missing_column_is_refused_by_name(name, panels):
+    panel = panels(name)
+    for need in ESTIMATORS[name].needs:
+        table, _, column = need.split(" ")[0].split("->")[0].partition(".")
+        column = column.split(",")[0]
+        if table == "info" or column == "period":
+            continue
+        without = panel.with_tables(**{table: panel.tables()[table].drop(column)})
+        rows = run_estimator(ESTIMATORS[name], without)
+        assert {row.status for row in rows} == {NOT_ESTIMABLE}
+        assert f"{table}.{column}" in rows[0].message
+
+
+def test_a_panel_without_anything_gives_a_row_for_every_term():
+    frame = estimate(Panel(info=draw_panel("oews")[0].info))
+    assert frame.height == sum(len(e.terms) for e in ESTIMATORS.values())
+    assert set(frame["status"]) == {NOT_ESTIMABLE}
+
+
+def test_the_family_wise_correction_takes_one_primary_term_a_hypothesis():
+    frame = estimate(draw_panel("everything-linked")[0])
+    adjusted = frame.filter(pl.col("p_value_adjusted").is_not_nan())
+    assert adjusted["hypothesis"].to_list() == ["H1", "H2", "H3", "H4"]
+    p = sorted(adjusted["p_value"].to_list())
+    holm = [max(min(1.0, (4 - j) * p[j]) for j in range(i + 1)) for i in range(4)]
+    assert sorted(adjusted["p_value_adjusted"].to_list()) == pytest.approx(holm, rel=1e-12)
+
+
+def test_a_failing_estimator_is_a_row_not_a_gap():
+    from dataclasses import replace
+
+    def broken(panel):
+        raise ZeroDivisionError("deliberate")
+
+    one = replace(ESTIMATORS["H3-linear_probability"], run=broken)
+    rows = run_estimator(one, draw_panel("postings")[0])
+    assert [row.status for row in rows] == ["failed"]
+    assert "deliberate" in asdict(rows[0])["message"]

@@ -1,0 +1,147 @@
+"""Power analysis against closed forms."""
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.special import ndtr
+
+from withintask.panel.errors import EstimationError, ParameterError
+from withintask.sim.design import load_design
+from withintask.tests_of_model.power import (
+    calibrate,
+    cluster_power,
+    design_grid,
+    detectable_effect,
+    parse_grid,
+    search_size,
+    smallest_sample,
+    two_group_power,
+)
+from withintask.tests_of_model.synthetic import draw_panel
+
+Z = 1.959963984540054
+Z80 = 0.8416212335729143
+
+
+def rejects(effect, size, rng):
+    """A two-group z test on simulated data: 1 if it rejects."""
+    gap = effect + rng.standard_normal() * np.sqrt(2 / size)
+    return float(abs(gap) / np.sqrt(2 / size) > Z)
+
+
+def test_two_group_power_is_that_of_simulated_tests():
+    rng = np.random.default_rng(1)
+    hits = np.mean([rejects(0.4, 60, rng) for _ in range(20_000)])
+    expected = two_group_power(0.4, 1.0, 60)
+    assert abs(hits - expected) < 4 * np.sqrt(expected * (1 - expected) / 20_000)
+
+
+def test_cluster_power_is_that_of_simulated_clusters():
+    rng = np.random.default_rng(2)
+    icc, size, clusters, n = 0.2, 10, 15, 20_000
+    effects = np.sqrt(icc) * rng.standard_normal((n, 2, clusters))
+    means = effects + np.sqrt((1 - icc) / size) * rng.standard_normal((n, 2, clusters))
+    gap = 0.5 + means[:, 0].mean(axis=1) - means[:, 1].mean(axis=1)
+    error = np.sqrt(2 * (1 + (size - 1) * icc) / (clusters * size))
+    hits = np.mean(np.abs(gap) / error > Z)
+    expected = cluster_power(0.5, 1.0, clusters, size, icc)
+    assert abs(hits - expected) < 4 * np.sqrt(expected * (1 - expected) / n)
+
+
+def test_one_cluster_member_needs_no_correction():
+    assert cluster_power(0.3, 1.0, 50, 1, 0.4) == pytest.approx(
+        two_group_power(0.3, 1.0, 50), rel=1e-12
+    )
+
+
+def test_detectable_effect_has_the_power_asked_for():
+    effect = detectable_effect(np.sqrt(2 / 80))
+    assert two_group_power(effect, 1.0, 80) == pytest.approx(0.8, abs=1e-4)
+
+
+def test_the_probit_fit_finds_the_closed_form_sample():
+    rng = np.random.default_rng(3)
+    sizes, n = np.array([20.0, 40.0, 80.0, 160.0]), 2_000
+    power = np.array([two_group_power(0.4, 1.0, int(size)) for size in sizes])
+    found = smallest_sample(sizes, rng.binomial(n, power).astype(float), np.full(4, float(n)))
+    exact = 2 * ((Z + Z80) / 0.4) ** 2
+    assert found.low < exact < found.high
+    assert found.size == pytest.approx(exact, rel=0.08)
+    assert not found.is_extrapolated
+
+
+def test_the_interval_of_the_probit_fit_covers():
+    rng = np.random.default_rng(4)
+    sizes, n, runs = np.array([30.0, 60.0, 120.0]), 300, 300
+    exact = 2 * ((Z + Z80) / 0.4) ** 2
+    power = np.array([two_group_power(0.4, 1.0, int(size)) for size in sizes])
+    fits = [
+        smallest_sample(sizes, rng.binomial(n, power).astype(float), np.full(3, float(n)))
+        for _ in range(runs)
+    ]
+    covered = np.mean([one.low <= exact <= one.high for one in fits])
+    assert covered > 0.95 - 4 * np.sqrt(0.95 * 0.05 / runs)
+
+
+def test_the_sequential_search_finds_the_closed_form_sample():
+    exact = 2 * ((Z + Z80) / 0.4) ** 2
+    found = [
+        search_size(
+            lambda size, number, seed=seed: rejects(
+                0.4, size, np.random.default_rng((seed, number))
+            ),
+            low=10,
+            high=2_000,
+        )
+        for seed in range(8)
+    ]
+    assert np.mean(found) == pytest.approx(exact, rel=0.1)
+
+
+def test_no_power_asks_for_an_infinite_sample():
+    flat = smallest_sample(
+        np.array([50.0, 100.0, 200.0]), np.array([10.0, 9.0, 8.0]), np.full(3, 200.0)
+    )
+    assert np.isinf(flat.size)
+
+
+def test_one_size_is_refused():
+    with pytest.raises(EstimationError, match="two sizes"):
+        smallest_sample(np.array([50.0]), np.array([1.0]), np.array([2.0]))
+
+
+def test_a_grid_crosses_sizes_and_keeps_the_size_of_firms():
+    designs = design_grid(load_design("rct"), parse_grid(["workers=100,200", "tasks=5,10"]))
+    assert [(d.n_workers, d.n_tasks, d.n_firms) for d in designs] == [
+        (100, 5, 5),
+        (100, 10, 5),
+        (200, 5, 10),
+        (200, 10, 10),
+    ]
+
+
+def test_all_malformed_sizes_are_named():
+    with pytest.raises(ParameterError, match=r"(?s)workers.*tasks=x"):
+        parse_grid(["workers", "tasks=x"])
+
+
+def test_calibration_takes_noise_firms_and_mobility_from_a_pilot():
+    pilot, _ = draw_panel(
+        "rct", settings=["n_pre=2", "output_noise=0.2", "n_firms=10", "n_workers=100"]
+    )
+    design = calibrate(load_design("rct"), pilot)
+    # The standard deviation of n·T normals' noise, from pairs: relative error 1/sqrt(2·n·T) a pair.
+    assert design.output_noise == pytest.approx(0.2, rel=4 / np.sqrt(2 * 100 * 20))
+    assert design.n_firms == design.n_workers // 10
+    linked, _ = draw_panel("linked-pay")
+    mobility = calibrate(load_design("linked-pay"), linked).mobility
+    n = 6_000 * 3
+    expected = 0.2 * (1 - 1 / 240)
+    assert abs(mobility - expected) < 4 * np.sqrt(expected * (1 - expected) / n)
+
+
+def test_closed_form_power_rises_with_the_effect():
+    power = [two_group_power(effect, 1.0, 50) for effect in (0.0, 0.2, 0.4)]
+    assert power[0] == pytest.approx(2 * ndtr(-Z), rel=1e-9)
+    assert power == sorted(power)
+    assert pl.Series(power).max() < 1

@@ -1,0 +1,104 @@
+"""The range of ΔGini over the parameters that a panel does not reject: nested as sets must be."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from withintask.panel.errors import ParameterError
+from withintask.sim.design import load_design
+from withintask.sim.params import load_params
+from withintask.tests_of_model.admissible import chi_square_bound, gini_range
+from withintask.tests_of_model.free_parameters import free_parameters
+from withintask.tests_of_model.moment_targets import load_target
+from withintask.tests_of_model.moments import model_moments
+from withintask.tests_of_model.moments_of_panel import OF_PANEL
+from withintask.tests_of_model.msm_problem import make_problem
+from withintask.tests_of_model.panel_noise import DESIGN, PanelNoise
+from withintask.tests_of_model.scenarios import scenarios, tally
+from withintask.tests_of_model.sign_sets import SetPlan, sign_sets
+
+N = 2**9
+# Orders of magnitude of the design's standard errors; `withintask msm noise` computes them.
+STD_ERROR = np.array([0.012, 0.012, 0.0016, 0.006, 0.00015])
+
+
+@pytest.fixture(scope="module")
+def sets():
+    noise = PanelNoise(
+        design=load_design(DESIGN),
+        covariance=np.diag(STD_ERROR**2),
+        bias=np.zeros(5),
+        n_replicates=0,
+        key="",
+    )
+    plan = SetPlan(sizes=(1, 16, 256), n_points=240, n_workers=N, has_threshold=False)
+    return sign_sets(load_params(), noise, plan)
+
+
+def ends(sets, **fixed):
+    rows = sets.ranges.filter(*[pl.col(name) == value for name, value in fixed.items()])
+    return rows.sort("size", "box", "n_moments")
+
+
+@pytest.mark.parametrize("n_moments", [5, 6])
+def test_plausible_parameters_give_a_range_inside_that_of_all(sets, n_moments):
+    wide, narrow = (ends(sets, box=box, n_moments=n_moments) for box in ("search", "plausible"))
+    assert (wide["low"] <= narrow["low"] + 1e-12).all()
+    assert (wide["high"] >= narrow["high"] - 1e-12).all()
+
+
+@pytest.mark.parametrize("box", ["search", "plausible"])
+@pytest.mark.parametrize("n_moments", [5, 6])
+def test_a_larger_panel_leaves_less_open(sets, box, n_moments):
+    rows = ends(sets, box=box, n_moments=n_moments)
+    assert (np.diff(rows["low"]) >= -1e-12).all()
+    assert (np.diff(rows["high"]) <= 1e-12).all()
+
+
+@pytest.mark.parametrize("box", ["search", "plausible"])
+def test_the_sixth_moment_narrows_the_range(sets, box):
+    five, six = (ends(sets, box=box, n_moments=n) for n in (5, 6))
+    assert (six["low"] >= five["low"]).all()
+    assert (six["high"] <= five["high"]).all()
+
+
+def test_no_member_of_the_cloud_lies_outside_the_range(sets):
+    for row in ends(sets, box="search", n_moments=5).iter_rows(named=True):
+        cloud = sets.cloud.filter(pl.col("size") == row["size"])["delta_gini_income"]
+        assert row["low"] <= cloud.min() + 1e-12
+        assert cloud.max() <= row["high"] + 1e-12
+
+
+def test_parameters_on_the_exact_curve_match_five_moments(sets):
+    params = load_params()
+    truth = model_moments(params, OF_PANEL, n_workers=N)
+    free = free_parameters(params)
+    for row in sets.curve.iter_rows(named=True):
+        point = free.transform([row[name] for name in free.names])
+        found = model_moments(free.params(point), OF_PANEL, n_workers=N)
+        np.testing.assert_allclose(found, truth, rtol=1e-3)
+
+
+def test_the_bound_is_the_chi_square_quantile():
+    # scipy.stats.chi2.ppf(.95, 5)
+    assert chi_square_bound(5) == pytest.approx(11.0705, rel=1e-5)
+
+
+def test_a_range_needs_a_member(sets):
+    params = load_params()
+    target = load_target().take(("m1",)).with_value([-5.0])
+    problem = make_problem(target, free_parameters(params, ("ai_floor",)), n_workers=N)
+    with pytest.raises(ParameterError, match="no member is inside"):
+        gini_range(problem, problem.free.point(params)[None])
+
+
+def test_scenarios_cover_every_combination_and_need_ranges():
+    params, target = load_params(), load_target()
+    table = scenarios(target, params, sharings=(0.15,), n_workers=2**8)
+    assert table.height == 2**5
+    assert tally(table)["n"].sum() == 2**5
+    bare = target.take(("m1", "m2", "m3", "m4", "m5")).with_value(target.value[:5])
+    with pytest.raises(ParameterError, match="m1: no range"):
+        scenarios(replace(bare, low=bare.low * np.nan), params, sharings=(0.15,), n_workers=2**8)

@@ -1,0 +1,1 @@
+"""The hypotheses, their estimators, and their diagnosis."""

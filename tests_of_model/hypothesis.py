@@ -1,0 +1,87 @@
+"""The types that hypotheses and estimators share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from withintask.panel.panel import Panel
+from withintask.sim.economy import Economy
+from withintask.sim.params import Params
+
+OK = "ok"
+"""Status of an estimate that may be used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """One tidy row: an estimate of one estimand."""
+
+    term: str
+    """Name of the estimand."""
+    estimate: float
+    """Point estimate, in the estimand's unit."""
+    std_error: float
+    """Standard error; NaN where the method has none."""
+    dof: float = float("inf")
+    """Degrees of freedom of the t distribution used; infinity for the normal."""
+    statistic: float = float("nan")
+    """Test statistic of no effect."""
+    p_value: float = float("nan")
+    """Two-sided p-value of no effect."""
+    conf_low: float = float("nan")
+    """Lower end of the interval."""
+    conf_high: float = float("nan")
+    """Upper end of the interval."""
+    n_obs: int = 0
+    """Rows used."""
+    n_clusters: int = 0
+    """Clusters of the coarsest dimension; 0 if not clustered."""
+    status: str = OK
+    """``ok``, or a word for what went wrong."""
+    message: str = ""
+    """What went wrong or was left out, for a reader."""
+    convention: str = ""
+    """Of the standard error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimator:
+    """A function of a panel that estimates some of a hypothesis's estimands."""
+
+    name: str
+    """Unique within the hypothesis."""
+    summary: str
+    """What it does, one line."""
+    needs: tuple[str, ...]
+    """Columns, links and structure that the panel must have (see ``panel.capabilities``)."""
+    terms: tuple[str, ...]
+    """Estimands that it estimates, in order."""
+    run: Callable[[Panel], tuple[Estimate, ...]]
+    """The estimator."""
+    has_interval: bool = True
+    """Whether it gives standard errors; False for a test alone."""
+    version: int = 1
+    """Raised whenever its numbers change, so that stored replicates are not reused."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hypothesis:
+    """A claim of the paper, what it means in numbers, and how to estimate it."""
+
+    name: str
+    """H1 to H4."""
+    claim: str
+    """The paper's claim, in words."""
+    scope: Callable[[Params], bool]
+    """Whether the paper makes the claim at these parameters."""
+    estimands: Mapping[str, Callable[[Economy], float]]
+    """Truth of each term, a function of the economy."""
+    primary: str
+    """Term that the claim is about."""
+    predicted_sign: int
+    """Sign that the claim gives to the primary term within its scope."""
+    estimators: tuple[Estimator, ...] = field(default=())
+    """Ways to estimate the terms."""
+
+    def truth(self, economy: Economy) -> dict[str, float]:
+        """Return the value of every estimand in an economy."""
+        return {term: estimand(economy) for term, estimand in self.estimands.items()}

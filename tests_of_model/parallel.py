@@ -1,0 +1,66 @@
+"""Run the same function on many items, in processes or serially, in order, with progress."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def run_all(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    executor: Executor | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Result]:
+    """Apply a function to every item.
+
+    Parameters
+    ----------
+    function
+        Top-level function, so that processes can receive it.
+    items
+        Its arguments.
+    executor
+        Any executor; serial if None. Results do not depend on it.
+    on_progress
+        Called with items done and in all.
+
+    Returns
+    -------
+    list
+        Results, in the order of the items.
+    """
+    if executor is None:
+        results = []
+        for done, item in enumerate(items):
+            results.append(function(item))
+            if on_progress is not None:
+                on_progress(done + 1, len(items))
+        return results
+    futures: list[Future[Result]] = [executor.submit(function, item) for item in items]
+    for done, _ in enumerate(as_completed(futures)):
+        if on_progress is not None:
+            on_progress(done + 1, len(items))
+    return [future.result() for future in futures]
+
+
+@contextmanager
+def processes(n_processes: int) -> Iterator[Executor | None]:
+    """Yield a pool of fresh processes with one BLAS thread each; None for one process."""
+    if n_processes <= 1:
+        yield None
+        return
+    context = get_context("spawn")
+    with ProcessPoolExecutor(n_processes, mp_context=context, initializer=_one_thread) as pool:
+        yield pool
+
+
+def _one_thread() -> None:
+    threadpool_limits(limits=1)

@@ -1,0 +1,116 @@
+"""Pay as arrays, prepared once and shared by the estimators of H2 and H4."""
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from withintask.panel.errors import EstimationError
+from withintask.panel.panel import Panel
+from withintask.panel.transform import codes, eager, lookup, optional
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+_OF_WORKER = ("educ_cog", "educ_soc", "ability_log", "ability_retest_log", "occupation_code")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PayRows:
+    """Pay of workers, (row,) each."""
+
+    worker: Codes
+    """Code of the worker."""
+    period: Codes
+    """Period as in the panel."""
+    is_post: Flags
+    """Whether AI has arrived; False everywhere where that is not known."""
+    pay: Array
+    """Pay in the panel's unit."""
+    firm: Codes
+    """Code of the firm; 0 everywhere where firms are not known."""
+    firm_key: Codes
+    """Position of the firm and period in the firms table, -1 if absent."""
+    occupation: Codes
+    """Code of the occupation; 0 everywhere where not known."""
+    exposure: Array
+    """Exposure of the occupation; NaN where not known."""
+    educ_cog: Array
+    """Years of codifiable-cognitive education; NaN where not known."""
+    educ_soc: Array
+    """Years of social-organizational education; NaN where not known."""
+    ability: Array
+    """Measured log ability; NaN where not known."""
+    retest: Array
+    """Second measurement; NaN where not known."""
+
+    def take(self, chosen: Flags | Codes) -> "PayRows":
+        """Return some of the rows, by mask or position."""
+        return PayRows(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
+
+
+@lru_cache(maxsize=4)
+def pay_rows(panel: Panel) -> PayRows:
+    """Prepare the pay of a panel.
+
+    Raises
+    ------
+    EstimationError
+        If the panel has no pay.
+    """
+    if panel.pay is None:
+        raise EstimationError("panel: no table pay")
+    frame = eager(panel.pay)
+    of_worker = lookup(frame, "worker_id", panel.workers, _OF_WORKER)
+    own = optional(frame, "occupation_code", pl.String)
+    occupation = own.fill_null(of_worker["occupation_code"].cast(pl.String))
+    exposure = lookup(
+        pl.DataFrame({"occupation_code": occupation}),
+        "occupation_code",
+        panel.occupations,
+        ("exposure",),
+    )
+    period = frame["period"].to_numpy()
+    first = panel.info.first_ai_period
+    return PayRows(
+        worker=codes(frame["worker_id"]),
+        period=period,
+        is_post=np.zeros(period.size, dtype=np.bool_) if first is None else period >= first,
+        pay=_floats(frame["pay"]),
+        firm=codes(optional(frame, "firm_id", pl.String)),
+        firm_key=_firm_key(frame, panel),
+        occupation=codes(occupation),
+        exposure=_floats(exposure["exposure"]),
+        educ_cog=_floats(of_worker["educ_cog"]),
+        educ_soc=_floats(of_worker["educ_soc"]),
+        ability=_floats(of_worker["ability_log"]),
+        retest=_floats(of_worker["ability_retest_log"]),
+    )
+
+
+def _firm_key(frame: pl.DataFrame, panel: Panel) -> Codes:
+    if panel.firms is None or "firm_id" not in frame.columns:
+        return np.full(frame.height, -1)
+    keys = eager(panel.firms).select("firm_id", "period").with_row_index("key")
+    found = frame.select("firm_id", "period").join(
+        keys, on=["firm_id", "period"], how="left", maintain_order="left"
+    )
+    return np.asarray(found["key"].cast(pl.Int64).fill_null(-1).to_numpy())
+
+
+def _floats(column: pl.Series) -> Array:
+    return np.asarray(column.cast(pl.Float64).fill_null(float("nan")).to_numpy(), dtype=np.float64)
+
+
+def mean_before(rows: PayRows, panel: Panel) -> float:
+    """Unit of level returns: mean human pay before AI where firms report it, else mean pay before AI."""
+    before = ~rows.is_post if (~rows.is_post).any() else np.ones_like(rows.is_post)
+    if panel.firms is not None and (rows.firm_key[before] >= 0).any():
+        human = _floats(optional(eager(panel.firms), "human_pay_mean", pl.Float64))
+        found = human[rows.firm_key[before]][rows.firm_key[before] >= 0]
+        if np.isfinite(found).any():
+            return float(np.nanmean(found))
+    return float(rows.pay[before].mean())

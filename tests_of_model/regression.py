@@ -1,0 +1,202 @@
+"""Least squares and two-stage least squares with absorbed effects and clustered errors.
+
+One function, :func:`fit`, two engines: ``fast`` projects the effects out exactly, ``reference``
+hands the same regression to linearmodels and statsmodels.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from withintask.panel.errors import EstimationError, ParameterError
+from withintask.tests_of_model.absorb import FloatArray, Projector
+from withintask.tests_of_model.conventions import Convention, SmallSample, small_sample
+from withintask.tests_of_model.covariance import covariance_matrix
+from withintask.tests_of_model.few_clusters import few_clusters_covariance
+from withintask.tests_of_model.first_stage import first_stages
+from withintask.tests_of_model.fitted import CovarianceKind, Fit, Status
+from withintask.tests_of_model.problem import FEW_CLUSTER_KINDS, Problem, read_problem
+from withintask.tests_of_model.within import Within, project
+
+Engine = Literal["fast", "reference"]
+
+# Residual over total sum of squares below which the fit is perfect: rounding of a projection
+# leaves about 1e-30.
+_PERFECT_SHARE = 1e-24
+
+
+def fit(
+    y: npt.ArrayLike,
+    X: npt.ArrayLike,
+    *,
+    names: Sequence[str],
+    absorb: Sequence[npt.ArrayLike] = (),
+    weights: npt.ArrayLike | None = None,
+    endogenous: Sequence[str] = (),
+    instruments: npt.ArrayLike | None = None,
+    cluster: Sequence[npt.ArrayLike] = (),
+    covariance: CovarianceKind | None = None,
+    convention: Convention = "withintask",
+    engine: Engine = "fast",
+    projector: Projector | None = None,
+) -> Fit:
+    """Regress y on X, given absorbed effects.
+
+    Without absorbed effects no constant is added: put a column of ones into X, or absorb a
+    single level.
+
+    Parameters
+    ----------
+    y, X
+        Outcome (n_obs,) and regressors (n_obs, k), finite; endogenous ones included.
+    names
+        Names of the k regressors.
+    absorb
+        One array (n_obs,) of non-negative integer codes an effect.
+    weights
+        Positive analytic weights (n_obs,); their scale is irrelevant.
+    endogenous
+        Names of the regressors to be instrumented.
+    instruments
+        Excluded instruments (n_obs, n_instruments), at least one an endogenous regressor.
+    cluster
+        Integer codes (n_obs,) of each clustering dimension.
+    covariance
+        ``cluster`` if clusters are given, else ``robust`` (HC1). ``CR2`` (Bell and McCaffrey, with
+        Satterthwaite degrees of freedom), ``CR3`` and ``jackknife`` correct for few clusters and
+        take one clustering dimension.
+    convention
+        Small-sample factors; see :mod:`withintask.tests_of_model.conventions`.
+    engine
+        ``fast``, or ``reference`` (linearmodels, statsmodels; small samples, explicit dummies).
+    projector
+        A kept ``Projector(absorb, weights=weights)``; then ``absorb`` and ``weights`` are its own.
+
+    Returns
+    -------
+    Fit
+        Collinear regressors have NaN coefficients (``status="collinear"``), the later of two is
+        dropped. A perfect fit or a single cluster gives coefficients and a NaN covariance. Rows
+        alone in an absorbed level are kept and counted.
+
+    Raises
+    ------
+    EstimationError
+        Wrong shapes or types, missing values, no regressor with variation left, no degrees of
+        freedom, fewer usable instruments than endogenous regressors.
+    ParameterError
+        An unknown option, or options that exclude each other.
+
+    Notes
+    -----
+    OLS: b = (X'WMX)⁻¹X'WMy with M the projection off the effects. 2SLS: X replaced on the left by
+    its projection on the instruments. Covariances use the scores of the projected regressors.
+    """
+    if engine not in ("fast", "reference"):
+        raise ParameterError(f"regression: engine is {engine!r}, expected 'fast' or 'reference'")
+    problem = read_problem(
+        y,
+        X,
+        names=names,
+        absorb=absorb,
+        weights=weights,
+        endogenous=endogenous,
+        instruments=instruments,
+        cluster=cluster,
+        covariance=covariance,
+        convention=convention,
+        projector=projector,
+    )
+    if engine == "reference":
+        from withintask.tests_of_model.reference import fit_reference
+
+        return fit_reference(problem)
+    return fit_problem(problem)
+
+
+def fit_problem(problem: Problem) -> Fit:
+    """Solve a checked regression with the exact projector; see :func:`fit`."""
+    within = project(problem)
+    sample = small_sample(
+        problem.projector,
+        problem.clusters,
+        n_obs=problem.n_obs,
+        n_regressors=len(within.kept),
+        n_clusters=problem.n_clusters,
+        convention=problem.convention,
+    )
+    if sample.dof_resid <= 0:
+        raise EstimationError(
+            f"regression: {problem.n_obs} rows for {sample.n_parameters} parameters "
+            f"({len(within.kept)} regressors, the rest absorbed); absorb less"
+        )
+    params, residuals = _solve(within)
+    status, reasons = _status(problem, within, residuals)
+    if status in ("ok", "collinear"):
+        matrix, dof, repairs = _inference(problem, within, residuals, sample)
+        stages = first_stages(problem, within) if problem.endogenous else ()
+    else:
+        matrix = np.full(within.bread.shape, np.nan)
+        dof, repairs, stages = np.full(len(params), np.nan), (), ()
+    kept = within.kept
+    all_params, all_dof = np.full((2, len(problem.names)), np.nan)
+    all_params[kept], all_dof[kept] = params, dof
+    covariance = np.full((len(problem.names), len(problem.names)), np.nan)
+    covariance[np.ix_(kept, kept)] = matrix
+    projector = problem.projector
+    return Fit(
+        names=problem.names,
+        params=all_params,
+        covariance=covariance,
+        dof=all_dof,
+        n_obs=problem.n_obs,
+        n_clusters=min(problem.n_clusters, default=0),
+        n_absorbed=projector.rank if projector else 0,
+        n_singletons=projector.n_singletons if projector else 0,
+        residuals=residuals if problem.weights is None else residuals / np.sqrt(problem.weights),
+        status=status,
+        messages=(*_singletons(projector), *within.messages, *reasons, *repairs),
+        covariance_kind=problem.covariance,
+        convention=problem.convention,
+        first_stage=stages,
+    )
+
+
+def _solve(within: Within) -> tuple[FloatArray, FloatArray]:
+    """Coefficients and residuals, with one step of refinement against lost digits."""
+    params = within.bread @ (within.fitted @ within.y)
+    residuals = within.y - params @ within.regressors
+    correction = within.bread @ (within.fitted @ residuals)
+    residuals -= correction @ within.regressors
+    return params + correction, residuals
+
+
+def _status(
+    problem: Problem, within: Within, residuals: FloatArray
+) -> tuple[Status, tuple[str, ...]]:
+    square = float(residuals @ residuals)
+    if problem.pure_square is not None:
+        square += float(problem.pure_square.sum())
+    if square <= _PERFECT_SHARE * within.total_square:
+        return "perfect_fit", ("the fit is perfect: no standard errors",)
+    if problem.covariance not in ("robust", "unadjusted") and min(problem.n_clusters) == 1:
+        return "one_cluster", ("there is one cluster: no standard errors",)
+    return "ok" if len(within.kept) == len(problem.names) else "collinear", ()
+
+
+def _inference(
+    problem: Problem, within: Within, residuals: FloatArray, sample: SmallSample
+) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
+    if problem.covariance in FEW_CLUSTER_KINDS:
+        few = few_clusters_covariance(problem, within, residuals)
+        return few.matrix, few.dof, ()
+    found = covariance_matrix(problem, within.bread, within.fitted, residuals, sample)
+    return found.matrix, np.full(len(within.kept), float(sample.dof_t)), found.messages
+
+
+def _singletons(projector: Projector | None) -> tuple[str, ...]:
+    if projector is None or projector.n_singletons == 0:
+        return ()
+    return (f"{projector.n_singletons} rows are alone in an absorbed level (kept)",)

@@ -1,0 +1,1 @@
+"""Data toolkit and model-testing harness for within-task effects of generative AI."""

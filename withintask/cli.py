@@ -1,0 +1,254 @@
+"""The command line: ``withintask``."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from withintask import cli_data, cli_oews, cli_panel
+
+if TYPE_CHECKING:
+    pass
+
+app = App(
+    name="withintask",
+    help="Does generative AI equalize workers, and who gets the gains? Data, simulator and tests.",
+    result_action="return_value",
+)
+app.command(cli_oews.app)
+app.command(cli_data.app)
+app.command(cli_panel.app)
+
+TableFormat = Literal["table", "json", "csv", "parquet", "latex"]
+Engine = Literal["serial", "threads", "processes"]
+Settings = Annotated[list[str] | None, Parameter(name="--set", negative="")]
+
+
+@app.command
+def simulate(
+    *,
+    design: str,
+    out: Path,
+    seed: int = 1,
+    replicate: int = 0,
+    world: str = "reference",
+    settings: Settings = None,
+) -> None:
+    """Draw a synthetic panel and write it, with what is needed to compute its truth.
+
+    Parameters
+    ----------
+    design
+        Name of a data design, such as rct-ability; see `withintask designs`.
+    out
+        Folder to write.
+    seed, replicate
+        Equal numbers give equal panels.
+    world
+        Reference economy or a rival of it; see `withintask worlds`.
+    settings
+        Changes such as n_workers=800 or proprietary=0.5, of the design or of the parameters.
+    """
+    from withintask.tests_of_model.synthetic import draw_panel, write_synthetic
+
+    panel, recipe = draw_panel(
+        design, world=world, seed=seed, replicate=replicate, settings=settings or []
+    )
+    write_synthetic(panel, recipe, out)
+    rows = ", ".join(f"{name} {frame.height:,}" for name, frame in panel.tables().items())  # type: ignore[union-attr]
+    print(f"{out}: synthetic panel {design} in world {world}: {rows}")
+
+
+@app.command
+def estimate(
+    panel: Path,
+    *,
+    hypothesis: Annotated[list[str] | None, Parameter(negative="")] = None,
+    estimator: Annotated[list[str] | None, Parameter(negative="")] = None,
+    format: TableFormat = "table",  # noqa: A002 (the option's name)
+    out: Path | None = None,
+) -> None:
+    """Estimate H1 to H4 on a panel, with the truth beside a synthetic one.
+
+    Parameters
+    ----------
+    panel
+        Folder or database of a panel.
+    hypothesis, estimator
+        Names to keep; all if left out.
+    format
+        How to print: a table, or json, csv, parquet or latex.
+    out
+        File to write instead of printing; needed for parquet.
+    """
+    from withintask.panel.store import read_panel
+    from withintask.report.tables import print_estimates, write_table
+    from withintask.tests_of_model.estimate import estimate as run
+    from withintask.tests_of_model.synthetic import with_truth
+
+    frame = with_truth(
+        run(read_panel(panel), hypotheses=hypothesis or (), estimators=estimator or ()), panel
+    )
+    if format == "table" and out is None:
+        print_estimates(frame)
+    else:
+        write_table(frame, format, out)
+
+
+@app.command
+def designs() -> None:
+    """List the data designs."""
+    from withintask.report.tables import print_rows
+    from withintask.sim.design import load_designs
+
+    print_rows(
+        ("number", "name", "what it is"),
+        [(str(d.number), d.name, d.summary) for d in load_designs()],
+    )
+
+
+@app.command
+def worlds() -> None:
+    """List the reference world and its rivals."""
+    from withintask.report.tables import print_rows
+    from withintask.sim.worlds import load_worlds
+
+    print_rows(("name", "what it is"), [(w.name, w.summary) for w in load_worlds()])
+
+
+@app.command
+def matrix(
+    *,
+    out: Path = Path("out/matrix"),
+    replicates: int = 500,
+    rivals: int = 100,
+    seed: int = 1,
+    engine: Engine = "processes",
+    workers: int = 2,
+    dask: str = "",
+    quick: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Compute the identification matrix: which design identifies which hypothesis, and why not.
+
+    Parameters
+    ----------
+    out
+        Folder for the ledger (resumable), the tables and the figure.
+    replicates
+        Replicates in the reference world and with AI switched off.
+    rivals
+        Replicates in each rival world.
+    seed
+        Seed of the study.
+    engine
+        How to run; results do not depend on it.
+    workers
+        Threads or processes.
+    dask
+        Address of a running scheduler, such as tcp://127.0.0.1:8786; instead of engine.
+    quick
+        A first look: 20 replicates in the reference world and without AI, 8 in each rival.
+    """
+    from withintask.report.matrix import run_matrix
+
+    counts = (20, 8) if quick else (replicates, rivals)
+    run_matrix(out, counts, seed=seed, engine=engine, n_workers=workers, dask=dask)
+
+
+@app.command
+def power(
+    *,
+    hypothesis: str,
+    design: str,
+    vary: Annotated[list[str], Parameter(negative="")],
+    estimator: str = "",
+    replicates: int = 200,
+    seed: int = 1,
+    out: Path = Path("out/power"),
+    pilot: Path | None = None,
+    cost_worker: float = 0.0,
+    cost_task: float = 0.0,
+    settings: Settings = None,
+    engine: Engine = "threads",
+    workers: int = 2,
+) -> None:
+    """Draw power curves of an estimator over sizes of a design, and find the smallest sample.
+
+    Parameters
+    ----------
+    hypothesis, design, estimator
+        What to power; the hypothesis's first estimator that runs, if none is named.
+    vary
+        Sizes such as workers=50,100,200 and tasks=5,10; every combination is run.
+    replicates, seed, engine, workers
+        As for matrix.
+    out
+        Folder for the table and the figure.
+    pilot
+        A panel whose noise, firm sizes and mobility the design takes.
+    cost_worker, cost_task
+        Costs; the cheapest combination that reaches 80 percent power is named.
+    settings
+        Changes of the design or of the parameters, such as output_noise=0.5.
+    """
+    from withintask.report.power import run_power
+
+    run_power(
+        hypothesis,
+        design,
+        vary,
+        estimator=estimator,
+        replicates=replicates,
+        seed=seed,
+        out=out,
+        pilot=pilot,
+        costs=(cost_worker, cost_task),
+        settings=settings or [],
+        engine=engine,
+        n_workers=workers,
+    )
+
+
+@app.command
+def demo(*, out: Path = Path("out/demo"), replicates: int = 200) -> None:
+    """Run the toolkit end to end: OEWS, a simulated trial, H1 over replicates, a page.
+
+    Parameters
+    ----------
+    out
+        Folder to write.
+    replicates
+        Replicates of the trial.
+    """
+    from withintask.report.demo import run_demo
+
+    run_demo(out, replicates=replicates)
+
+
+def _mount_optional() -> None:
+    """Add the command groups of the model's regimes and of the method of simulated moments."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    for module in ("withintask.cli_regime", "withintask.cli_msm"):
+        if find_spec(module):
+            found = import_module(module)
+            app.command(found.app)
+            if hasattr(found, "headline"):
+                app.command(found.headline)
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one message and exit status 1, never a traceback."""
+    from withintask.panel.errors import ModelError
+
+    _mount_optional()
+    try:
+        app()
+    except ModelError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is stored", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -1,0 +1,101 @@
+"""Commands of `withintask data`: build, dictionary."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from cyclopts import App
+
+if TYPE_CHECKING:
+    from withintask.ingest.store import BuiltStore
+
+app = App(name="data", help="Build one store of OEWS, exposure measures and O*NET.")
+
+Level = Literal["national", "industry", "state", "metro", "nonmetro", "all"]
+Bridge = Literal["strict", "merged"]
+
+
+@app.command
+def build(
+    source_dir: Path,
+    *,
+    db: Path,
+    parquet: Path | None = None,
+    years: str = "",
+    level: Level = "all",
+    bridge: Bridge = "strict",
+) -> None:
+    """Build or refresh a store of every recognized file of a folder and its subfolders.
+
+    Files that have not changed since the last build are not read again.
+
+    Parameters
+    ----------
+    source_dir
+        Folder with OEWS publications, exposure measures and O*NET releases.
+    db
+        DuckDB file to write; an existing one is replaced only if all goes well.
+    parquet
+        Folder for a copy in Parquet, OEWS partitioned by year and level.
+    years
+        OEWS years to keep, such as 2019-2024; all if left out.
+    level
+        Level of the OEWS estimates to keep.
+    bridge
+        How occupations are made comparable over years in oews_comparable.
+    """
+    from withintask.cli_oews import reporting_progress
+    from withintask.ingest.options import parse_years
+    from withintask.ingest.store import build_store
+
+    with reporting_progress() as report:
+        built = build_store(
+            source_dir,
+            db,
+            years=parse_years(years),
+            level=level,
+            bridge=bridge,
+            parquet_dir=parquet,
+            on_progress=report,
+        )
+    _print_summary(built, parquet)
+
+
+@app.command
+def dictionary(*, out: Path | None = None) -> None:
+    """Print the data dictionary, made from the descriptions of the tables.
+
+    Parameters
+    ----------
+    out
+        Markdown file to write instead of printing.
+    """
+    from withintask.ingest.database import replacing
+    from withintask.ingest.dictionary import data_dictionary
+
+    page = data_dictionary()
+    if out is None:
+        print(page, end="")
+        return
+    with replacing(out) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _print_summary(built: "BuiltStore", parquet: Path | None) -> None:
+    from withintask.cli_oews import render
+    from withintask.ingest.database import query
+    from withintask.ingest.registry import TABLES
+    from withintask.ingest.sources import UNRECOGNIZED
+    from withintask.panel.errors import some_examples
+
+    sizes = " UNION ALL BY NAME ".join(
+        f"SELECT '{table.name}' AS name, count(*) AS n_rows FROM {table.name}" for table in TABLES
+    )
+    print(render(query(built.path, sizes)))
+    unread = built.sources.filter(built.sources["kind"] == UNRECOGNIZED)["source_file"].to_list()
+    if unread:
+        names = some_examples(unread)
+        print(f"{len(unread)} files are not recognized ({names}); table source lists them")
+    counts = f"{built.n_read} read, {built.n_unchanged} unchanged, {built.n_removed} removed"
+    print(f"{counts}: {built.path}")
+    if parquet is not None:
+        print(f"Parquet copy: {parquet}")

@@ -1,0 +1,262 @@
+"""Commands of `withintask msm` and `withintask headline`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+if TYPE_CHECKING:
+    from withintask.tests_of_model.msm import MsmFit
+
+app = App(
+    name="msm", help="Fit the model's parameters to moments, and say what the moments identify."
+)
+
+Weight = Literal["diagonal", "optimal", "identity"]
+Names = Annotated[list[str] | None, Parameter(negative="")]
+
+
+@app.command
+def fit(
+    *,
+    target: str = "illustrative",
+    params: Path | None = None,
+    moments: Names = None,
+    free: Names = None,
+    weight: Weight = "diagonal",
+    starts: int = 20,
+    seed: int = 0,
+    profile: Names = None,
+    must_reach: Annotated[bool, Parameter(negative="")] = False,
+    processes: int = 2,
+    out: Path | None = None,
+) -> None:
+    """Fit parameters to targets and print them with errors, roots and weak directions.
+
+    Parameters
+    ----------
+    target
+        TOML file of targets, or illustrative.
+    params
+        TOML file of start and fixed parameters; the baseline if left out.
+    moments
+        Moments to use, such as m1 m2; all of the target if left out.
+    free
+        Free parameters; ai_floor, ai_multiplicative, substitution, credential_cost_scale, proprietary and rent_sharing
+        if left out.
+    weight
+        Weights of the moments.
+    starts, seed
+        Number of starts, and seed of all but the first.
+    profile
+        Parameters whose profile interval is wanted.
+    must_reach
+        Fail if as many parameters as moments cannot meet the targets.
+    processes
+        Processes; results do not depend on them.
+    out
+        Folder for tables and the ledger of starts; a killed fit goes on from there.
+    """
+    from withintask.report.headline import reporting
+    from withintask.sim.params import load_params
+    from withintask.tests_of_model.free_parameters import FREE
+    from withintask.tests_of_model.moment_targets import load_target
+    from withintask.tests_of_model.msm import fit_msm
+    from withintask.tests_of_model.parallel import processes as pool
+
+    wanted = load_target(target)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    with reporting() as report, pool(processes) as executor:
+        found = fit_msm(
+            wanted.take(moments) if moments else wanted,
+            load_params(params),
+            free=free or FREE,
+            weight=weight,
+            n_starts=starts,
+            seed=seed,
+            must_reach=must_reach,
+            executor=executor,
+            ledger=None if out is None else out / "starts.json",
+            on_progress=lambda done, total: report("starts", done, total),
+        )
+    _show(found, is_illustrative=wanted.is_illustrative, profile=profile or [], out=out)
+
+
+@app.command
+def sensitivity(
+    *,
+    target: str = "illustrative",
+    params: Path | None = None,
+    free: Names = None,
+    moments: Names = None,
+    starts: int = 4,
+    out: Path | None = None,
+) -> None:
+    """Fit, then print how each moment moves each parameter and ΔGini.
+
+    Parameters
+    ----------
+    target, params, free, moments, starts
+        As for fit.
+    out
+        CSV file to write besides.
+    """
+    import polars as pl
+
+    from withintask.report.tables import print_rows, save
+    from withintask.sim.params import load_params
+    from withintask.tests_of_model.free_parameters import FREE
+    from withintask.tests_of_model.moment_targets import load_target
+    from withintask.tests_of_model.msm import fit_msm
+    from withintask.tests_of_model.sensitivity import sensitivity as compute
+
+    wanted = load_target(target)
+    chosen = wanted.take(moments) if moments else wanted
+    table = compute(
+        fit_msm(chosen, load_params(params), free=free or FREE, n_starts=starts)
+    ).table()
+    wide = table.pivot("moment", index="symbol", values="per_std_error")
+    rows = [[row[0], *(f"{v:+.4g}" for v in row[1:])] for row in wide.rows()]
+    print_rows(("one std. error of", *wide.columns[1:]), rows)
+    if out is not None:
+        save(out, table.with_columns(pl.col("row").cast(pl.String)).write_csv)
+
+
+@app.command
+def moments(panel: Path, *, out: Path, only: Names = None, draws: int = 200, seed: int = 1) -> None:
+    """Estimate m1 to m5 from a panel, with their covariance by cluster bootstrap, and write them as targets.
+
+    Parameters
+    ----------
+    panel
+        Folder or database of a panel that links outputs, pay, firms and postings.
+    out
+        TOML file of targets to write.
+    only
+        Moments wanted; m1 to m5 if left out.
+    draws, seed
+        Bootstrap draws of firms, of occupations and of teams, and their seed.
+    """
+    from withintask.panel.store import read_panel
+    from withintask.report.headline import reporting
+    from withintask.report.tables import print_rows
+    from withintask.tests_of_model.moment_targets import save_target
+    from withintask.tests_of_model.moments_of_panel import OF_PANEL, panel_target
+
+    with reporting() as report:
+        found = panel_target(
+            read_panel(panel),
+            only or OF_PANEL,
+            seed=seed,
+            n_draws=draws,
+            on_progress=lambda done, total: report("bootstrap", done, total),
+        )
+    save_target(found, out)
+    rows = zip(found.names, found.value, found.std_error, strict=True)
+    print_rows(
+        ("moment", "estimate", "std. error"), [(n, f"{v:+.5f}", f"{e:.5f}") for n, v, e in rows]
+    )
+    print(f"{out}: targets with their covariance")
+
+
+@app.command
+def noise(*, replicates: int = 400, seed: int = 0, params: Path | None = None, out: Path) -> None:
+    """Simulate the everything-linked design and write the covariance of its estimates of m1 to m5.
+
+    Parameters
+    ----------
+    replicates, seed
+        Replicates and their seed.
+    params
+        Parameters; the baseline if left out.
+    out
+        Folder for the file.
+    """
+    from withintask.report.headline import reporting
+    from withintask.sim.params import load_params
+    from withintask.tests_of_model.moments_of_panel import OF_PANEL
+    from withintask.tests_of_model.panel_noise import panel_noise
+
+    with reporting() as report:
+        found = panel_noise(
+            load_params(params),
+            n_replicates=replicates,
+            seed=seed,
+            cache=out,
+            on_progress=lambda done, total: report("panels", done, total),
+        )
+    for name, error, bias in zip(OF_PANEL, found.std_error, found.bias, strict=True):
+        print(f"{name}: standard deviation {error:.5f}, bias {bias:+.5f}")
+
+
+def headline(
+    *,
+    out: Path = Path("out/headline"),
+    target: str = "illustrative",
+    params: Path | None = None,
+    processes: int = 2,
+    quick: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Write the headline page: what the moments identify, how open the sign of ΔGini is, which claims hold.
+
+    Parameters
+    ----------
+    out
+        Folder for index.html, figures and tables.
+    target
+        TOML file of six targets with ranges, or illustrative.
+    params
+        TOML file of start and fixed parameters; the baseline if left out.
+    processes
+        Processes; results do not depend on them.
+    quick
+        A coarse first look in under a minute.
+    """
+    from withintask.report.headline import run_headline
+
+    found = run_headline(out, target=target, params=params, n_processes=processes, is_quick=quick)
+    for claim in found.claims:
+        print(f"{claim.verdict:>14}  {claim.claim}")
+    print(f"{out / 'index.html'}")
+
+
+def _show(found: "MsmFit", *, is_illustrative: bool, profile: list[str], out: Path | None) -> None:
+    from withintask.report.tables import print_rows, save
+    from withintask.tests_of_model.msm_errors import open_end, profile_interval
+
+    if is_illustrative:
+        print("Illustrative targets: the result estimates nothing about the world.")
+    rows = [
+        (
+            r["symbol"],
+            r["parameter"],
+            f"{r['value']:.5g}",
+            f"{r['std_error']:.3g}",
+            f"{r['conf_low']:.4g} to {r['conf_high']:.4g}",
+        )
+        for r in found.table().to_dicts()
+    ]
+    print_rows(("", "parameter", "value", "std. error", "95% interval"), rows)
+    print(
+        f"criterion {found.best.objective:.3g}, {len(found.roots)} distinct roots, condition number {found.errors.condition_number:.0f}"
+    )
+    for root in found.root_table().filter("is_root").to_dicts():
+        print("  root: " + ", ".join(f"{name} {root[name]:.4g}" for name in found.names))
+    if found.errors.j_dof > 0:
+        print(
+            f"J = {found.errors.j_statistic:.3g} on {found.errors.j_dof}, p = {found.errors.j_p_value:.3g}"
+        )
+    for line in found.errors.weak_directions:
+        print(f"weak: {line}")
+    for name in profile:
+        print("profile " + open_end(profile_interval(found.problem, found.best.point, name)))
+    if out is not None:
+        for name, table in (
+            ("parameters", found.table()),
+            ("moments", found.moment_table()),
+            ("roots", found.root_table()),
+        ):
+            save(out / f"{name}.csv", table.write_csv)
+            save(out / f"{name}.parquet", table.write_parquet)
+        print(f"{out}: parameters, moments, roots, starts.json")

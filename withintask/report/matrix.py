@@ -1,0 +1,201 @@
+"""The identification matrix: run, written and drawn."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from withintask.report.tables import print_rows, save
+from withintask.sim.design import load_designs
+from withintask.sim.params import load_params
+from withintask.sim.worlds import NO_AI, REFERENCE, load_worlds
+from withintask.tests_of_model.diagnose import diagnose
+from withintask.tests_of_model.engines import open_executor
+from withintask.tests_of_model.estimate import choose
+from withintask.tests_of_model.replicate import Study, plan, replicate
+from withintask.tests_of_model.verdict import CLAIMS, RANK, verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+
+_COLOR = {
+    "identified": "#2a7f62",
+    "underpowered": "#e3b23c",
+    "size-distorted": "#c8553d",
+    "biased": "#8f2d56",
+    "not estimable": "#d9d9d9",
+}
+
+
+def run_matrix(
+    out: Path, counts: tuple[int, int], *, seed: int, engine: str, n_workers: int, dask: str = ""
+) -> pl.DataFrame:
+    """Run all designs in all worlds, and write replicates, diagnosis, verdicts and the figure.
+
+    Parameters
+    ----------
+    out
+        Folder; ``out/ledger`` holds finished blocks, so that a killed run goes on.
+    counts
+        Replicates in the reference world and without AI, and in each rival.
+
+    Returns
+    -------
+    polars.DataFrame
+        The verdicts.
+    """
+    worlds = load_worlds()
+    per_world = {w.name: counts[0] if w.name in (REFERENCE, NO_AI) else counts[1] for w in worlds}
+    study = plan(
+        load_params(),
+        load_designs(),
+        worlds,
+        seed=seed,
+        replicates=per_world,
+        estimators=_claimed(),
+    )
+    replicates = run_study(study, out / "ledger", engine=engine, n_workers=n_workers, dask=dask)
+    judged = verdicts(replicates)
+    save(out / "replicates.parquet", replicates.write_parquet)
+    diagnosis = diagnose(replicates)
+    save(out / "diagnosis.parquet", diagnosis.write_parquet)
+    save(out / "matrix.parquet", judged.write_parquet)
+    save(out / "matrix.csv", judged.write_csv)
+    draw_matrix(
+        judged,
+        out / "matrix.png",
+        note=f"{counts[0]} replicates, {counts[1]} in each rival world, seed {seed}",
+    )
+    best = judged.filter("is_best")
+    print_rows(
+        ("claim", "design", "estimator", "verdict", "reason"),
+        [
+            tuple(row)
+            for row in best.select("claim", "design", "estimator", "verdict", "reason").iter_rows()
+        ],
+        title="Identification matrix: the best estimator of each design",
+    )
+    print(f"{out}: replicates.parquet, diagnosis.parquet, matrix.parquet, matrix.csv, matrix.png")
+    return judged
+
+
+def _claimed() -> tuple[str, ...]:
+    """Estimators of a claim's term; tests without an interval are left to the analyst of one panel."""
+    terms = {(hypothesis, term) for _, hypothesis, term in CLAIMS}
+    return tuple(
+        e.name for h, e in choose() if {(h.name, t) for t in e.terms} & terms and e.has_interval
+    )
+
+
+def run_study(
+    study: Study, ledger: Path | None, *, engine: str, n_workers: int, dask: str = ""
+) -> pl.DataFrame:
+    """Run a study with progress and remaining time."""
+    with (
+        progress("replicates", study.n_replicates) as report,
+        open_executor(engine, n_workers, dask=dask) as executor,
+    ):
+        return replicate(study, executor=executor, ledger=ledger, on_progress=report)
+
+
+@contextmanager
+def progress(label: str, total: int) -> "Iterator[Callable[[int, int], None]]":
+    """Show a progress bar with remaining time on standard error."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done, n: bar.update(task, completed=done, total=n)
+
+
+def draw_matrix(judged: pl.DataFrame, path: Path, *, note: str) -> None:
+    """Draw the verdicts: designs by claims, one colour a verdict, a word and the sample that would do in the cell."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+    from matplotlib.patches import Rectangle
+
+    designs = load_designs()
+    figure, axes = plt.subplots(figsize=(9.5, 6.6), layout="constrained")
+    best = {
+        (row["claim"], row["design"]): row for row in judged.filter("is_best").iter_rows(named=True)
+    }
+    for column, (claim, _, _) in enumerate(CLAIMS):
+        for line, design in enumerate(designs):
+            cell = best.get((claim, design.name))
+            if cell is None:
+                continue
+            axes.add_patch(
+                Rectangle(
+                    (column, line), 1, 1, facecolor=_COLOR[cell["verdict"]], edgecolor="white", lw=2
+                )
+            )
+            shade = "#444444" if cell["verdict"] in ("not estimable", "underpowered") else "white"
+            axes.text(
+                column + 0.5,
+                line + 0.5,
+                _word(cell),
+                ha="center",
+                va="center",
+                fontsize=8,
+                color=shade,
+            )
+    axes.set(xlim=(0, len(CLAIMS)), ylim=(len(designs), 0))
+    axes.set_xticks([i + 0.5 for i in range(len(CLAIMS))], [claim for claim, _, _ in CLAIMS])
+    axes.set_yticks(
+        [i + 0.5 for i in range(len(designs))], [f"{d.number}  {d.name}" for d in designs]
+    )
+    axes.tick_params(length=0, labeltop=True, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    handles = [Rectangle((0, 0), 1, 1, facecolor=_COLOR[verdict]) for verdict in RANK]
+    axes.legend(
+        handles,
+        RANK,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.01),
+        ncols=len(RANK),
+        frameon=False,
+    )
+    _caption(figure, note)
+    save(path, lambda temporary: figure.savefig(temporary, dpi=150))
+    plt.close(figure)
+
+
+def _caption(figure: "Figure", note: str) -> None:
+    figure.suptitle("Which data would identify the mechanism", fontweight="bold")
+    figure.supxlabel(f"Best estimator of each design, at its default size; {note}", fontsize=8)
+
+
+def _word(cell: dict[str, object]) -> str:
+    verdict, factor = str(cell["verdict"]), cell["sample_factor"]
+    if verdict == "underpowered" and isinstance(factor, float):
+        return (
+            f"× {factor:.2g} sample"
+            if factor < 100
+            else f"× {factor:,.0f} sample"
+            if factor < 10_000
+            else "× >10,000"
+        )
+    if verdict == "biased":
+        return f"biased\n{str(cell['reason']).split(':')[0].replace('_', ' ')}"
+    return verdict if verdict != "not estimable" else "–"

@@ -1,0 +1,133 @@
+"""Estimates and other results as tables for people and for programs."""
+
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from withintask.panel.errors import ParameterError
+from withintask.tests_of_model.hypothesis import OK
+
+
+def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
+    """Print a table; the last column wraps."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header, box=SIMPLE, title=title or None, title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    width = None if sys.stdout.isatty() else 160
+    Console(width=width, soft_wrap=False).print(table)
+
+
+def print_estimates(frame: pl.DataFrame) -> None:
+    """Print estimates, and below them what could not be run and why."""
+    usable = frame.filter((pl.col("status") == OK) | pl.col("estimate").is_finite())
+    rows = [_cells(row) for row in usable.iter_rows(named=True)]
+    header = (
+        "",
+        "estimator",
+        "term",
+        "estimate",
+        "std. error",
+        "95 % interval",
+        "p",
+        "truth",
+        "n",
+        "clusters",
+        "note",
+    )
+    print_rows(header, rows, title="Estimates")
+    rest = frame.filter((pl.col("status") != OK) & ~pl.col("estimate").is_finite())
+    if rest.height:
+        grouped = rest.group_by("hypothesis", "estimator", "status", maintain_order=True).agg(
+            pl.col("message").first()
+        )
+        print_rows(
+            ("", "estimator", "status", "why"),
+            [tuple(map(str, r)) for r in grouped.iter_rows()],
+            title="Could not be run",
+        )
+
+
+def _cells(row: dict[str, object]) -> tuple[str, ...]:
+    def number(name: str, digits: int = 4) -> str:
+        value = row[name]
+        return f"{value:.{digits}f}" if isinstance(value, float) and math.isfinite(value) else "–"
+
+    interval = f"[{number('conf_low')}, {number('conf_high')}]"
+    return (
+        str(row["hypothesis"]),
+        str(row["estimator"]),
+        str(row["term"]),
+        number("estimate"),
+        number("std_error"),
+        interval,
+        number("p_value", 3),
+        number("truth"),
+        f"{row['n_obs']:,}",
+        str(row["n_clusters"]),
+        str(row["message"]),
+    )
+
+
+def write_table(frame: pl.DataFrame, kind: str, out: Path | None) -> None:
+    """Write a frame as json, csv, parquet, latex or a plain table, to a file or to standard output.
+
+    Raises
+    ------
+    ParameterError
+        If parquet is asked for without a file.
+    """
+    if kind == "parquet":
+        if out is None:
+            raise ParameterError("--format parquet: expected --out FILE; Parquet is not text")
+        save(out, frame.write_parquet)
+        return
+    if kind == "json":
+        content = frame.write_json()
+    elif kind == "csv":
+        content = frame.write_csv()
+    else:
+        content = _latex(frame) if kind == "latex" else str(frame)
+    if out is None:
+        print(content)
+    else:
+        save(out, lambda path: path.write_text(content, encoding="utf-8"))
+
+
+def save(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file under a temporary name in its folder and rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    write(temporary)
+    os.replace(temporary, path)
+
+
+_LATEX = {"estimate": 4, "std_error": 4, "p_value": 3, "truth": 4}
+
+
+def _latex(frame: pl.DataFrame) -> str:
+    """Estimates as a booktabs table."""
+    columns = ["hypothesis", "estimator", "term", *_LATEX, "n_obs"]
+    lines = [
+        r"\begin{tabular}{lllrrrrr}",
+        r"\toprule",
+        " & ".join(c.replace("_", r"\_") for c in columns) + r" \\",
+        r"\midrule",
+    ]
+    for row in frame.filter(pl.col("status") == OK).iter_rows(named=True):
+        cells = [_latex_cell(row[c], _LATEX.get(c)) for c in columns]
+        lines.append(" & ".join(cells) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _latex_cell(value: object, digits: int | None) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "--"
+    return f"{value:.{digits}f}" if digits is not None else str(value).replace("_", r"\_")
