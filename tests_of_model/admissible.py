@@ -7,12 +7,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from threadpoolctl import threadpool_limits
 
 from withintask.panel.errors import ParameterError
 from withintask.tests_of_model.moments import NAMES, model_moments
 from withintask.tests_of_model.msm_problem import MsmProblem
 from withintask.tests_of_model.msm_search import minimize
+from withintask.tests_of_model.parallel import one_blas_thread
 
 Array = NDArray[np.float64]
 
@@ -201,7 +201,7 @@ def gini_range(
     limit = chi_square_bound(len(problem.target.names)) if bound is None else bound
     evaluator = _Evaluator(problem)
     low, high = problem.free.bounds.T
-    with threadpool_limits(limits=1):
+    with one_blas_thread():
         inside = np.array(
             [
                 one
@@ -238,7 +238,7 @@ def cloud(
     """
     limit = chi_square_bound(len(problem.target.names)) if bound is None else bound
     evaluator = _Evaluator(problem)
-    with threadpool_limits(limits=1):
+    with one_blas_thread():
         points = _cloud(evaluator, members, limit, 2 * n_points, np.random.default_rng(seed))[
             -n_points:
         ]

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from threadpoolctl import threadpool_limits
 
 from withintask.panel.errors import ParameterError
 from withintask.panel.notation import symbol
 from withintask.tests_of_model.msm_problem import MsmProblem, make_problem, scaled
 from withintask.tests_of_model.msm_search import at_bound, minimize
+from withintask.tests_of_model.parallel import one_blas_thread
 
 Array = NDArray[np.float64]
 
@@ -248,7 +248,7 @@ def _profile(problem: MsmProblem, place: int, value: float, rest: Array) -> tupl
     free = problem.free.without(name, float(problem.free.values(full)[place]))
     bounds = np.delete(problem.free.bounds, place, axis=0)
     held = replace(problem, free=replace(free, bounds=bounds))
-    with threadpool_limits(limits=1):
+    with one_blas_thread():
         found = minimize(held, rest, _INNER_TOLERANCE)
     return found.objective, found.point
 

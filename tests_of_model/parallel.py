@@ -1,4 +1,4 @@
-"""Run the same function on many items, in processes or serially, in order, with progress."""
+"""Run the same function on many items, in processes or serially, in order, with progress; one BLAS thread each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
@@ -64,3 +64,16 @@ def processes(n_processes: int) -> Iterator[Executor | None]:
 
 def _one_thread() -> None:
     threadpool_limits(limits=1)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread, so that sums are rounded alike in every engine.
+
+    The limit belongs to the process, and threadpoolctl lets one thread at a time set it. Whoever hands work to threads
+    must therefore be inside as well: else the first of them to leave lifts the limit under the others.
+    """
+    import scipy.linalg  # noqa: F401  (a BLAS of its own, which is held only once it is loaded)
+
+    with threadpool_limits(limits=1):
+        yield

@@ -23,6 +23,7 @@ from withintask.tests_of_model.estimate import NOT_ESTIMABLE, attempt, choose
 from withintask.tests_of_model.estimates import failure
 from withintask.tests_of_model.hypothesis import Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.ledger import SCHEMA, ordered, read_part, write_atomically
+from withintask.tests_of_model.parallel import one_blas_thread
 
 Named = tuple[str, str]
 
@@ -157,11 +158,12 @@ def replicate(
         ``ledger.SCHEMA``, ordered; a failed estimate is a row with its status and message.
     """
     done, frames = 0, []
-    for block, frame in _results(study, executor, ledger):
-        frames.append(frame)
-        done += block.last - block.first
-        if on_progress:
-            on_progress(done, study.n_replicates)
+    with one_blas_thread():
+        for block, frame in _results(study, executor, ledger):
+            frames.append(frame)
+            done += block.last - block.first
+            if on_progress:
+                on_progress(done, study.n_replicates)
     return ordered(pl.concat(frames)) if frames else pl.DataFrame(schema=SCHEMA)
 
 
@@ -252,9 +254,7 @@ def run_block(block: Block, named: tuple[Named, ...]) -> pl.DataFrame:
     polars.DataFrame
         ``ledger.SCHEMA``.
     """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1):
+    with one_blas_thread():
         economy, truths = solved(block.params)
         chosen = _estimators(named)
         capable: dict[str, tuple[str, ...]] = {}
