@@ -11,9 +11,10 @@ from withintask.panel.transform import codes, eager, lookup
 from withintask.sim.economy import Economy, State
 from withintask.sim.params import Params
 from withintask.tests_of_model.absorb import compact_codes, encode
-from withintask.tests_of_model.estimates import failure, from_fit
+from withintask.tests_of_model.estimates import failure, from_fit, from_moments
 from withintask.tests_of_model.fitted import Fit
 from withintask.tests_of_model.hypothesis import Estimate, Estimator, Hypothesis
+from withintask.tests_of_model.leave_out import leave_out_change
 from withintask.tests_of_model.pay_rows import PayRows, pay_rows
 from withintask.tests_of_model.regression import fit
 
@@ -50,6 +51,17 @@ def log_ratio_contrast(economy: Economy) -> float:
 def delta_between_variance(economy: Economy) -> float:
     """ΔV_b, the mean over kinds of industry, the moment m5."""
     return float((_between(economy, economy.after) - _between(economy, economy.before)).mean())
+
+
+def delta_firm_effect_variance(economy: Economy) -> float:
+    """Change of the variance of the firm effect ξ ln(1 + rent/hc̄) over all firms, of whatever industry."""
+    variances = []
+    for state in (economy.before, economy.after):
+        sharing, weight = economy.population.industries.rent_sharing, economy.population.firm_weight
+        premium = sharing[:, None] * np.log1p(state.rent / state.human_pay_mean)
+        means = premium @ weight
+        variances.append(float(_between(economy, state).mean() + means.var()))
+    return variances[1] - variances[0]
 
 
 def delta_within_variance(economy: Economy) -> float:
@@ -283,6 +295,24 @@ def _said(moments: FirmMoments) -> str:
     )
 
 
+def _leave_out(panel: Panel) -> tuple[Estimate, ...]:
+    """Change of the variance of firm effects net of worker effects, corrected by leaving out matches."""
+    rows = pay_rows(panel)
+    found = leave_out_change(np.log(rows.pay), rows.worker, rows.firm, rows.is_post)
+    return (
+        from_moments(
+            "delta_firm_effect_variance",
+            found.change,
+            found.std_error,
+            dof=found.n_firms - 1,
+            n_obs=rows.pay.size,
+            n_clusters=found.n_firms,
+            convention="firms drawn from a population",
+            message=found.message,
+        ),
+    )
+
+
 def _rent_sharing(panel: Panel) -> tuple[Estimate, ...]:
     """Log pay on ln(1 + rent/hc̄) with worker-firm match and period effects, clustered by firm."""
     rows = pay_rows(panel)
@@ -323,6 +353,7 @@ HYPOTHESIS = Hypothesis(
         "between_variance_contrast": between_variance_contrast,
         "log_ratio_contrast": log_ratio_contrast,
         "delta_between_variance": delta_between_variance,
+        "delta_firm_effect_variance": delta_firm_effect_variance,
         "delta_within_variance": delta_within_variance,
         "delta_between_share": delta_between_share,
         "rent_sharing": rent_sharing,
@@ -348,6 +379,13 @@ HYPOTHESIS = Hypothesis(
             needs=_PAY,
             terms=("delta_between_variance", "delta_within_variance", "delta_between_share"),
             run=_variance_change,
+        ),
+        Estimator(
+            name="leave_out",
+            summary="change of the variance of firm effects beside worker effects, corrected by leaving out matches",
+            needs=(*_PAY, "pay.worker_id repeats over firm_id"),
+            terms=("delta_firm_effect_variance",),
+            run=_leave_out,
         ),
         Estimator(
             name="rent_sharing",

@@ -72,6 +72,12 @@ class VarianceComponents:
     """The unit left out."""
     max_leverage: float
     """Largest leverage; the correction divides by one minus it."""
+    firms: IntArray
+    """Rank of each firm of the set among all firms given, sorted (n_firms,)."""
+    firm_effects: FloatArray
+    """Estimated effect of each firm (n_firms,), mean zero over observations; with estimation error."""
+    firm_share: FloatArray
+    """Each firm's share of the observations (n_firms,)."""
 
 
 def two_way_components(
@@ -124,6 +130,7 @@ def two_way_components(
     y, workers, firms, regressors = _read(log_pay, worker, firm, controls, leave_out)
     pruned = leave_out_connected(workers, firms, leave_out=leave_out)
     rows = pruned.rows
+    names = np.unique(firms[rows])
     workers, firms = compact_codes(workers[rows]), compact_codes(firms[rows])
     y = y[rows]
     if np.max(firms) >= _FIRMS_MAX:
@@ -134,10 +141,11 @@ def two_way_components(
     projector = Projector([workers, firms])
     if regressors is not None:
         kept = regressors[rows]
-        names = [f"control {k}" for k in range(kept.shape[1])]
-        slopes = fit(y, kept, names=names, covariance="unadjusted", projector=projector).params
+        labels = [f"control {k}" for k in range(kept.shape[1])]
+        slopes = fit(y, kept, names=labels, covariance="unadjusted", projector=projector).params
         y = y - kept @ np.nan_to_num(slopes)
-    return _decompose(_matches(y, workers, firms), projector.residuals(y), y, pruned, leave_out)
+    matches = _matches(y, workers, firms)
+    return _decompose(matches, projector.residuals(y), y, names, pruned, leave_out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,13 +197,20 @@ class _Leverage:
 
 
 def _decompose(
-    matches: _Matches, residuals: FloatArray, y: FloatArray, pruned: Pruned, leave_out: LeaveOut
+    matches: _Matches,
+    residuals: FloatArray,
+    y: FloatArray,
+    names: IntArray,
+    pruned: Pruned,
+    leave_out: LeaveOut,
 ) -> VarianceComponents:
     n_obs, n_workers = len(y), int(matches.worker[-1]) + 1
     n_firms = int(np.max(matches.firm)) + 1
     inverse = _firm_inverse(matches, n_firms)
     leverage = _leverages(matches, inverse, n_obs)
-    plug_in = _plug_in(matches, inverse)
+    effects = _firm_effects(matches, inverse)
+    firm_share = group_sums(matches.firm, matches.n_rows) / n_obs
+    plug_in = _plug_in(matches, effects)
     free = n_obs - n_workers - n_firms + 1
     variance = float(residuals @ residuals) / free if free > 0 else float("nan")
     equal = np.full(len(matches.mean), variance)
@@ -213,6 +228,9 @@ def _decompose(
         pruned=pruned,
         left_out=leave_out,
         max_leverage=float(np.max(hat)),
+        firms=names,
+        firm_effects=effects - firm_share @ effects,
+        firm_share=firm_share,
     )
 
 
@@ -278,10 +296,14 @@ def _equal_sizes(worker: IntArray) -> Iterator[IntArray]:
             yield (ends[same[start : start + step]] - size) + np.arange(size)[:, None]
 
 
-def _plug_in(matches: _Matches, inverse: FloatArray) -> Components:
+def _firm_effects(matches: _Matches, inverse: FloatArray) -> FloatArray:
     worker_mean = _by_worker(matches, matches.share * matches.mean)
     pulled = matches.n_rows * (matches.mean - worker_mean)
-    firm_effect = (inverse @ group_sums(matches.firm, pulled, len(inverse)))[matches.firm]
+    return np.asarray(inverse @ group_sums(matches.firm, pulled, len(inverse)))
+
+
+def _plug_in(matches: _Matches, effects: FloatArray) -> Components:
+    firm_effect = effects[matches.firm]
     worker_effect = _by_worker(matches, matches.share * (matches.mean - firm_effect))
     moments = np.cov(firm_effect, worker_effect, ddof=0, fweights=matches.n_rows)
     return Components(

@@ -22,6 +22,7 @@ DESIGNS = {
     "H1-dispersion_by_exposure": "task-cross-section",
     "H1-other_measures_by_exposure": "task-cross-section",
     "H2-education_cells": "education-cells",
+    "H4-leave_out": "linked-pay",
 }
 RELATIVE = 1e-6
 

@@ -60,6 +60,7 @@ UNBIASED = [
     ("postings-screening", "signal_reliability", "delta_log_reliability"),
     ("linked-pay-assets", "variance_contrast", "between_variance_contrast"),
     ("linked-pay-assets", "variance_change", "delta_between_variance"),
+    ("linked-pay-assets", "leave_out", "delta_firm_effect_variance"),
     ("linked-pay-assets", "rent_sharing", "rent_sharing"),
 ]
 
