@@ -155,7 +155,12 @@ class GroupEffects:
 
 
 def group_effects(
-    cells: Cells, output: Array, measure: str, *, arms: tuple[int, ...]
+    cells: Cells,
+    output: Array,
+    measure: str,
+    *,
+    arms: tuple[int, ...],
+    sides: tuple[int, ...] = (0, 1),
 ) -> GroupEffects:
     """Effect of each group: after minus before, for arm 1 minus the same for arm 0.
 
@@ -164,7 +169,9 @@ def group_effects(
     cells, output, measure
         As for :func:`log_dispersion`.
     arms
-        (0, 1) for a difference in differences, (0,) for after minus before.
+        (0, 1) for a difference between arms, (0,) for one arm.
+    sides
+        (0, 1) for after minus before, (1,) for after alone.
     """
     theta, influence = log_dispersion(cells, output, measure)
     sign = np.where(cells.is_post, 1.0, -1.0) * np.where(
@@ -175,7 +182,7 @@ def group_effects(
     n_slots = cells.n_groups * 4
     periods = np.bincount(slot[exists], minlength=n_slots)
     weight = np.where(exists, sign / np.maximum(periods[slot], 1), 0.0)
-    wanted = np.isin(np.arange(n_slots) // 2 % 2, arms)
+    wanted = np.isin(np.arange(n_slots) // 2 % 2, arms) & np.isin(np.arange(n_slots) % 2, sides)
     is_missing = (
         np.bincount(np.arange(n_slots) // 4, wanted & (periods == 0), minlength=cells.n_groups) > 0
     )
@@ -204,7 +211,7 @@ def _left_out(n_left: int, n_groups: int) -> str:
 def fit_effects(
     rows: TaskRows, cells: Cells, effects: GroupEffects, treated: Array | None = None
 ) -> Fit:
-    """Average the groups' effects, weighted by worker time before AI, with clustered errors.
+    """Average the groups' effects, weighted by worker time before AI if it was seen, with clustered errors.
 
     Parameters
     ----------
@@ -226,7 +233,8 @@ def fit_effects(
     if not effects.is_used.any():
         raise EstimationError(f"no firm-task group is usable: {effects.message}")
     row_group = cells.group[cells.of_row]
-    time = np.bincount(row_group, rows.time_share * ~rows.is_post, minlength=cells.n_groups)
+    counted = np.ones_like(rows.is_post) if rows.is_post.all() else ~rows.is_post
+    time = np.bincount(row_group, rows.time_share * counted, minlength=cells.n_groups)
     size = np.bincount(row_group, minlength=cells.n_groups)
     used = effects.is_used & (time[row_group] > 0)
     weight = (time / np.maximum(size, 1))[row_group][used]

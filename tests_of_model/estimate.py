@@ -10,8 +10,10 @@ from withintask.panel.capabilities import missing
 from withintask.panel.errors import ParameterError
 from withintask.panel.panel import Panel
 from withintask.tests_of_model.estimates import failure
+from withintask.tests_of_model.fitted import CovarianceKind
 from withintask.tests_of_model.hypothesis import OK, Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.registry import HYPOTHESES
+from withintask.tests_of_model.regression import Engine, fitting
 
 NOT_ESTIMABLE = "not_estimable"
 """Status where the panel lacks a column or a link."""
@@ -45,6 +47,8 @@ _PREFERRED = {
         "dispersion_staggered",
         "dispersion_by_exposure",
         "dispersion_by_use",
+        "dispersion_between_arms",
+        "dispersion_before_after",
     ),
     "H2": ("mincer_iv", "mincer", "mincer_no_ability"),
     "H3": ("linear_probability", "logit"),
@@ -53,7 +57,12 @@ _PREFERRED = {
 
 
 def estimate(
-    panel: Panel, *, hypotheses: Sequence[str] = (), estimators: Sequence[str] = ()
+    panel: Panel,
+    *,
+    hypotheses: Sequence[str] = (),
+    estimators: Sequence[str] = (),
+    engine: Engine = "fast",
+    few_clusters: CovarianceKind | None = None,
 ) -> pl.DataFrame:
     """Estimate hypotheses on a panel, real or synthetic.
 
@@ -63,6 +72,8 @@ def estimate(
         Any panel; it is read into memory.
     hypotheses, estimators
         Names to keep; all if empty.
+    engine, few_clusters
+        How regressions are fitted, see :func:`withintask.tests_of_model.regression.fitting`.
 
     Returns
     -------
@@ -78,16 +89,17 @@ def estimate(
     """
     chosen = choose(hypotheses, estimators)
     whole = panel.collect()
-    rows = [
-        {
-            "hypothesis": hypothesis.name,
-            "estimator": one.name,
-            **asdict(row),
-            "p_value_adjusted": math.nan,
-        }
-        for hypothesis, one in chosen
-        for row in run_estimator(one, whole)
-    ]
+    with fitting(engine=engine, few_clusters=few_clusters):
+        rows = [
+            {
+                "hypothesis": hypothesis.name,
+                "estimator": one.name,
+                **asdict(row),
+                "p_value_adjusted": math.nan,
+            }
+            for hypothesis, one in chosen
+            for row in run_estimator(one, whole)
+        ]
     frame = pl.DataFrame(rows, schema=_ESTIMATE_SCHEMA, orient="row")
     return _adjusted(frame)
 

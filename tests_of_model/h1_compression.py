@@ -138,6 +138,27 @@ def _dispersion_by_arm(
     )
 
 
+def _dispersion_between_arms(panel: Panel, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
+    """Log dispersion within firm and task, rows with access minus rows without, after AI's arrival alone."""
+    rows = task_rows(panel)
+    chosen = rows.take(rows.is_post & is_exposed(rows) & np.isfinite(rows.access))
+    arm = (chosen.access > 0).astype(np.int64)
+    return tuple(
+        _effect(term, chosen, firm_task(chosen), arm, _MEASURE[term], arms=(0, 1), sides=(1,))
+        for term in terms
+    )
+
+
+def _dispersion_before_after(panel: Panel, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
+    """Log dispersion within firm and task, after minus before, of workers who got access; nobody to compare with."""
+    rows = task_rows(panel)
+    chosen = rows.take(is_exposed(rows) & (rows.arm(rows.access) == 1))
+    arm = np.zeros_like(chosen.task)
+    return tuple(
+        _effect(term, chosen, firm_task(chosen), arm, _MEASURE[term], arms=(0,)) for term in terms
+    )
+
+
 def _dispersion_by_exposure(panel: Panel, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
     """Log dispersion after minus before, exposed minus unexposed tasks, within firms."""
     rows = task_rows(panel)
@@ -201,10 +222,13 @@ def _effect(
     measure: str,
     *,
     arms: tuple[int, ...],
+    sides: tuple[int, ...] = (0, 1),
     treated: Array | None = None,
 ) -> Estimate:
+    if rows.output.size == 0:
+        return failure(term, "unusable", "no row of an exposed task and a known arm")
     cells = make_cells(group, arm, rows.period, rows.is_post)
-    effects = group_effects(cells, rows.output, measure, arms=arms)
+    effects = group_effects(cells, rows.output, measure, arms=arms, sides=sides)
     try:
         fitted = fit_effects(rows, cells, effects, treated)
     except EstimationError as error:
@@ -263,6 +287,9 @@ def _gradient_of_output(panel: Panel) -> tuple[Estimate, ...]:
     pairs = worker_task_gains(rows)
     first, second = other_tasks_before(rows, pairs)
     known = np.isfinite(first) & np.isfinite(second)
+    if not known.any():
+        reason = "no worker's output before AI is seen on two other tasks, to stand in for ability and as instrument"
+        return (failure("ability_gradient", "unusable", reason),)
     return _gradient_fit(pairs.take(known), first[known], None, second[known])
 
 
@@ -311,6 +338,7 @@ _USE = (*_OUTPUTS, "outputs.ai_use varies", "outputs.worker_id repeats over peri
 _PAIRS = "outputs.worker_id,task_id repeats over period"
 _EXPOSURE = (*_OUTPUTS, "tasks.exposure varies", "outputs.task_id->tasks.task_id")
 _OTHER = ("delta_log_variance", "delta_log_iqr", _POOLED)
+_ONE_SAMPLE = ("delta_log_cv", "delta_log_variance")
 
 HYPOTHESIS = Hypothesis(
     name="H1",
@@ -346,6 +374,20 @@ HYPOTHESIS = Hypothesis(
             needs=_USE,
             terms=("delta_log_cv",),
             run=partial(_dispersion_by_arm, treatment="use", terms=("delta_log_cv",)),
+        ),
+        Estimator(
+            name="dispersion_between_arms",
+            summary="cell dispersion, rows with access minus rows without, after AI's arrival alone",
+            needs=("outputs.output", "info.first_ai_period", "outputs.ai_access varies"),
+            terms=_ONE_SAMPLE,
+            run=partial(_dispersion_between_arms, terms=_ONE_SAMPLE),
+        ),
+        Estimator(
+            name="dispersion_before_after",
+            summary="cell dispersion of workers who got access, after minus before; takes practice for AI",
+            needs=_ACCESS,
+            terms=_ONE_SAMPLE,
+            run=partial(_dispersion_before_after, terms=_ONE_SAMPLE),
         ),
         Estimator(
             name="dispersion_by_exposure",

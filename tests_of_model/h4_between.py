@@ -261,7 +261,11 @@ def _log_ratio(between: Array, within: Array, cells: Codes, weight: Array) -> Ar
 
 def _variance_change(panel: Panel) -> tuple[Estimate, ...]:
     """Change of bias-corrected between-firm and of within-firm variance, industries averaged."""
-    moments = firm_moments(panel)
+    return change_of_variances(firm_moments(panel))
+
+
+def change_of_variances(moments: FirmMoments) -> tuple[Estimate, ...]:
+    """Estimate ΔV_b, ΔV_w and the change of V_b's share from the moments of firms, with errors over firms."""
     between, within = _pseudo_variances(moments)
     known = np.isfinite(between).all(axis=1)
     terms = ("delta_between_variance", "delta_within_variance", "delta_between_share")

@@ -4,7 +4,9 @@ One function, :func:`fit`, two engines: ``fast`` projects the effects out exactl
 hands the same regression to linearmodels and statsmodels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Literal
 
 import numpy as np
@@ -22,9 +24,34 @@ from withintask.tests_of_model.within import Within, project
 
 Engine = Literal["fast", "reference"]
 
+_engine: ContextVar[Engine] = ContextVar("engine", default="fast")
+_few_clusters: ContextVar[CovarianceKind | None] = ContextVar("few_clusters", default=None)
+
 # Residual over total sum of squares below which the fit is perfect: rounding of a projection
 # leaves about 1e-30.
 _PERFECT_SHARE = 1e-24
+
+
+@contextmanager
+def fitting(
+    *, engine: Engine = "fast", few_clusters: CovarianceKind | None = None
+) -> Iterator[None]:
+    """Set how the regressions inside are fitted, unless a call says so itself.
+
+    Parameters
+    ----------
+    engine
+        As for :func:`fit`.
+    few_clusters
+        ``CR2``, ``CR3`` or ``jackknife`` for least squares clustered in one dimension; regressions clustered in two
+        or instrumented stay as they are, as the corrections do not cover them.
+    """
+    tokens = _engine.set(engine), _few_clusters.set(few_clusters)
+    try:
+        yield
+    finally:
+        _engine.reset(tokens[0])
+        _few_clusters.reset(tokens[1])
 
 
 def fit(
@@ -39,7 +66,7 @@ def fit(
     cluster: Sequence[npt.ArrayLike] = (),
     covariance: CovarianceKind | None = None,
     convention: Convention = "withintask",
-    engine: Engine = "fast",
+    engine: Engine | None = None,
     projector: Projector | None = None,
 ) -> Fit:
     """Regress y on X, given absorbed effects.
@@ -70,7 +97,8 @@ def fit(
     convention
         Small-sample factors; see :mod:`withintask.tests_of_model.conventions`.
     engine
-        ``fast``, or ``reference`` (linearmodels, statsmodels; small samples, explicit dummies).
+        ``fast``, or ``reference`` (linearmodels, statsmodels; small samples, explicit dummies); that of
+        :func:`fitting` if None, which is ``fast`` unless set.
     projector
         A kept ``Projector(absorb, weights=weights)``; then ``absorb`` and ``weights`` are its own.
 
@@ -94,6 +122,9 @@ def fit(
     OLS: b = (X'WMX)⁻¹X'WMy with M the projection off the effects. 2SLS: X replaced on the left by
     its projection on the instruments. Covariances use the scores of the projected regressors.
     """
+    engine = engine or _engine.get()
+    if covariance is None and len(cluster) == 1 and not endogenous:
+        covariance = _few_clusters.get()
     if engine not in ("fast", "reference"):
         raise ParameterError(f"regression: engine is {engine!r}, expected 'fast' or 'reference'")
     problem = read_problem(

@@ -125,11 +125,14 @@ ENOUGH_FIRMS = 10
 """Firms from which on errors are clustered by firm; below, by worker."""
 
 
+ENOUGH_TASKS = 3
+"""Tasks from which on they count as drawn from a population; fewer are taken as given."""
+
+
 def clusters(rows: TaskRows) -> tuple[Codes, ...]:
-    """Clusters of rows: firms (workers where firms are few) and tasks, each where there are two of them."""
+    """Clusters of rows: firms (workers where firms are few), and tasks unless they are taken as given."""
     unit = rows.firm if np.unique(rows.firm).size >= ENOUGH_FIRMS else rows.worker
-    several = tuple(code for code in (unit, rows.task) if code.size and code.min() != code.max())
-    return several or (unit,)
+    return (unit, rows.task) if np.unique(rows.task).size >= ENOUGH_TASKS else (unit,)
 
 
 def firm_task(rows: TaskRows) -> Codes:

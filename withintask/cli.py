@@ -2,14 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from withintask import cli_data, cli_oews, cli_panel
-
-if TYPE_CHECKING:
-    pass
+from withintask import cli_data, cli_msm, cli_oews, cli_panel, cli_regime
 
 app = App(
     name="withintask",
@@ -19,8 +16,13 @@ app = App(
 app.command(cli_oews.app)
 app.command(cli_data.app)
 app.command(cli_panel.app)
+app.command(cli_regime.app)
+app.command(cli_msm.app)
+app.command(cli_msm.headline)
 
 TableFormat = Literal["table", "json", "csv", "parquet", "latex"]
+RegressionEngine = Literal["fast", "reference"]
+FewClusters = Literal["CR2", "CR3", "jackknife"]
 Engine = Literal["serial", "threads", "processes"]
 Settings = Annotated[list[str] | None, Parameter(name="--set", negative="")]
 
@@ -66,6 +68,8 @@ def estimate(
     *,
     hypothesis: Annotated[list[str] | None, Parameter(negative="")] = None,
     estimator: Annotated[list[str] | None, Parameter(negative="")] = None,
+    engine: RegressionEngine = "fast",
+    few_clusters: FewClusters | None = None,
     format: TableFormat = "table",  # noqa: A002 (the option's name)
     out: Path | None = None,
 ) -> None:
@@ -77,6 +81,10 @@ def estimate(
         Folder or database of a panel.
     hypothesis, estimator
         Names to keep; all if left out.
+    engine
+        The exact projector, or linearmodels and statsmodels on explicit dummies: slow, for small panels, as a check.
+    few_clusters
+        Correction of errors clustered in one dimension.
     format
         How to print: a table, or json, csv, parquet or latex.
     out
@@ -87,13 +95,36 @@ def estimate(
     from withintask.tests_of_model.estimate import estimate as run
     from withintask.tests_of_model.synthetic import with_truth
 
-    frame = with_truth(
-        run(read_panel(panel), hypotheses=hypothesis or (), estimators=estimator or ()), panel
+    found = run(
+        read_panel(panel),
+        hypotheses=hypothesis or (),
+        estimators=estimator or (),
+        engine=engine,
+        few_clusters=few_clusters,
     )
+    frame = with_truth(found, panel)
     if format == "table" and out is None:
         print_estimates(frame)
     else:
         write_table(frame, format, out)
+
+
+@app.command
+def results(data: Path, *, out: Path = Path("out/results"), store: Path | None = None) -> None:
+    """Estimate what can be estimated on the real data: published panels, occupations, required education.
+
+    Parameters
+    ----------
+    data
+        Folder of the published files.
+    out
+        Folder for the tables, the figure and the page.
+    store
+        Database of `withintask data build`; built from the folder if left out.
+    """
+    from withintask.report.results import run_results
+
+    run_results(data, out, store)
 
 
 @app.command
@@ -226,24 +257,10 @@ def demo(*, out: Path = Path("out/demo"), replicates: int = 200) -> None:
     run_demo(out, replicates=replicates)
 
 
-def _mount_optional() -> None:
-    """Add the command groups of the model's regimes and of the method of simulated moments."""
-    from importlib import import_module
-    from importlib.util import find_spec
-
-    for module in ("withintask.cli_regime", "withintask.cli_msm"):
-        if find_spec(module):
-            found = import_module(module)
-            app.command(found.app)
-            if hasattr(found, "headline"):
-                app.command(found.headline)
-
-
 def main() -> None:
     """Run the command line; an error of ours is one message and exit status 1, never a traceback."""
     from withintask.panel.errors import ModelError
 
-    _mount_optional()
     try:
         app()
     except ModelError as error:

@@ -46,6 +46,8 @@ def diagnosis():
 UNBIASED = [
     ("rct-ability", "dispersion_by_access", "delta_log_cv"),
     ("rct-ability", "other_measures_by_access", "delta_log_variance"),
+    ("rct", "dispersion_between_arms", "delta_log_cv"),
+    ("rct", "dispersion_before_after", "delta_log_variance"),
     ("rct-ability", "gradient_iv", "ability_gradient"),
     ("rct", "gradient_of_output", "ability_gradient"),
     ("task-cross-section", "dispersion_by_exposure", "delta_log_cv"),
@@ -161,15 +163,16 @@ def test_size_holds_where_ai_is_switched_off(design, estimator, term, diagnosis)
     assert row["power"] < 0.05 + ERRORS * (0.05 * 0.95 / N) ** 0.5
 
 
-def test_a_method_break_deceives_exposure_but_not_randomization(diagnosis):
+def test_a_method_break_deceives_before_and_after_but_not_randomization(diagnosis):
     before_after = diagnosis("task-cross-section", "dispersion_by_exposure", world="method_break")[
         "delta_log_cv"
     ]
-    randomized = diagnosis("rct-ability", "dispersion_by_access", world="method_break")[
-        "delta_log_cv"
-    ]
-    assert before_after["bias"] < -ERRORS * before_after["bias_mc_se"]
-    assert abs(randomized["bias"]) < ERRORS * randomized["bias_mc_se"]
+    one_arm = diagnosis("rct", "dispersion_before_after", world="method_break")["delta_log_cv"]
+    for deceived in (before_after, one_arm):
+        assert deceived["bias"] < -ERRORS * deceived["bias_mc_se"]
+    for estimator in ("dispersion_by_access", "dispersion_between_arms"):
+        randomized = diagnosis("rct", estimator, world="method_break")["delta_log_cv"]
+        assert abs(randomized["bias"]) < ERRORS * randomized["bias_mc_se"]
 
 
 def test_attrition_that_spares_the_able_does_not_select_the_arms(diagnosis):

@@ -1,0 +1,196 @@
+"""Results on the real data, as found: tables, a figure and a page."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from withintask.panel.errors import ParameterError
+from withintask.report.tables import print_rows, save
+from withintask.tests_of_model.hypothesis import OK
+from withintask.tests_of_model.occupations import education_regressions, occupation_regressions
+from withintask.tests_of_model.published import published_results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_INTRO = """# Results on the real data
+
+Made by `withintask results DATA`; do not edit. None of these data tests the model: that takes within-task panels with the
+columns of [panel.md](panel.md). They show what the estimators do on real data, and why occupation data cannot settle it.
+"""
+_PUBLISHED = """## Published panels
+
+The registered estimators, where they can run, and two regressions beside them. *Placebo* panels are from before AI and are
+run as if AI had come in their middle: what they show is change that has nothing to do with AI. With eleven readers or
+sixty-eight developers no change of dispersion of the size the model gives can be told from zero. In *Echoes of AI*
+developers with an assistant are faster at the median, while the dispersion of their log times is larger.
+"""
+_OEWS = """## Occupations: pay, dispersion and employment on exposure
+
+Change in logs between two Mays on exposure (none 0 to full 1), errors clustered by minor group. May 2023 is the first OEWS
+after ChatGPT, and each OEWS pools three years of surveys: all earlier pairs are placebos. The largest "effect" on dispersion,
+2020-2021, is a change of method.
+
+![Slopes on exposure by pair of years](results.png)
+"""
+_ONET = """## O*NET: required education on exposure
+
+Change between two releases. Only occupations surveyed anew can show one; the others repeat old answers.
+"""
+
+
+def run_results(data: Path, out: Path, store: Path | None = None) -> None:
+    """Compute all results on the real data, print them, and write tables, figure and page.
+
+    Parameters
+    ----------
+    data
+        Folder of the published files.
+    out
+        Folder to write.
+    store
+        Database of ``withintask data build``; built in the output folder if none is given.
+
+    Raises
+    ------
+    ParameterError
+        If the folder is not there.
+    """
+    if not data.is_dir():
+        raise ParameterError(f"{data}: expected a folder with the published files")
+    out.mkdir(parents=True, exist_ok=True)
+    if store is None:
+        from withintask.ingest.store import build_store
+
+        store = build_store(data, out / "store.duckdb").path
+    frames = {
+        "panels": published_results(data),
+        "occupations": occupation_regressions(store),
+        "education": education_regressions(store),
+    }
+    for name, frame in frames.items():
+        save(out / f"{name}.parquet", frame.write_parquet)
+        save(out / f"{name}.csv", frame.write_csv)
+    draw_occupations(frames["occupations"], out / "results.png")
+    tables = {name: _table(frame, _LABELS[name]) for name, frame in frames.items()}
+    for name, (header, rows) in tables.items():
+        print_rows(header, rows, title=name)
+    save(out / "results.md", lambda path: path.write_text(_page(frames, tables), encoding="utf-8"))
+    print(
+        f"{out}: results.md, results.png, and panels, occupations, education as .parquet and .csv"
+    )
+
+
+_Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+
+_LABELS = {
+    "panels": ("dataset", "sample", "estimator", "term"),
+    "occupations": ("outcome", "weighted", "years", "reading"),
+    "education": ("outcome", "sample"),
+}
+_NUMBERS = ("estimate", "std. error", "95 % interval", "p", "n", "clusters")
+
+
+def _table(frame: pl.DataFrame, labels: tuple[str, ...]) -> _Table:
+    usable = frame.filter(pl.col("status") == OK)
+    if "weighted" in labels:
+        words = pl.when("weighted").then(pl.lit("by jobs")).otherwise(pl.lit("equal"))
+        usable = usable.with_columns(weighted=words).sort(
+            "outcome", "weighted", maintain_order=True
+        )
+    return (*labels, *_NUMBERS), [_cells(row, labels) for row in usable.iter_rows(named=True)]
+
+
+def _cells(row: dict[str, Any], labels: tuple[str, ...]) -> tuple[str, ...]:
+    return (
+        *(str(row[label]) for label in labels),
+        f"{row['estimate']:+.4f}",
+        f"{row['std_error']:.4f}",
+        f"[{row['conf_low']:+.4f}, {row['conf_high']:+.4f}]",
+        f"{row['p_value']:.3f}",
+        f"{row['n_obs']:,}",
+        str(row["n_clusters"]),
+    )
+
+
+def _page(frames: dict[str, pl.DataFrame], tables: dict[str, _Table]) -> str:
+    panels = frames["panels"]
+    readings = panels.select("dataset", "reading").unique(maintain_order=True).iter_rows()
+    parts = [
+        _INTRO,
+        _PUBLISHED,
+        _markdown(tables["panels"]),
+        "\n".join(f"- **{dataset}**: {reading}." for dataset, reading in readings) + "\n",
+        _refused(panels),
+        _OEWS,
+        _markdown(tables["occupations"]),
+        _ONET,
+        _markdown(tables["education"]),
+    ]
+    return "\n".join(parts)
+
+
+def _markdown(table: _Table) -> str:
+    header, rows = table
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _refused(panels: pl.DataFrame) -> str:
+    rest = panels.filter(pl.col("status") != OK)
+    counts = rest.group_by("dataset", maintain_order=True).agg(pl.col("estimator").n_unique())
+    said = ", ".join(f"{name} {n}" for name, n in counts.iter_rows())
+    return f"Estimators that could not give all their terms, each with its reason in `panels.csv`: {said}.\n"
+
+
+_TITLES = {
+    "log_p90_p10": "dispersion, ln(p90/p10)",
+    "log_mean": "mean pay",
+    "log_employment": "employment",
+}
+
+
+def draw_occupations(frame: pl.DataFrame, path: Path) -> None:
+    """Draw the slope on exposure with its interval by pair of years, one panel an outcome."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 3, figsize=(11, 4), layout="constrained", sharey=True)
+    for place, (outcome, title) in zip(axes, _TITLES.items(), strict=True):
+        _draw_outcome(place, frame.filter(pl.col("outcome") == outcome))
+        place.set_title(title, fontsize=10)
+    axes[0].legend(loc="upper left", frameon=False, fontsize=8)
+    figure.suptitle(
+        "Change on exposure to AI: most “effects” are from before AI", fontweight="bold"
+    )
+    figure.supxlabel(
+        "Slope in log points from no to full exposure, 95 % interval. Shaded: placebos, from before AI; "
+        "* across the break of 2021",
+        fontsize=8,
+    )
+    save(path, lambda temporary: figure.savefig(temporary, dpi=150))
+    plt.close(figure)
+
+
+def _draw_outcome(axes: "Axes", rows: pl.DataFrame) -> None:
+    years = rows["years"].unique(maintain_order=True).to_list()
+    across = dict(rows.select("years", "reading").iter_rows())
+    for line, pair in enumerate(years):
+        if "placebo" in across[pair]:
+            axes.axhspan(line - 0.5, line + 0.5, color="#eeeeee", zorder=0)
+    for weighted, color, shift in ((False, "#30638e", -0.13), (True, "#c8553d", 0.13)):
+        own = rows.filter(pl.col("weighted") == weighted)
+        x, low, high = (own[name].to_numpy() for name in ("estimate", "conf_low", "conf_high"))
+        place = [years.index(pair) + shift for pair in own["years"]]
+        label = "weighted by jobs" if weighted else "occupations alike"
+        axes.errorbar(
+            x, place, xerr=[x - low, high - x], fmt="o", color=color, ms=4, lw=1.2, label=label
+        )
+    axes.axvline(0, color="#444444", lw=0.8)
+    labels = [f"{pair}{' *' if 'across' in across[pair] else ''}" for pair in years]
+    axes.set_yticks(range(len(years)), labels)
+    axes.set_ylim(len(years) - 0.5, -0.5)
+    axes.spines[["top", "right"]].set_visible(False)
