@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Before NumPy is loaded: tests run in as many processes as there are cores, and BLAS threads on top of them fight for these.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

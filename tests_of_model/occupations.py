@@ -19,7 +19,7 @@ from withintask.tests_of_model.hypothesis import Estimate
 from withintask.tests_of_model.regression import fit
 
 MEASURE = "dv_rating_beta"
-"""Exposure to GPT-4 with half the weight on what needs further software (Eloundou et al. 2023), rated by people."""
+"""Exposure to GPT-4, half of what needs further software included (Eloundou et al. 2023), rated by GPT-4."""
 FIRST_AI_YEAR = 2023
 """May 2023 is the first OEWS after ChatGPT (November 2022)."""
 MINOR_GROUP = 4

@@ -11,7 +11,7 @@ import polars as pl
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager
 from withintask.tests_of_model.estimate import estimate
-from withintask.tests_of_model.estimates import from_fit
+from withintask.tests_of_model.estimates import from_fit, from_moments
 from withintask.tests_of_model.h4_between import FirmMoments, change_of_variances
 from withintask.tests_of_model.hypothesis import Estimate
 from withintask.tests_of_model.regression import fit
@@ -71,7 +71,28 @@ def _radiology(panel: Panel) -> pl.DataFrame:
 
 def _echoes(panel: Panel) -> pl.DataFrame:
     reading = "other developers with AI than without; the authors call the phase observational"
-    return _estimates(panel, "phase 1", reading, ("H1",))
+    by_arm = _estimates(panel, "phase 1", reading, ("H1",))
+    median = ("echoes", "phase 1", reading, "H1", "median_regression", _median_output(panel))
+    return pl.concat([by_arm, _frame([median])])
+
+
+def _median_output(panel: Panel) -> Estimate:
+    """Log output per unit of time on access at the median, errors robust to unequal densities (statsmodels)."""
+    import statsmodels.api as sm
+
+    assert panel.outputs is not None
+    frame = eager(panel.outputs)
+    access = frame["ai_access"].cast(pl.Float64).to_numpy()
+    found = sm.QuantReg(frame["output"].log().to_numpy(), sm.add_constant(access)).fit(q=0.5)
+    return from_moments(
+        "median_log_output",
+        float(found.params[1]),
+        float(found.bse[1]),
+        dof=float(found.df_resid),
+        n_obs=frame.height,
+        n_clusters=0,
+        convention="robust, quantile regression",
+    )
 
 
 def _cps(panel: Panel) -> pl.DataFrame:

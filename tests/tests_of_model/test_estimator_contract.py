@@ -3,6 +3,7 @@
 import math
 from dataclasses import asdict
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -167,6 +168,38 @@ def test_the_family_wise_correction_takes_one_primary_term_a_hypothesis():
     p = sorted(adjusted["p_value"].to_list())
     holm = [max(min(1.0, (4 - j) * p[j]) for j in range(i + 1)) for i in range(4)]
     assert sorted(adjusted["p_value_adjusted"].to_list()) == pytest.approx(holm, rel=1e-12)
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Everything linked, small enough for explicit dummies."""
+    settings = ["n_workers=96", "n_firms=12", "n_occupations=6"]
+    return draw_panel("everything-linked", settings=settings)[0]
+
+
+def test_the_reference_engine_gives_the_same_numbers(small):
+    exact, reference = estimate(small), estimate(small, engine="reference")
+    labels = ["hypothesis", "estimator", "term"]
+    assert exact.select(labels).equals(reference.select(labels))
+    assert exact["status"].to_list() == reference["status"].to_list()
+    for column in ("estimate", "std_error", "p_value"):
+        np.testing.assert_allclose(
+            reference[column].to_numpy(), exact[column].to_numpy(), rtol=1e-8, atol=1e-12
+        )
+
+
+def test_a_few_cluster_correction_changes_errors_and_not_estimates(small):
+    names = ["mincer", "mincer_iv", "linear_probability"]
+    plain = estimate(small, estimators=names)
+    for kind in ("CR2", "CR3", "jackknife"):
+        corrected = estimate(small, estimators=names, few_clusters=kind)
+        np.testing.assert_allclose(corrected["estimate"], plain["estimate"], rtol=1e-10)
+        instrumented = plain["estimator"] == "mincer_iv"
+        assert corrected.filter(instrumented).equals(plain.filter(instrumented), null_equal=True)
+        rest = corrected.filter(~instrumented)
+        assert set(rest["status"]) == {OK}
+        assert rest["convention"].str.contains(kind).all()
+        assert (rest["std_error"] != plain.filter(~instrumented)["std_error"]).all()
 
 
 def test_a_failing_estimator_is_a_row_not_a_gap():

@@ -22,15 +22,14 @@ columns of [panel.md](panel.md). They show what the estimators do on real data, 
 _PUBLISHED = """## Published panels
 
 The registered estimators, where they can run, and two regressions beside them. *Placebo* panels are from before AI and are
-run as if AI had come in their middle: what they show is change that has nothing to do with AI. With eleven readers or
-sixty-eight developers no change of dispersion of the size the model gives can be told from zero. In *Echoes of AI*
-developers with an assistant are faster at the median, while the dispersion of their log times is larger.
+run as if AI had come in their middle: what they show is change that has nothing to do with AI. The log variance of output
+per hour is that of time; the CV is not, and the two may differ in sign.
 """
 _OEWS = """## Occupations: pay, dispersion and employment on exposure
 
 Change in logs between two Mays on exposure (none 0 to full 1), errors clustered by minor group. May 2023 is the first OEWS
-after ChatGPT, and each OEWS pools three years of surveys: all earlier pairs are placebos. The largest "effect" on dispersion,
-2020-2021, is a change of method.
+after ChatGPT, and each OEWS pools three years of surveys: all earlier pairs are placebos, and an "effect" in them is not one
+of AI. Between 2020 and 2021 BLS changed method and classification.
 
 ![Slopes on exposure by pair of years](results.png)
 """
@@ -162,9 +161,9 @@ def draw_occupations(frame: pl.DataFrame, path: Path) -> None:
     for place, (outcome, title) in zip(axes, _TITLES.items(), strict=True):
         _draw_outcome(place, frame.filter(pl.col("outcome") == outcome))
         place.set_title(title, fontsize=10)
-    axes[0].legend(loc="upper left", frameon=False, fontsize=8)
+    axes[1].legend(loc="lower right", frameon=False, fontsize=8)
     figure.suptitle(
-        "Change on exposure to AI: most “effects” are from before AI", fontweight="bold"
+        "Changes by occupation on exposure to AI, before AI and after", fontweight="bold"
     )
     figure.supxlabel(
         "Slope in log points from no to full exposure, 95 % interval. Shaded: placebos, from before AI; "
