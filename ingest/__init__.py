@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from withintask.ingest.changes import education_changes, occupation_changes
     from withintask.ingest.database import connect, query
     from withintask.ingest.load import load_oews, scan_table
     from withintask.ingest.oews.comparable import Comparable, comparable_codes
@@ -26,8 +27,10 @@ _HOMES = {
     "comparable_codes": "oews.comparable",
     "compare_periods": "oews.segments",
     "connect": "database",
+    "education_changes": "changes",
     "harmonize": "oews.harmonize",
     "load_oews": "load",
+    "occupation_changes": "changes",
     "query": "database",
     "recensor": "oews.recensor",
     "scan_table": "load",
@@ -43,8 +46,10 @@ __all__ = [
     "comparable_codes",
     "compare_periods",
     "connect",
+    "education_changes",
     "harmonize",
     "load_oews",
+    "occupation_changes",
     "query",
     "recensor",
     "scan_table",

@@ -1,4 +1,4 @@
-"""Gains of workers: log output after AI minus before it, one a worker and task."""
+"""Gains of workers, log output after AI minus before it, one a worker and task; and their gradient in ability."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,25 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from withintask.tests_of_model.absorb import compact_codes
-from withintask.tests_of_model.rows import Codes, Flags, TaskRows, clusters, firm_task, is_exposed
+from withintask.panel.panel import Panel
+from withintask.panel.transform import lookup
+from withintask.tests_of_model.absorb import compact_codes, encode
+from withintask.tests_of_model.estimates import failure, from_fit
+from withintask.tests_of_model.hypothesis import Estimate
+from withintask.tests_of_model.rows import (
+    Codes,
+    Flags,
+    TaskRows,
+    clusters,
+    firm_task,
+    fit_two_way,
+    is_exposed,
+    task_rows,
+)
 
 Array = NDArray[np.float64]
+
+_WORKER_COLUMNS = ("ability_log", "ability_retest_log", "educ_cog", "educ_soc")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,3 +127,87 @@ def _mean(pair: Codes, values: Array, chosen: Flags) -> Array:
     count = np.bincount(pair[chosen], minlength=size)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.bincount(pair[chosen], values[chosen], minlength=size) / count)
+
+
+def gradient_of_ability(panel: Panel, *, instrumented: bool) -> tuple[Estimate, ...]:
+    """Regress gains on measured ability and schooling, treated minus control workers, within firm, task and arm.
+
+    Parameters
+    ----------
+    panel
+        With outputs, access, and the workers' ability and schooling.
+    instrumented
+        Use the second measurement of ability as the instrument of the first.
+    """
+    pairs = worker_task_gains(task_rows(panel))
+    measured = (
+        lookup(pairs.worker_ids, "worker_id", panel.workers, _WORKER_COLUMNS)
+        .fill_null(float("nan"))
+        .to_numpy()
+    )
+    ability, retest = measured[:, 0], measured[:, 1]
+    education = np.where(pairs.is_soc, measured[:, 3], measured[:, 2])
+    known = (
+        np.isfinite(ability) & np.isfinite(education) & (np.isfinite(retest) | (not instrumented))
+    )
+    instrument = retest if instrumented else None
+    return _fit(
+        pairs.take(known),
+        ability[known],
+        education[known],
+        None if instrument is None else instrument[known],
+    )
+
+
+def gradient_of_output(panel: Panel) -> tuple[Estimate, ...]:
+    """Estimate the gradient where ability is not measured: output before AI on half of the other tasks stands in.
+
+    The other half is its instrument.
+    """
+    rows = task_rows(panel)
+    pairs = worker_task_gains(rows)
+    first, second = other_tasks_before(rows, pairs)
+    known = np.isfinite(first) & np.isfinite(second)
+    if not known.any():
+        reason = "no worker's output before AI is seen on two other tasks, to stand in for ability and as instrument"
+        return (failure("ability_gradient", "unusable", reason),)
+    return _fit(pairs.take(known), first[known], None, second[known])
+
+
+def _fit(
+    pairs: WorkerTaskGains, ability: Array, education: Array | None, instrument: Array | None
+) -> tuple[Estimate, ...]:
+    """Regress gains on ability, in the treated arm beyond the control arm."""
+    if not np.isfinite(pairs.gain).any():
+        return (
+            failure(
+                "ability_gradient", "unusable", "no worker is seen on one task before and after AI"
+            ),
+        )
+    treated = pairs.arm.astype(np.float64)
+    own = {"ability": ability, **({} if education is None else {"education": education})}
+    regressors = {f"treated_{name}": treated * values for name, values in own.items()} | own
+    if not (pairs.arm == 0).any():
+        regressors = {
+            name: values for name, values in regressors.items() if name.startswith("treated")
+        }
+    endogenous = (
+        [name for name in regressors if name.endswith("ability")] if instrument is not None else []
+    )
+    columns = {"treated_ability": treated, "ability": np.ones_like(treated)}
+    instruments = (
+        None
+        if instrument is None
+        else np.column_stack([instrument * columns[n] for n in endogenous])
+    )
+    fitted = fit_two_way(
+        pairs.gain,
+        np.column_stack(list(regressors.values())),
+        names=list(regressors),
+        absorb=[encode(pairs.group, pairs.arm)],
+        weights=pairs.time_share,
+        endogenous=endogenous,
+        instruments=instruments,
+        clusters=pairs.clusters,
+    )
+    return from_fit(fitted, {"ability_gradient": "treated_ability"})

@@ -13,11 +13,10 @@ from withintask.panel.transform import eager, lookup
 from withintask.sim.cells import SkillCells, exposed_cells
 from withintask.sim.economy import Economy
 from withintask.sim.params import Params
-from withintask.tests_of_model.absorb import encode
 from withintask.tests_of_model.adoption import dispersion_paths, longest_effect, two_way_effect
 from withintask.tests_of_model.dispersion import fit_effects, group_effects, make_cells
 from withintask.tests_of_model.estimates import failure, from_fit
-from withintask.tests_of_model.gains import WorkerTaskGains, other_tasks_before, worker_task_gains
+from withintask.tests_of_model.gains import gradient_of_ability, gradient_of_output
 from withintask.tests_of_model.hypothesis import Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.permutation import permute_arms
 from withintask.tests_of_model.regression import fit
@@ -25,7 +24,6 @@ from withintask.tests_of_model.rows import (
     Codes,
     TaskRows,
     firm_task,
-    fit_two_way,
     is_exposed,
     task_rows,
 )
@@ -256,82 +254,6 @@ def _permutation(panel: Panel) -> tuple[Estimate, ...]:
     return (permute_arms(rows.take(known), arm[known], term="delta_log_cv"),)
 
 
-def _gradient(panel: Panel, *, instrumented: bool) -> tuple[Estimate, ...]:
-    """Gain in log output on ability and schooling, treated minus control workers, within firm, task and arm."""
-    pairs = worker_task_gains(task_rows(panel))
-    measured = (
-        lookup(pairs.worker_ids, "worker_id", panel.workers, _WORKER_COLUMNS)
-        .fill_null(float("nan"))
-        .to_numpy()
-    )
-    ability, retest = measured[:, 0], measured[:, 1]
-    education = np.where(pairs.is_soc, measured[:, 3], measured[:, 2])
-    known = (
-        np.isfinite(ability) & np.isfinite(education) & (np.isfinite(retest) | (not instrumented))
-    )
-    instrument = retest if instrumented else None
-    return _gradient_fit(
-        pairs.take(known),
-        ability[known],
-        education[known],
-        None if instrument is None else instrument[known],
-    )
-
-
-_WORKER_COLUMNS = ("ability_log", "ability_retest_log", "educ_cog", "educ_soc")
-
-
-def _gradient_of_output(panel: Panel) -> tuple[Estimate, ...]:
-    """The gradient where ability is not measured: output before AI on half of the other tasks, the rest as instrument."""
-    rows = task_rows(panel)
-    pairs = worker_task_gains(rows)
-    first, second = other_tasks_before(rows, pairs)
-    known = np.isfinite(first) & np.isfinite(second)
-    if not known.any():
-        reason = "no worker's output before AI is seen on two other tasks, to stand in for ability and as instrument"
-        return (failure("ability_gradient", "unusable", reason),)
-    return _gradient_fit(pairs.take(known), first[known], None, second[known])
-
-
-def _gradient_fit(
-    pairs: WorkerTaskGains, ability: Array, education: Array | None, instrument: Array | None
-) -> tuple[Estimate, ...]:
-    """Regress gains on ability, in the treated arm beyond the control arm."""
-    if not np.isfinite(pairs.gain).any():
-        return (
-            failure(
-                "ability_gradient", "unusable", "no worker is seen on one task before and after AI"
-            ),
-        )
-    treated = pairs.arm.astype(np.float64)
-    own = {"ability": ability, **({} if education is None else {"education": education})}
-    regressors = {f"treated_{name}": treated * values for name, values in own.items()} | own
-    if not (pairs.arm == 0).any():
-        regressors = {
-            name: values for name, values in regressors.items() if name.startswith("treated")
-        }
-    endogenous = (
-        [name for name in regressors if name.endswith("ability")] if instrument is not None else []
-    )
-    columns = {"treated_ability": treated, "ability": np.ones_like(treated)}
-    instruments = (
-        None
-        if instrument is None
-        else np.column_stack([instrument * columns[n] for n in endogenous])
-    )
-    fitted = fit_two_way(
-        pairs.gain,
-        np.column_stack(list(regressors.values())),
-        names=list(regressors),
-        absorb=[encode(pairs.group, pairs.arm)],
-        weights=pairs.time_share,
-        endogenous=endogenous,
-        instruments=instruments,
-        clusters=pairs.clusters,
-    )
-    return from_fit(fitted, {"ability_gradient": "treated_ability"})
-
-
 _OUTPUTS = ("outputs.output", "info.first_ai_period", "outputs.period spans first_ai_period")
 _ACCESS = (*_OUTPUTS, "outputs.ai_access varies", "outputs.worker_id repeats over period")
 _USE = (*_OUTPUTS, "outputs.ai_use varies", "outputs.worker_id repeats over period")
@@ -456,7 +378,7 @@ HYPOTHESIS = Hypothesis(
             summary="gain in log output on measured ability, least squares",
             needs=(*_ACCESS, _PAIRS, "workers.ability_log", "workers.educ_cog", "workers.educ_soc"),
             terms=("ability_gradient",),
-            run=partial(_gradient, instrumented=False),
+            run=partial(gradient_of_ability, instrumented=False),
         ),
         Estimator(
             name="gradient_iv",
@@ -470,14 +392,14 @@ HYPOTHESIS = Hypothesis(
                 "workers.educ_soc",
             ),
             terms=("ability_gradient",),
-            run=partial(_gradient, instrumented=True),
+            run=partial(gradient_of_ability, instrumented=True),
         ),
         Estimator(
             name="gradient_of_output",
             summary="gain in log output on output before AI in other tasks, split-sample instrument",
             needs=(*_ACCESS, _PAIRS),
             terms=("ability_gradient",),
-            run=_gradient_of_output,
+            run=gradient_of_output,
         ),
     ),
 )

