@@ -4,6 +4,7 @@ Type inference decides on a column from its first rows and turns a later mark su
 null without a word. So nothing is inferred here; :mod:`withintask.ingest.oews.clean` decides.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,32 @@ import fastexcel
 import polars as pl
 
 from withintask.ingest.files import check_archive
-from withintask.panel.errors import SourceError, list_problems
+from withintask.panel.errors import SourceError, list_problems, some_examples
 
 _BOM = "\ufeff"
 _HEADER_SEARCH_ROWS = 30
 _ROW_LABEL = "source_row"
+_SHOWN_AS = {
+    "Div0": "#DIV/0!",
+    "NA": "#N/A",
+    "Name": "#NAME?",
+    "Null": "#NULL!",
+    "Num": "#NUM!",
+    "Ref": "#REF!",
+    "Value": "#VALUE!",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorCell:
+    """A cell whose formula failed; the reader gives no text for it."""
+
+    row: int
+    """Row of the frame, from 0."""
+    position: int
+    """Column of the frame, from 0."""
+    shown: str
+    """What a spreadsheet shows, such as ``#DIV/0!``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +51,8 @@ class Sheet:
     """Sheet name; empty for a delimited file."""
     cells: pl.DataFrame
     """Columns are positions; row 0 of the frame is row 1 of the sheet."""
+    errors: tuple[ErrorCell, ...] = ()
+    """Cells of a workbook that hold an error; null among the cells."""
 
     def __str__(self) -> str:
         return f"{self.file}, sheet {self.name!r}" if self.name else self.file
@@ -43,7 +67,9 @@ class TextTable:
     headers: tuple[str, ...]
     """Header cells as published."""
     rows: pl.DataFrame
-    """Columns named by :func:`plain_name` of the headers, then `source_row`."""
+    """Columns named by :func:`plain_name` of the headers, then `source_row`.
+
+    Cells are stripped; those without a character are null."""
     n_blank: int
     """Rows without a single cell, left out of `rows`."""
 
@@ -102,7 +128,7 @@ def table_under(sheet: Sheet, header_row: int) -> TextTable:
     Raises
     ------
     SourceError
-        If two header cells have the same name.
+        If two header cells have the same name, or a cell from the header on holds an error.
     """
     headers = tuple((cell or "").replace(_BOM, "") for cell in sheet.cells.row(header_row))
     filled = [position for position, header in enumerate(headers) if header.strip()]
@@ -110,12 +136,15 @@ def table_under(sheet: Sheet, header_row: int) -> TextTable:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SourceError(f"{sheet}: column names stand twice in the header: {', '.join(twice)}")
+    _refuse_error_cells(sheet, header_row, headers)
+    columns = [sheet.cells.columns[position] for position in filled]
     body = sheet.cells.with_row_index(_ROW_LABEL, offset=1).slice(header_row + 1)
-    body = body.select(
-        *(pl.col(sheet.cells.columns[p]).alias(n) for p, n in zip(filled, names, strict=True)),
-        pl.col(_ROW_LABEL),
+    stripped = body.select(
+        *(pl.col(c).str.strip_chars().alias(n) for c, n in zip(columns, names, strict=True)),
+        _ROW_LABEL,
     )
-    rows = body.filter(pl.any_horizontal(_filled(name) for name in names))
+    texts = stripped.with_columns(pl.when(pl.col(n) != "").then(n).alias(n) for n in names)
+    rows = texts.filter(pl.any_horizontal(pl.col(names).is_not_null()))
     return TextTable(
         where=str(sheet),
         headers=tuple(headers[position].strip() for position in filled),
@@ -124,14 +153,38 @@ def table_under(sheet: Sheet, header_row: int) -> TextTable:
     )
 
 
-def _filled(name: str) -> pl.Expr:
-    return pl.col(name).fill_null("").str.strip_chars().ne("")
+def _refuse_error_cells(sheet: Sheet, header_row: int, headers: Sequence[str]) -> None:
+    wrong = [cell for cell in sheet.errors if cell.row >= header_row]
+    if wrong:
+        cells = some_examples([_place(cell, headers) for cell in wrong])
+        problem = f"{len(wrong):,} cells hold an error: {cells}"
+        advice = "Repair the formulas, or save the file with values only."
+        raise SourceError(list_problems(str(sheet), [problem], advice=advice))
+
+
+def _place(cell: ErrorCell, headers: Sequence[str]) -> str:
+    header = headers[cell.position].strip()
+    column = repr(header) if header else f"number {cell.position + 1}"
+    return f"row {cell.row + 1} column {column} {cell.shown}"
 
 
 def _read_sheet(reader: fastexcel.ExcelReader, sheet: str, file: str) -> Sheet:
     # skip_rows=0 keeps leading blank rows, so that row numbers are those of the sheet.
     loaded = reader.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="string")
-    return Sheet(file=file, name=sheet, cells=loaded.to_polars())
+    batch, faults = loaded.to_arrow_with_errors()
+    return Sheet(
+        file=file,
+        name=sheet,
+        cells=pl.DataFrame(batch),
+        errors=tuple(map(_error_cell, faults.errors if faults else ())),
+    )
+
+
+def _error_cell(fault: fastexcel.CellError) -> ErrorCell:
+    row, position = fault.position
+    kind = re.search(r"Error\((\w+)\)", fault.detail)
+    shown = _SHOWN_AS.get(kind[1], kind[1]) if kind else fault.detail
+    return ErrorCell(row=row, position=position, shown=shown)
 
 
 def _first_line(fault: Exception) -> str:

@@ -61,10 +61,11 @@ def clean(raws: Sequence[RawTable], layouts: Layouts) -> pl.DataFrame:
     """
     rows = pl.concat([_labelled(raw) for raw in raws])
     _refuse_unreadable(rows, raws, layouts)
-    texts = [pl.col(c.name) for c in layouts.columns if c.kind in TEXT_KINDS]
-    flags = [_flag(c.name).alias(c.name) for c in layouts.columns if c.kind == FLAG_KIND]
+    flagged = rows.with_columns(_flag(c.name) for c in layouts.columns if c.kind == FLAG_KIND)
+    marked = flagged.with_columns(_status(c, layouts) for c in layouts.measures)
     measures = [e for c in layouts.measures for e in _measure(c, layouts)]
-    return rows.select(*texts, *flags, *measures, *LABELS, "source_row")
+    others = [c.name for c in layouts.columns if not c.is_measure]
+    return marked.select(*others, *measures, *LABELS, "source_row")
 
 
 def _labelled(raw: RawTable) -> pl.DataFrame:
@@ -119,9 +120,27 @@ def _flag(name: str) -> pl.Expr:
     return pl.col(name).str.to_lowercase().is_in(_TRUE).fill_null(value=False)
 
 
-def _measure(column: ColumnSpec, layouts: Layouts) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+def _status(column: ColumnSpec, layouts: Layouts) -> pl.Expr:
     text = pl.col(column.name)
-    status = _status(column, layouts)
+    marked = text.replace_strict(dict(layouts.marks), default="published", return_dtype=Status)
+    status = pl.when(text.is_not_null()).then(marked)
+    if column.kind == "hourly_wage":
+        status = _explained(status, "is_annual_only", "annual_only")
+    if column.kind == "annual_wage":
+        status = _explained(status, "is_hourly_only", "hourly_only")
+    return status.alias(f"{column.name}_status")
+
+
+def _explained(status: pl.Expr, flag: str, reason: str) -> pl.Expr:
+    """Say why a wage is not available where the file's flag explains it."""
+    is_explained = (status == "not_available") & pl.col(flag)
+    return pl.when(is_explained).then(pl.lit(reason, dtype=Status)).otherwise(status)
+
+
+def _measure(column: ColumnSpec, layouts: Layouts) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """Return value and bound beside the status, which the rows have already."""
+    status = pl.col(f"{column.name}_status")
+    text = pl.col(column.name)
     number = text.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
     cap = pl.col(_CAPS[column.kind]) if column.kind in _CAPS else pl.lit(None, dtype=pl.Float64)
     value = (
@@ -133,28 +152,8 @@ def _measure(column: ColumnSpec, layouts: Layouts) -> tuple[pl.Expr, pl.Expr, pl
     )
     bound = (
         pl.when(status == "top_coded")
-        .then(pl.lit(">="))
+        .then(pl.lit(">=", dtype=Bound))
         .when(status == "below_half_percent")
-        .then(pl.lit("<"))
+        .then(pl.lit("<", dtype=Bound))
     )
-    return (
-        value.alias(column.name),
-        bound.cast(Bound).alias(f"{column.name}_bound"),
-        status.cast(Status).alias(f"{column.name}_status"),
-    )
-
-
-def _status(column: ColumnSpec, layouts: Layouts) -> pl.Expr:
-    text = pl.col(column.name)
-    marked = text.replace_strict(dict(layouts.marks), default="published", return_dtype=pl.String)
-    status = pl.when(text.is_not_null()).then(marked)
-    if column.kind == "hourly_wage":
-        return _explained(status, "is_annual_only", "annual_only")
-    if column.kind == "annual_wage":
-        return _explained(status, "is_hourly_only", "hourly_only")
-    return status
-
-
-def _explained(status: pl.Expr, flag: str, reason: str) -> pl.Expr:
-    """Say why a wage is not available where the file's flag explains it."""
-    return pl.when((status == "not_available") & _flag(flag)).then(pl.lit(reason)).otherwise(status)
+    return value.alias(column.name), bound.alias(f"{column.name}_bound"), status

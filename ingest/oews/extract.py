@@ -177,8 +177,7 @@ def _our_names(table: TextTable, headers: dict[str, str], layouts: Layouts) -> p
     def cells(column: ColumnSpec) -> pl.Expr:
         if column.name not in headers:
             return pl.lit(layouts.fill.get(column.name), dtype=pl.String).alias(column.name)
-        text = pl.col(plain_name(headers[column.name])).str.strip_chars()
-        return pl.when(text != "").then(text).alias(column.name)
+        return pl.col(plain_name(headers[column.name])).alias(column.name)
 
     return table.rows.select(*map(cells, layouts.columns), "source_row")
 

@@ -1,5 +1,7 @@
 """The harmonized OEWS table and the audit: columns, units, keys, allowed codes."""
 
+from functools import cache
+
 import polars as pl
 
 from withintask.ingest.oews.clean import Bound, Status
@@ -106,6 +108,7 @@ def code_problems(wages: pl.DataFrame, where: str, classification: str) -> str:
     return list_problems(where, problems) if problems else ""
 
 
+@cache
 def _is_outside(classification: str) -> pl.Expr:
     """Tell whether a well-formed code is outside the classification.
 

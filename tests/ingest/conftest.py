@@ -15,6 +15,15 @@ VALID_ROWS = [
 ]  # fmt: skip
 
 
+def write_cells(sheet, row, cells):
+    """Write texts; a pair is a formula and the result that a spreadsheet stored for it."""
+    for position, cell in enumerate(cells):
+        if isinstance(cell, tuple):
+            sheet.write_formula(row, position, cell[0], None, cell[1])
+        elif cell:
+            sheet.write_string(row, position, cell)
+
+
 class TinyBook:
     """Cells of a workbook as text; `change` and `rename` spoil it, `save` writes it."""
 
@@ -58,14 +67,12 @@ class TinyBook:
         with xlsxwriter.Workbook(str(path)) as book:
             data = book.add_worksheet(sheet or f"national_M{self.year}_dl")
             for number, cells in enumerate([self.headers, *self.rows], start=self.leading_rows):
-                for position, text in enumerate(cells):
-                    if text:
-                        data.write_string(number, position, text)
+                write_cells(data, number, cells)
             book.add_worksheet("Field Descriptions").write_column(0, 0, self.notes)
             for extra, cells in self.extra_sheets.items():
                 other = book.add_worksheet(extra)
                 for number, row in enumerate(cells):
-                    other.write_row(number, 0, row)
+                    write_cells(other, number, row)
         return path
 
     def save_csv(self, folder, name=None):

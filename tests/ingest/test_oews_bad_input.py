@@ -167,3 +167,27 @@ def test_a_failed_build_leaves_the_existing_database_as_it_was(tmp_path, tiny_bo
     assert [path.name for path in tmp_path.iterdir()] == ["source", "oews.duckdb"] or sorted(
         path.name for path in tmp_path.iterdir()
     ) == ["oews.duckdb", "source"]
+
+
+@pytest.mark.parametrize(
+    ("formula", "shown"), [("=1/0", "#DIV/0!"), ("=NA()", "#N/A"), ("=Nowhere!A1", "#REF!")]
+)
+def test_a_cell_that_holds_an_error_is_named_by_sheet_row_and_column(
+    tmp_path, tiny_book, formula, shown
+):
+    tiny_book(2024).change(2, "a_pct90", (formula, shown)).save(tmp_path)
+    message = refusal(tmp_path)
+    assert "national_M2024_dl.xlsx, sheet 'national_M2024_dl'" in message
+    assert f"1 cells hold an error: row 4 column 'A_PCT90' {shown}" in message
+
+
+def test_an_error_on_a_sheet_that_holds_no_table_is_none_of_ours(tmp_path, tiny_book):
+    book = tiny_book(2024)
+    book.extra_sheets["Notes"] = [[("=1/0", "#DIV/0!")]]
+    book.save(tmp_path)
+    assert harmonize(tmp_path).audit["n_kept"].to_list() == [4]
+
+
+def test_text_that_only_looks_like_an_error_is_no_number(tmp_path, tiny_book):
+    tiny_book(2024).change(2, "a_pct90", "#N/A").save(tmp_path)
+    assert "row 4 '#N/A'" in refusal(tmp_path)
