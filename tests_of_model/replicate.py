@@ -51,16 +51,16 @@ class Block:
     """Hypothesis and estimator names."""
 
     @property
+    def labels(self) -> tuple[str, str, str, str, int]:
+        """First columns of its rows: world, design, the hashes of design and parameters, seed."""
+        hashes = design_hash(self.design), params_hash(self.params)
+        return (self.world, self.design.name, *hashes, self.seed)
+
+    @property
     def key(self) -> str:
         """Name of the block's part: what its rows depend on, but for the estimators."""
-        parts = (
-            self.world,
-            params_hash(self.params),
-            design_hash(self.design),
-            self.seed,
-            self.first,
-            self.last,
-        )
+        world, _, of_design, of_params, seed = self.labels
+        parts = (world, of_params, of_design, seed, self.first, self.last)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
 
@@ -257,6 +257,7 @@ def run_block(block: Block, named: tuple[Named, ...]) -> pl.DataFrame:
     with one_blas_thread():
         economy, truths = solved(block.params)
         chosen = _estimators(named)
+        labels = block.labels
         capable: dict[str, tuple[str, ...]] = {}
         rows: list[tuple[object, ...]] = []
         for number in range(block.first, block.last):
@@ -267,7 +268,7 @@ def run_block(block: Block, named: tuple[Named, ...]) -> pl.DataFrame:
                 if number == block.first:
                     capable[estimator.name] = missing(panel, estimator.needs)
                 rows.extend(
-                    _row(block, number, hypothesis, estimator, estimate, truths)
+                    (*labels, number, *_row(hypothesis, estimator, estimate, truths))
                     for estimate in _run(estimator, panel, capable[estimator.name])
                 )
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -280,20 +281,12 @@ def _run(estimator: Estimator, panel: Panel, gaps: tuple[str, ...]) -> tuple[Est
 
 
 def _row(
-    block: Block,
-    number: int,
     hypothesis: Hypothesis,
     estimator: Estimator,
     estimate: Estimate,
     truths: dict[str, dict[str, float]],
 ) -> tuple[object, ...]:
     return (
-        block.world,
-        block.design.name,
-        design_hash(block.design),
-        params_hash(block.params),
-        block.seed,
-        number,
         hypothesis.name,
         estimator.name,
         estimator.version,

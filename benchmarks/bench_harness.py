@@ -1,0 +1,134 @@
+"""Time a replication study beside a plain loop that fits the same regressions with pyfixest, and the harness's overhead.
+
+Run ``python benchmarks/bench_harness.py [--replicates 100]``. The three loops draw the same panels with our simulator,
+on one core: the harness (capabilities, estimators, rows), a bare loop over simulator and estimators without it, and a loop
+as one would write it with pyfixest. Coefficients are compared first. A second table has estimation alone.
+"""
+
+import argparse
+import os
+import time
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import numpy as np
+import polars as pl
+
+from withintask.sim.design import load_design
+from withintask.sim.params import load_params
+from withintask.sim.shocks import draw_shocks
+from withintask.sim.simulate import simulate
+from withintask.sim.worlds import REFERENCE, load_world
+from withintask.tests_of_model.estimate import choose
+from withintask.tests_of_model.replicate import plan, replicate, solved
+
+SEED = 1
+
+
+def pyfixest_linear_probability(panel):
+    """Requirement on exposed x post with occupation and period effects, clustered by occupation."""
+    import pyfixest
+
+    rows = panel.postings.join(panel.occupations, on="occupation_code").select(
+        required=pl.col("is_credential_required").cast(pl.Float64),
+        treated=((pl.col("exposure") > 0) & (pl.col("period") >= panel.info.first_ai_period)).cast(
+            pl.Float64
+        ),
+        occupation="occupation_code",
+        period="period",
+    )
+    formula = "required ~ treated | occupation + period"
+    found = pyfixest.feols(formula, rows.to_pandas(), vcov={"CRV1": "occupation"})
+    return found.coef()["treated"]
+
+
+def pyfixest_gradient(panel):
+    """Log output on access x post x ability with worker-task and task-period effects, clustered by firm."""
+    import pyfixest
+
+    rows = (
+        panel.outputs.join(panel.workers, on="worker_id")
+        .join(panel.tasks.select("task_id", "exposure", "skill_type"), on="task_id")
+        .filter(pl.col("exposure") > 0)
+        .with_columns(post=(pl.col("period") >= panel.info.first_ai_period).cast(pl.Float64))
+        .with_columns(
+            arm=pl.col("ai_access").cast(pl.Float64).max().over("worker_id"),
+            education=pl.when(pl.col("skill_type") == "soc").then("educ_soc").otherwise("educ_cog"),
+        )
+        .select(
+            y=pl.col("output").log(),
+            pair=pl.format("{} {}", "worker_id", "task_id"),
+            group=pl.format("{} {} {} {}", "firm_id", "task_id", "arm", "period"),
+            firm="firm_id",
+            ability=pl.col("post") * pl.col("ability_log"),
+            education=pl.col("post") * pl.col("education"),
+            treated_ability=pl.col("post") * pl.col("arm") * pl.col("ability_log"),
+            treated_education=pl.col("post") * pl.col("arm") * pl.col("education"),
+        )
+    )
+    formula = "y ~ treated_ability + treated_education + ability + education | pair + group"
+    found = pyfixest.feols(formula, rows.to_pandas(), vcov={"CRV1": "firm"})
+    return found.coef()["treated_ability"]
+
+
+CASES = (
+    ("postings", "linear_probability", pyfixest_linear_probability),
+    ("rct-ability", "gradient", pyfixest_gradient),
+)
+
+
+def seconds(run):
+    start = time.perf_counter()
+    found = run()
+    return time.perf_counter() - start, found
+
+
+def bench(design_name, estimator_name, peer, n):
+    params, design = load_params(), load_design(design_name)
+    economy, _ = solved(params)
+    ((_, estimator),) = [(h, e) for h, e in choose() if e.name == estimator_name]
+
+    def draw(number):
+        return simulate(economy, design, draw_shocks(design, seed=SEED, replicate=number))
+
+    panels = [draw(number) for number in range(n)]
+    ours = [estimator.run(panel)[0].estimate for panel in panels[:3]]
+    theirs = [peer(panel) for panel in panels[:3]]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+    def harness():
+        worlds = [load_world(REFERENCE)]
+        study = plan(params, [design], worlds, seed=SEED, replicates=n, estimators=[estimator_name])
+        return replicate(study)
+
+    harness()
+    best = [
+        min(seconds(run)[0] for _ in range(3))
+        for run in (
+            harness,
+            lambda: [estimator.run(draw(number)) for number in range(n)],
+            lambda: [peer(draw(number)) for number in range(n)],
+            lambda: [draw(number) for number in range(n)],
+        )
+    ]
+    study, bare, loop, draws = (1e3 * value / n for value in best)
+    rows = sum(frame.height for frame in panels[0].tables().values())
+    print(f"\n{design_name}, {estimator_name}: {rows:,} rows a panel, {n} replicates")
+    print(f"  withintask study          {study:8.2f} ms a replicate")
+    print(f"  the same without harness  {bare:8.2f} ms   overhead {100 * (study / bare - 1):.1f} %")
+    print(f"  plain loop with pyfixest  {loop:8.2f} ms   ours/theirs {study / loop:.3f}")
+    print(f"  draws alone               {draws:8.2f} ms   estimation alone, ours/theirs "
+          f"{(bare - draws) / (loop - draws):.3f}")  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--replicates", type=int, default=100)
+    options = parser.parse_args()
+    print(f"cores {os.cpu_count()}, load {os.getloadavg()[0]:.1f}")
+    for case in CASES:
+        bench(*case, options.replicates)
+
+
+if __name__ == "__main__":
+    main()
