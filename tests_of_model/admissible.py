@@ -32,6 +32,8 @@ _END_TOLERANCE = 1e-5
 """Tolerance of an end, in units of _GINI_UNIT: ΔGini to 1e-7."""
 _N_CHAINS = 24
 _N_CURVE = 81
+_N_BISECTIONS = 6
+"""Steps in which an end of the curve is closed in on: to a 64th of the grid's step."""
 _JITTER = 1e-4
 _DE_SCALE = 2.38
 """Scale of differential-evolution proposals, 2.38/√(2d) (ter Braak 2006)."""
@@ -136,17 +138,35 @@ def exact_curve(problem: MsmProblem, point: Array, name: str) -> Array:
     place = problem.free.names.index(name)
     low, high = problem.free.bounds[place]
     grid = np.linspace(low, high, _N_CURVE)
-    first = int(np.argmin(np.abs(grid - point[place])))
-    found: dict[int, Array] = {}
-    for path in (range(first, _N_CURVE), range(first - 1, -1, -1)):
-        rest = np.delete(point, place)
-        for k in path:
-            member = _match(problem, place, grid[k], rest)
+    own = float(point[place])
+    members = {own: point}
+    for outward in (grid[grid > own], grid[grid < own][::-1]):
+        inner, rest = own, np.delete(point, place)
+        for value in outward:
+            member = _match(problem, place, value, rest)
             if member is None:
+                members |= _last_matches(problem, place, (inner, value), rest)
                 break
-            found[k] = np.insert(member, place, grid[k])
-            rest = member
-    return np.array([found[k] for k in sorted(found)] or [point])
+            inner, rest = value, member
+            members[value] = np.insert(member, place, value)
+    return np.array([members[value] for value in sorted(members)])
+
+
+def _last_matches(
+    problem: MsmProblem, place: int, ends: tuple[float, float], rest: Array
+) -> dict[float, Array]:
+    """Close in on the value beyond which there is no match, from the last that has one and the first that has none."""
+    found: dict[float, Array] = {}
+    inner, outer = ends
+    for _ in range(_N_BISECTIONS):
+        middle = (inner + outer) / 2
+        member = _match(problem, place, middle, rest)
+        if member is None:
+            outer = middle
+        else:
+            inner, rest = middle, member
+            found[middle] = np.insert(member, place, middle)
+    return found
 
 
 def _match(problem: MsmProblem, place: int, value: float, rest: Array) -> Array | None:

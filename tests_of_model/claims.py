@@ -155,9 +155,9 @@ def compression_needs_substitutes(params: Params) -> Claim:
         params, [{"task_substitution": r} for r in _RHO], ("delta_log_cv", "ability_gradient")
     )
     return _sign_by_rho(
-        table, "delta_log_cv", -1, name="compression",
+        table, ("delta_log_cv", "ability_gradient"), -1, name="compression",
         claim="H1: on exposed tasks dispersion falls, and the least able gain most, where skill and AI substitute (ρ > 0).",
-        what="The log coefficient of variation falls",
+        what="The log coefficient of variation falls, and the ability gradient is negative,",
         is_scoped=True,
     )  # fmt: skip
 
@@ -166,7 +166,7 @@ def credentials(params: Params) -> Claim:
     """H3 iff ρ > 0."""
     table = sweep(params, [{"task_substitution": r} for r in _RHO], ("delta_credential",))
     return _sign_by_rho(
-        table, "delta_credential", 1, name="credentials",
+        table, ("delta_credential",), 1, name="credentials",
         claim="H3: AI makes work samples less telling, so credential requirements rise in exposed occupations.",
         what="Requirements rise",
         is_scoped=False,
@@ -175,7 +175,7 @@ def credentials(params: Params) -> Claim:
 
 def _sign_by_rho(
     table: pl.DataFrame,
-    figure: str,
+    figures: tuple[str, ...],
     sign: int,
     *,
     name: str,
@@ -183,8 +183,8 @@ def _sign_by_rho(
     what: str,
     is_scoped: bool,
 ) -> Claim:
-    rho, values = table["task_substitution"].to_numpy(), table[figure].to_numpy()
-    agrees = np.sign(values) == sign
+    rho, values = table["task_substitution"].to_numpy(), table[figures[0]].to_numpy()
+    agrees = (np.sign(table.select(figures).to_numpy()) == sign).all(axis=1)
     as_said = bool(agrees[rho > 0].all() and not agrees[rho < 0].any())
     turns = [
         abs(round(turn, 2)) if abs(turn) < _NEAR_ZERO else turn for turn in crossings(rho, values)
@@ -206,29 +206,36 @@ def returns_to_education(params: Params) -> Claim:
         "delta_return_cog", "delta_return_soc", "delta_log_return_cog", "delta_log_return_soc",
         "exposed_price_log", "delta_exposed_expenditure",
     )  # fmt: skip
-    table = sweep(params, [{"substitution": s} for s in _SIGMA], names)
-    sigma = table["substitution"].to_numpy()
-    turn = {name: crossings(sigma, table[name].to_numpy()) for name in names}
-    condition = bool(
-        (table.filter(pl.col("substitution") < 1)["delta_return_cog"] > 0).all()
-        and (table.filter(pl.col("substitution") > 1)["delta_return_cog"] < 0).all()
-    )
-    falls = bool((table["exposed_price_log"] < 0).all())
-    below = table.filter(pl.col("substitution") < 1)
+    grid = [{"substitution": s} for s in _SIGMA]
+    table = sweep(params, grid, names)
+    commodity = sweep(structure(params, 0.0), grid, ("delta_log_return_soc",))
+    said = {name: _course(table[name].to_numpy()) for name in names}
+    cog, price = table["delta_return_cog"].to_numpy(), table["exposed_price_log"].to_numpy()
+    condition = bool((cog[_SIGMA < 1] > 0).all() and (cog[_SIGMA > 1] < 0).all())
     return Claim(
         name="returns_to_education",
         claim="H2: the return to cognitive education falls, and that to social education rises, if tasks are substitutes (σ > 1).",
         verdict=HOLDS if condition else FAILS,
         finding=(
-            "σ > 1 is "
-            + ("the condition. " if condition else "not the condition here. ")
-            + f"Prices of exposed tasks {'fall at every σ shown' if falls else 'do not fall at every σ shown'}, most for complements; "
-            f"below σ = 1 the cognitive return falls by {float(below['delta_return_cog'].to_numpy().max()):+.4f} or more and the social return rises. "
-            f"The cognitive level return changes sign at σ = {_said(turn['delta_return_cog'])}, the social log return at "
-            f"σ = {_said(turn['delta_log_return_soc'])}. What changes sign at σ = 1 is the expenditure share of exposed tasks."
+            f"σ > 1 is {'' if condition else 'not '}the condition here. The cognitive level return {said['delta_return_cog']}; the cognitive log "
+            f"return {said['delta_log_return_cog']}. The social level return {said['delta_return_soc']}; the social log return "
+            f"{said['delta_log_return_soc']} (with commodity AI alone it {_course(commodity['delta_log_return_soc'].to_numpy())}). The mean "
+            f"price of exposed tasks {said['exposed_price_log']}: by {price[0]:+.2f} in logs at σ = {_SIGMA[0]:g} and by {price[-1]:+.2f} at "
+            f"σ = {_SIGMA[-1]:g}. Their share in expenditure {said['delta_exposed_expenditure']}."
         ),
         evidence=table,
     )
+
+
+def _course(values: Array) -> str:
+    """Say in which direction a change over σ goes, and where it turns."""
+    turns = crossings(_SIGMA, values)
+    words = ["rises" if value > 0 else "falls" for value in (values[0], values[-1])]
+    if not turns:
+        return f"{words[0]} at every σ shown"
+    if len(turns) == 1:
+        return f"{words[0]} below σ = {turns[0]:.2f} and {words[1]} above"
+    return f"changes its direction at σ = {_said(turns)}"
 
 
 def rent_sharing_and_inequality(params: Params) -> Claim:
@@ -277,6 +284,9 @@ def between_firm_dispersion(params: Params) -> Claim:
         own["between_variance_contrast"] > 0,
         abs(own["log_ratio_contrast"]) < _ZERO,
     )
+    evidence = _by_industry(economy)
+    by_structure = evidence.group_by("proprietary").agg(pl.col("delta_log_between_variance").mean())
+    ratio_rises = bool(by_structure.sort("proprietary")["delta_log_between_variance"].diff()[1] > 0)
     return Claim(
         name="between_firm_dispersion",
         claim="H4: dispersion between firms rises relative to that within firms where AI is proprietary and rent sharing is strong.",
@@ -292,12 +302,12 @@ def between_firm_dispersion(params: Params) -> Claim:
             + f"The contrast of Δ ln(V_b/V_w) is {own['log_ratio_contrast']:.1e}"
             + (
                 ", zero but for rounding: V_b is proportional to ξ², so its log change does not depend on ξ. In ratios the claim "
-                "holds in η1 and not in ξ."
+                f"{'holds in η1 and not in ξ' if ratio_rises else 'holds neither in η1 nor in ξ'}."
                 if ratio_is_zero
                 else "."
             )
         ),
-        evidence=_by_industry(economy),
+        evidence=evidence,
     )
 
 
@@ -372,7 +382,7 @@ def asset_concentration(params: Params) -> Claim:
             + (
                 ""
                 if by_assets
-                else "In this closure it is concentration of ownership that sets the boundary."
+                else "In this closure it is concentration of ownership that moves the boundary."
             )
         ),
         evidence=table,

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from withintask.sim.params import Params
+from withintask.sim.params import Params, params_hash
 from withintask.tests_of_model.claims import Claim, claims
 from withintask.tests_of_model.free_parameters import FREE
 from withintask.tests_of_model.moment_targets import MomentTarget
@@ -17,9 +17,11 @@ from withintask.tests_of_model.moments_of_panel import OF_PANEL
 from withintask.tests_of_model.msm import MsmFit, fit_msm
 from withintask.tests_of_model.msm_errors import ProfileInterval, profile_interval
 from withintask.tests_of_model.panel_noise import PanelNoise, panel_noise
-from withintask.tests_of_model.scenarios import FREE_GIVEN_SHARING, scenarios, tally
+from withintask.tests_of_model.parallel import run_all
+from withintask.tests_of_model.scenarios import FREE_GIVEN_SHARING, by_end, scenarios, tally
 from withintask.tests_of_model.sensitivity import Sensitivity, gini_gradient, sensitivity
 from withintask.tests_of_model.sign_sets import SetPlan, SignSets, sign_sets
+from withintask.tests_of_model.stages import Stages, stage_key
 
 Progress = Callable[[str, int, int], None]
 
@@ -112,6 +114,7 @@ class Headline:
             "cloud": self.sets.cloud,
             "scenarios": self.scenarios,
             "scenario_signs": tally(self.scenarios),
+            "scenario_ends": by_end(self.scenarios),
             "claims": pl.DataFrame(
                 [
                     {"name": c.name, "claim": c.claim, "verdict": c.verdict, "finding": c.finding}
@@ -149,7 +152,7 @@ def headline(
     plan
         How much to compute.
     cache
-        Folder for the panel's covariance.
+        Folder for finished parts; a killed run goes on from there.
     executor
         Any executor; serial if None. Results do not depend on it.
     on_progress
@@ -159,21 +162,32 @@ def headline(
     def stage(name: str) -> Callable[[int, int], None]:
         return lambda done, total: None if on_progress is None else on_progress(name, done, total)
 
+    stages = _stages(cache, target, start, plan)
     fit = fit_msm(
-        target, start, n_starts=plan.n_starts, executor=executor, on_progress=stage("fit")
+        target,
+        start,
+        n_starts=plan.n_starts,
+        ledger=stages.path("starts.json"),
+        executor=executor,
+        on_progress=stage("fit"),
     )
-    given = _given_sharing(target, fit)
-    profiles = [
-        _profile(fit, name, stage("profiles"), k, len(plan.profiled))
-        for k, name in enumerate(plan.profiled)
-    ]
+    jobs = [_Profile(fit=fit, name=name, stages=stages) for name in plan.profiled]
+    profiles = run_all(_profile, jobs, executor=executor, on_progress=stage("profiles"))
     noise = panel_noise(
         rounded(fit.params, plan.digits),
         n_replicates=plan.n_replicates,
         cache=cache,
         on_progress=stage("panels"),
     )
-    ends = plan.sharings
+    sets = sign_sets(
+        fit.params,
+        noise,
+        plan.sets,
+        stages=stages,
+        executor=executor,
+        on_progress=stage("ranges"),
+    )
+    given = _given_sharing(target, fit)
     return Headline(
         target=target,
         fit=fit,
@@ -182,20 +196,27 @@ def headline(
         given_sharing=None if given is None else sensitivity(given),
         sharing_gradient=float("nan") if given is None else _sharing_gradient(fit, given),
         noise=noise,
-        sets=sign_sets(
-            fit.params, noise, plan.sets, executor=executor, on_progress=stage("ranges")
-        ),
+        sets=sets,
         claims=claims(fit.params, on_progress=stage("claims")),
-        scenarios=scenarios(
-            target,
-            fit.params,
-            sharings=ends,
-            n_workers=plan.n_scenario_workers,
-            executor=executor,
-            on_progress=stage("scenarios"),
+        scenarios=stages.frame(
+            "scenarios",
+            lambda: scenarios(
+                target,
+                fit.params,
+                sharings=plan.sharings,
+                n_workers=plan.n_scenario_workers,
+                executor=executor,
+                on_progress=stage("scenarios"),
+            ),
         ),
         is_quick=plan is QUICK,
     )
+
+
+def _stages(cache: Path | None, target: MomentTarget, start: Params, plan: HeadlinePlan) -> Stages:
+    known = [target.names, target.value.tolist(), target.low.tolist(), target.high.tolist()]
+    covariance = None if target.covariance is None else target.covariance.tolist()
+    return Stages(folder=cache, key=stage_key(*known, covariance, params_hash(start), plan))
 
 
 def rounded(params: Params, digits: int) -> Params:
@@ -205,12 +226,20 @@ def rounded(params: Params, digits: int) -> Params:
     )
 
 
-def _profile(
-    fit: MsmFit, name: str, report: Callable[[int, int], None], done: int, total: int
-) -> ProfileInterval:
-    interval = profile_interval(fit.problem, fit.best.point, name)
-    report(done + 1, total)
-    return interval
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Profile:
+    fit: MsmFit
+    name: str
+    stages: Stages
+
+
+def _profile(job: _Profile) -> ProfileInterval:
+    def compute() -> pl.DataFrame:
+        found = profile_interval(job.fit.problem, job.fit.best.point, job.name)
+        return pl.DataFrame([asdict(found)])
+
+    kept = job.stages.frame(f"profile_{job.name}", compute)
+    return ProfileInterval(**kept.row(0, named=True))
 
 
 def _given_sharing(target: MomentTarget, fit: MsmFit) -> MsmFit | None:

@@ -123,6 +123,16 @@ def tally(table: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def by_end(table: pl.DataFrame) -> pl.DataFrame:
+    """Count, for each moment and end of its range, in how many of the combinations ΔGini rises."""
+    return (
+        table.unpivot(list(OF_PANEL), index="sign", variable_name="moment", value_name="end")
+        .group_by("moment", "end")
+        .agg(pl.len().alias("n"), (pl.col("sign") > 0).sum().alias("n_rises"))
+        .sort("moment", "end", descending=[False, True])
+    )
+
+
 def _solve(case: _Case) -> dict[str, object]:
     found = minimize(case.problem, case.start, _TOLERANCE)
     params = case.problem.free.params(found.point)

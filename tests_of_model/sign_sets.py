@@ -19,6 +19,7 @@ from withintask.tests_of_model.moments_of_panel import OF_PANEL
 from withintask.tests_of_model.msm_problem import MsmProblem, make_problem
 from withintask.tests_of_model.panel_noise import PanelNoise
 from withintask.tests_of_model.parallel import run_all
+from withintask.tests_of_model.stages import NOT_KEPT, Stages
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -69,6 +70,7 @@ def sign_sets(
     noise: PanelNoise,
     plan: SetPlan,
     *,
+    stages: Stages = NOT_KEPT,
     executor: Executor | None = None,
     on_progress: Progress | None = None,
 ) -> SignSets:
@@ -82,6 +84,8 @@ def sign_sets(
         Covariance of the estimates of m1 to m5, and the design's size.
     plan
         Sizes and effort.
+    stages
+        Where finished parts are kept.
     executor, on_progress
         As for :func:`withintask.tests_of_model.parallel.run_all`.
     """
@@ -96,14 +100,20 @@ def sign_sets(
             on_progress(done_before + done, steps)
 
     drawings = [
-        _Drawing(params=params, noise=noise, plan=plan, curve=curve, size=size)
+        _Drawing(params=params, noise=noise, plan=plan, curve=curve, stages=stages, size=size)
         for size in plan.sizes
     ]
     drawn = pl.concat(run_all(_draw, drawings, executor=executor, on_progress=report))
     done_before = len(plan.sizes)
     chains = [
         _Chain(
-            params=params, noise=noise, plan=plan, curve=curve, drawn=drawn, gini_std_error=given
+            params=params,
+            noise=noise,
+            plan=plan,
+            curve=curve,
+            stages=stages,
+            drawn=drawn,
+            gini_std_error=given,
         )
         for given in (None, error)
     ]
@@ -140,6 +150,7 @@ class _Chain:
     noise: PanelNoise
     plan: SetPlan
     curve: Array
+    stages: Stages
     drawn: pl.DataFrame
     gini_std_error: float | None
 
@@ -152,10 +163,16 @@ class _Drawing:
     noise: PanelNoise
     plan: SetPlan
     curve: Array
+    stages: Stages
     size: float
 
 
 def _ranges(chain: _Chain) -> pl.DataFrame:
+    name = f"ranges_{len(NAMES) - (chain.gini_std_error is None)}"
+    return chain.stages.frame(name, lambda: _computed_ranges(chain))
+
+
+def _computed_ranges(chain: _Chain) -> pl.DataFrame:
     """Ranges at the sizes of the plan, then at sizes that close in on the threshold (marked ``is_bracket``)."""
     ends: dict[str, dict[float, AdmissibleSet]] = {box: {} for box in chain.plan.boxes}
     rows = []
@@ -230,6 +247,10 @@ def _in_box(problem: MsmProblem, box: str) -> MsmProblem:
 
 
 def _draw(job: _Drawing) -> pl.DataFrame:
+    return job.stages.frame(f"cloud_{job.size:g}", lambda: _drawn(job))
+
+
+def _drawn(job: _Drawing) -> pl.DataFrame:
     problem = _problem(job.params, job.noise, job.size, job.plan.n_workers, None)
     points, delta_gini = cloud(problem, job.curve, n_points=job.plan.n_points)
     values = np.array([problem.free.values(point) for point in points])

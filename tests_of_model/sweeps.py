@@ -16,6 +16,22 @@ Array = NDArray[np.float64]
 N_WORKERS = 2**14
 """Points of the population in sweeps; quadrature error of ΔGini there is about 1e-5."""
 
+
+def exposed_price_log(economy: Economy) -> float:
+    """Mean log price of the exposed tasks after AI."""
+    exposed = economy.population.exposure > 0
+    return float(np.log(economy.after.task_price[exposed]).mean())
+
+
+def delta_exposed_expenditure(economy: Economy) -> float:
+    """Change of the exposed tasks' share in expenditure, Σ p r s over exposed tasks, eq. (3)."""
+    exposed = economy.population.exposure > 0
+    skill = economy.population.workers.human_capital_mean[economy.population.task_skill]
+    share = np.broadcast_to(skill, exposed.shape) / np.broadcast_to(skill, exposed.shape).sum()
+    after = share * economy.after.task_price * economy.after.output_ratio
+    return float(after[exposed].sum() / after.sum() - share[exposed].sum())
+
+
 FIGURES: dict[str, Callable[[Economy], float]] = {
     "delta_log_cv": h1_compression.delta_log_cv,
     "ability_gradient": h1_compression.ability_gradient,
@@ -32,8 +48,8 @@ FIGURES: dict[str, Callable[[Economy], float]] = {
     "delta_gini_income": lambda economy: economy.delta_gini_income,
     "delta_gini_pay": lambda economy: economy.delta_gini_pay,
     "delta_profit_share": lambda economy: economy.after.profit_share - economy.before.profit_share,
-    "exposed_price_log": lambda economy: exposed_price_log(economy),  # noqa: PLW0108 (defined below)
-    "delta_exposed_expenditure": lambda economy: delta_exposed_expenditure(economy),  # noqa: PLW0108
+    "exposed_price_log": exposed_price_log,
+    "delta_exposed_expenditure": delta_exposed_expenditure,
 }
 """Figures that a sweep can report, functions of an economy."""
 
@@ -68,21 +84,6 @@ def sweep(
     return pl.DataFrame(rows)
 
 
-def exposed_price_log(economy: Economy) -> float:
-    """Mean log price of the exposed tasks after AI."""
-    exposed = economy.population.exposure > 0
-    return float(np.log(economy.after.task_price[exposed]).mean())
-
-
-def delta_exposed_expenditure(economy: Economy) -> float:
-    """Change of the exposed tasks' share in expenditure, Σ p r s over exposed tasks, eq. (3)."""
-    exposed = economy.population.exposure > 0
-    skill = economy.population.workers.human_capital_mean[economy.population.task_skill]
-    share = np.broadcast_to(skill, exposed.shape) / np.broadcast_to(skill, exposed.shape).sum()
-    after = share * economy.after.task_price * economy.after.output_ratio
-    return float(after[exposed].sum() / after.sum() - share[exposed].sum())
-
-
 def structure(params: Params, proprietary_share: float) -> Params:
     """Move AI between commodity and proprietary, η0 + η1 fixed."""
     return change_axis(params, PROPRIETARY_SHARE, proprietary_share)
@@ -104,5 +105,7 @@ def structure_boundary(params: Params, *, n_workers: int = N_WORKERS) -> float:
 
 def crossings(x: Array, y: Array) -> list[float]:
     """Values of x at which y, piecewise linear, changes sign."""
-    place = np.flatnonzero(np.sign(y[:-1]) * np.sign(y[1:]) < 0)
-    return [float(x[k] - y[k] * (x[k + 1] - x[k]) / (y[k + 1] - y[k])) for k in place]
+    between = np.flatnonzero(np.sign(y[:-1]) * np.sign(y[1:]) < 0)
+    at = 1 + np.flatnonzero((y[1:-1] == 0) & (y[:-2] * y[2:] < 0))
+    inside = [float(x[k] - y[k] * (x[k + 1] - x[k]) / (y[k + 1] - y[k])) for k in between]
+    return sorted([*inside, *(float(x[k]) for k in at)])

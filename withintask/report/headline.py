@@ -2,6 +2,7 @@
 
 import base64
 import io
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -19,12 +20,14 @@ from withintask.tests_of_model.admissible import chi_square_bound
 from withintask.tests_of_model.claims import CONDITIONAL, FAILS, HOLDS
 from withintask.tests_of_model.headline import FULL, QUICK, Headline, headline
 from withintask.tests_of_model.moment_targets import load_target
+from withintask.tests_of_model.moments import NAMES
 from withintask.tests_of_model.moments_of_panel import OF_PANEL
 from withintask.tests_of_model.msm_errors import open_end
 from withintask.tests_of_model.parallel import processes
-from withintask.tests_of_model.scenarios import tally
+from withintask.tests_of_model.scenarios import by_end, tally
 from withintask.tests_of_model.sensitivity import DELTA_GINI
 
+_BOXES = {"search": "the wide search bounds", "plausible": "the plausible ranges"}
 _CSS = {HOLDS: "holds", CONDITIONAL: "conditional", FAILS: "fails"}
 _DPI = 110
 
@@ -128,6 +131,7 @@ def _fit_values(found: Headline) -> dict[str, object]:
 def _set_values(found: Headline) -> dict[str, object]:
     sets, design = found.sets, found.noise.design
     five = sets.ranges.filter(pl.col("n_moments") == len(OF_PANEL)).sort("n_workers", "box")
+    rows = [{**row, "box": _BOXES[row["box"]]} for row in five.to_dicts()]
     errors = [
         f"{name} {error:.2g}" for name, error in zip(OF_PANEL, found.noise.std_error, strict=True)
     ]
@@ -138,12 +142,13 @@ def _set_values(found: Headline) -> dict[str, object]:
         "n_panel_firms": design.n_firms,
         "n_panel_occupations": design.n_occupations,
         "panel_errors": ", ".join(errors),
-        "ranges": five.to_dicts(),
+        "ranges": rows,
         "threshold_said": _threshold_said(found),
         "precision_said": (
             f"The covariance, from {found.noise.n_replicates} replicates, has a relative error of about "
             f"{np.sqrt(2 / found.noise.n_replicates):.0%} in each variance, so panel sizes are known to about as much."
         ),
+        "curve_said": _curve_said(found),
         "sixth_said": _sixth_said(found),
     }
 
@@ -158,46 +163,68 @@ def _claim_values(found: Headline, images: dict[str, str]) -> dict[str, object]:
         "claims": shown,
         "n_combinations": 2 ** len(OF_PANEL),
         "signs": tally(found.scenarios).to_dicts(),
+        "scenarios_said": _scenarios_said(found),
     }
 
 
 def _lead(found: Headline) -> str:
-    """The answer, in three sentences, every figure computed."""
-    gini = float(found.fit.best.moments[-1])
-    smallest = _five(found, "plausible").sort("n_workers").row(0, named=True)
+    """The answer, in a few sentences, every figure computed."""
+    moments = found.fit.best.moments
+    smallest = _ranges_of(found, len(OF_PANEL), "plausible").row(0, named=True)
     verdicts = [claim.verdict for claim in found.claims]
-    counted = ", ".join(
-        f"{verdicts.count(v)} {v.replace('does not hold', 'do not hold').replace('holds', 'hold')}"
-        for v in (HOLDS, CONDITIONAL, FAILS)
-        if v in verdicts
-    )
+    words = {HOLDS: "hold", CONDITIONAL: "hold on a condition", FAILS: "do not hold"}
+    counted = ", ".join(f"{verdicts.count(v)} {word}" for v, word in words.items() if v in verdicts)
     return (
-        f"At the fitted parameters dispersion within tasks falls (m1 = {found.fit.best.moments[0]:+.3f}) and the Gini of income changes by {gini:+.4f}. "
-        f"A linked panel of {smallest['n_workers']:,.0f} workers leaves {'the sign open' if smallest['spans_zero'] else 'no doubt of the sign'}: "
-        f"parameters in their plausible ranges that m1–m5 do not reject give {smallest['low']:+.4f} to {smallest['high']:+.4f}. {_threshold_said(found)} "
-        f"Of {len(verdicts)} claims, in this closure, {counted}."
+        f"At the fitted parameters the dispersion of output within tasks changes by {moments[0]:+.3f} in logs and the Gini of income by "
+        f"{moments[-1]:+.4f}. A linked panel of {smallest['n_workers']:,.0f} workers leaves "
+        f"{'its sign open' if smallest['spans_zero'] else 'no doubt of its sign'}: parameters in their plausible ranges that m1–m5 do not "
+        f"reject give {smallest['low']:+.4f} to {smallest['high']:+.4f}. {_threshold_said(found)} "
+        f"Of the {len(verdicts)} claims below, in this closure, {counted}."
     )
 
 
-def _five(found: Headline, box: str) -> pl.DataFrame:
-    return found.sets.ranges.filter((pl.col("n_moments") == len(OF_PANEL)) & (pl.col("box") == box))
+def _ranges_of(found: Headline, n_moments: int, box: str) -> pl.DataFrame:
+    """Ranges of ΔGini with so many moments, from the smallest panel up."""
+    is_wanted = (pl.col("n_moments") == n_moments) & (pl.col("box") == box)
+    return found.sets.ranges.filter(is_wanted).sort("n_workers")
 
 
 def _threshold_said(found: Headline) -> str:
-    names = {"search": "within the wide search bounds", "plausible": "within plausible ranges"}
-    said = []
+    places: dict[str, list[str]] = {}
     for row in found.sets.threshold.iter_rows(named=True):
         low, high = row["n_workers_below"], row["n_workers_above"]
         if low is None:
-            said.append(f"{names[row['box']]} the sign is known at every size shown")
+            known = "the sign is known at every size shown"
         elif high is None:
-            said.append(f"{names[row['box']]} it is open at every size shown")
+            known = "the sign is open at every size shown"
         else:
-            said.append(
-                f"{names[row['box']]} the sign is known from between {low:,.0f} and {high:,.0f} workers on"
+            known = (
+                f"the sign is known from a panel of {_rounded(low)} to {_rounded(high)} workers on"
             )
-    text = "; ".join(dict.fromkeys(said))
-    return text[0].upper() + text[1:] + "."
+        places.setdefault(known, []).append(_BOXES[row["box"]])
+    return " ".join(
+        f"Within {' and within '.join(where)} {known}." for known, where in places.items()
+    )
+
+
+def _rounded(count: float) -> str:
+    """Write a count with two significant digits."""
+    return f"{float(f'{count:.2g}'):,.0f}"
+
+
+def _curve_said(found: Headline) -> str:
+    curve = found.sets.curve
+    gini = curve["delta_gini_income"].to_numpy()
+    spans = ", ".join(
+        f"{symbol(name).symbol} {curve[name].to_numpy().min():.3g} to {curve[name].to_numpy().max():.3g}"
+        for name in found.fit.names
+    )
+    ambiguous = gini.min() < 0 < gini.max()
+    return (
+        f"An endless panel would still leave a curve of parameters that match m1–m5 exactly ({spans}), along which ΔGini is "
+        f"{gini.min():+.4f} to {gini.max():+.4f}: the five moments alone leave "
+        + ("even the sign open." if ambiguous else "its size open, but not its sign.")
+    )
 
 
 def _sharing_said(found: Headline) -> str:
@@ -205,33 +232,52 @@ def _sharing_said(found: Headline) -> str:
         return "A parameter lies at its bound, so no derivative is shown."
     one = found.given_sharing
     row = one.per_std_error[one.rows.index(DELTA_GINI)]
-    largest = one.moments[int(np.argmax(np.abs(row)))]
+    largest = int(np.argmax(np.abs(row)))
     return (
-        f"One standard error of {largest} moves ΔGini most, by {row[np.argmax(np.abs(row))]:+.4f}. "
-        f"Along the parameters that keep m1–m5, ΔGini changes by {found.sharing_gradient / 100:+.4f} per 0.01 of {symbol('rent_sharing').symbol}: "
-        "what the five leave open is rent sharing together with proprietary AI."
+        f"One standard error of {one.moments[largest]} moves ΔGini most, by {row[largest]:+.4f} if the response were linear that far. "
+        f"Along the parameters that keep m1–m5, ΔGini changes by {found.sharing_gradient / 100:+.4f} per 0.01 of {symbol('rent_sharing').symbol}."
     )
 
 
 def _sixth_said(found: Headline) -> str:
-    six = found.sets.ranges.filter(
-        (pl.col("n_moments") == len(OF_PANEL) + 1) & (pl.col("box") == "plausible")
-    )
-    row = six.sort("n_workers").row(0, named=True)
-    other = _five(found, "plausible").sort("n_workers").row(0, named=True)
-    share = (row["high"] - row["low"]) / (other["high"] - other["low"])
+    rows = {
+        n: _ranges_of(found, n, "plausible").row(0, named=True) for n in (len(OF_PANEL), len(NAMES))
+    }
+    five, six = rows.values()
+    share = (six["high"] - six["low"]) / (five["high"] - five["low"])
     return (
-        f"A sample of {row['n_workers']:,.0f} people with incomes before and after AI gives ΔGini with a standard error of "
-        f"{found.sets.gini_std_error:.4f} (taken as independent of the panel). With it the range is {row['low']:+.4f} to {row['high']:+.4f}, "
-        f"{share:.0%} of that without: m6 measures the answer directly, so it adds nothing on why. What it adds on the mechanism is the "
-        "sixth equation, without which six parameters lie on a curve."
+        f"A sample of {six['n_workers']:,.0f} people with incomes before and after AI gives ΔGini with a standard error of "
+        f"{found.sets.gini_std_error:.4f} (taken as independent of the panel). With it the range is {six['low']:+.4f} to {six['high']:+.4f}, "
+        f"{share:.0%} of that without. m6 measures the answer directly, so that it pins ΔGini is a tautology. What it adds on the mechanism is "
+        "the sixth equation, without which six parameters lie on the curve above."
+    )
+
+
+def _scenarios_said(found: Headline) -> str:
+    table = found.scenarios
+    counts = by_end(table).pivot("end", index="moment", values=["n", "n_rises"])
+    gap = counts["n_rises_high"] / counts["n_high"] - counts["n_rises_low"] / counts["n_low"]
+    top = counts.row(int(np.argmax(np.abs(gap.to_numpy()))), named=True)
+    far = table.filter(~pl.col("is_near"))
+    opposite = far.filter(pl.col("m1") != pl.col("m2")).height
+    return (
+        f"{top['moment']} decides most: ΔGini rises in {top['n_rises_high']} of {top['n_high']} combinations with it at its high end and in "
+        f"{top['n_rises_low']} of {top['n_low']} with it at its low end. The model comes near {table.height - far.height} of {table.height}; "
+        f"{opposite} of the {far.height} others have m1 and m2, almost one number in this model, at opposite ends."
     )
 
 
 @contextmanager
 def reporting() -> Iterator[Callable[[str, int, int], None]]:
-    """Show one progress bar a stage."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    """Show one progress bar a stage, or a line at its end where there is no terminal."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeElapsedColumn,
+    )
 
     columns = (
         TextColumn("{task.description:<10}"),
@@ -240,11 +286,13 @@ def reporting() -> Iterator[Callable[[str, int, int], None]]:
         TimeElapsedColumn(),
     )
     with Progress(*columns) as progress:
-        tasks: dict[str, object] = {}
+        tasks: dict[str, TaskID] = {}
 
         def report(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
                 tasks[stage] = progress.add_task(stage, total=total)
-            progress.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
+            progress.update(tasks[stage], completed=done, total=total)
+            if done == total and not progress.console.is_terminal:
+                print(f"{stage}: {done} done", file=sys.stderr, flush=True)
 
         yield report

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from matplotlib.colors import TwoSlopeNorm, to_rgba
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 from matplotlib.figure import Figure
 
 from withintask.panel.notation import symbol
@@ -14,6 +14,11 @@ from withintask.tests_of_model.headline import Headline
 from withintask.tests_of_model.sensitivity import DELTA_GINI, Sensitivity
 
 RISES, FALLS, NEUTRAL, FAINT = "#b2182b", "#2166ac", "#444444", "#bbbbbb"
+_FIRST, _SECOND = "#222222", "#d97706"
+_SIGNED = LinearSegmentedColormap.from_list(
+    "signed", [(0, "#053061"), (0.5, "#9ecae1"), (0.5, "#f4a582"), (1, "#67001f")]
+)
+"""Breaks at zero, so that the sign can be read off however small the change."""
 _BOX_NAMES = {"search": "wide search bounds", "plausible": "plausible ranges"}
 _BOX_COLORS = {"search": "#7b3294", "plausible": "#008837"}
 
@@ -93,39 +98,37 @@ def _sign_set(found: Headline) -> Figure:
         else [sizes[0], *[sizes[round(k * (len(sizes) - 1) / 3)] for k in (1, 2)], sizes[-1]]
     )
     figure, axes = _figure(1, len(shown), width=12.5, height=4.1)
-    largest = float(np.quantile(np.abs(found.sets.cloud["delta_gini_income"].to_numpy()), 0.9))
-    norm, painted = TwoSlopeNorm(0, -largest, largest), None
+    cloud, curve, params = found.sets.cloud, found.sets.curve, found.fit.params
+    largest = float(np.quantile(np.abs(cloud["delta_gini_income"].to_numpy()), 0.9))
+    norm, painted = Normalize(-largest, largest), None
+    ends = [cloud["proprietary"].min(), cloud["proprietary"].max()]
     for ax, size in zip(axes[0], shown, strict=True):
-        own = found.sets.cloud.filter(pl.col("n_workers") == size)
+        own = cloud.filter(pl.col("n_workers") == size)
         gini = own["delta_gini_income"].to_numpy()
         painted = ax.scatter(
             own["proprietary"],
             own["rent_sharing"],
             c=gini,
             s=9,
-            cmap="RdBu_r",
+            cmap=_SIGNED,
             norm=norm,
             linewidths=0,
         )
-        ax.plot(
-            found.sets.curve["proprietary"], found.sets.curve["rent_sharing"], color="black", lw=1
-        )
-        ax.plot(
-            found.fit.params.proprietary,
-            found.fit.params.rent_sharing,
-            "o",
-            mfc="white",
-            mec="black",
-            ms=7,
-        )
-        ax.set(xscale="log", xlim=(0.002, 6), ylim=(0, 1), xlabel="η1, proprietary AI")
-        ax.set_title(
-            f"{size:,.0f} workers\n{np.mean(gini > 0):.0%} of points with ΔGini > 0", fontsize=10
-        )
+        ax.plot(curve["proprietary"], curve["rent_sharing"], color="black", lw=1)
+        ax.plot(params.proprietary, params.rent_sharing, "o", mfc="white", mec="black", ms=7)
+        ax.set(xscale="log", xlim=(ends[0] / 1.3, ends[1] * 1.3), ylim=(0, 1))
+        ax.set(xlabel="η1, proprietary AI")
+        ax.set_title(f"{size:,.0f} workers\nΔGini > 0 at {_share(gini > 0)} of points", fontsize=10)
     axes[0, 0].set_ylabel("ξ, rent sharing")
     assert painted is not None
     figure.colorbar(painted, ax=axes[0].tolist(), label="ΔGini of income", extend="both", pad=0.01)
     return figure
+
+
+def _share(is_true: np.ndarray) -> str:
+    """Percentage, whole only where it is exact."""
+    share = float(np.mean(is_true))
+    return f"{share:.0%}" if share in {0.0, 1.0} or 0.01 <= share <= 0.99 else f"{share:.1%}"
 
 
 def _ranges(found: Headline) -> Figure:
@@ -147,7 +150,7 @@ def _ranges(found: Headline) -> Figure:
                 label=_BOX_NAMES[box],
             )
         ax.axhline(0, color="black", lw=0.8)
-        ax.axhline(truth, color=NEUTRAL, lw=1, ls=":", label="truth")
+        ax.axhline(truth, color=NEUTRAL, lw=1, ls=":", label="the fitted model")
         curve = found.sets.curve["delta_gini_income"]
         ax.axhspan(
             curve.min(), curve.max(), color=FAINT, alpha=0.35, lw=0, label="matches m1–m5 exactly"
@@ -177,10 +180,12 @@ def _sixth_moment(found: Headline) -> Figure:
     ranges = found.sets.ranges.filter(pl.col("box") == "plausible").sort("n_workers")
     figure, axes = _figure(width=8, height=3.8)
     ax = axes[0, 0]
-    for k, (count, name, color) in enumerate(((5, "m1–m5", FAINT), (6, "m1–m5 and m6", RISES))):
+    for k, (count, name, color) in enumerate(((5, "m1–m5", FAINT), (6, "m1–m5 and m6", _FIRST))):
         own = ranges.filter(pl.col("n_moments") == count)
         x = own["n_workers"].to_numpy() * 1.1 ** (2 * k - 1)
-        ax.vlines(x, own["low"], own["high"], color=color, lw=6, label=name)
+        low, high = own["low"].to_numpy(), own["high"].to_numpy()
+        half = (high - low) / 2
+        ax.errorbar(x, low + half, half, fmt="none", ecolor=color, lw=4, capsize=6, label=name)
     ax.axhline(0, color="black", lw=0.8)
     ax.set(
         xscale="log",
@@ -227,10 +232,10 @@ def _claim(claim: Claim) -> Figure:
 
 
 def _compression_with_concentration(axes: Axes, table: pl.DataFrame) -> None:
-    axes[0].plot(table["ai_floor"], table["delta_log_cv"], color=FALLS)
+    axes[0].plot(table["ai_floor"], table["delta_log_cv"], color=_FIRST)
     axes[0].set(xlabel="α, AI floor", ylabel="Δ ln CV within tasks")
-    axes[1].plot(table["ai_floor"], table["delta_gini_income"], color=RISES, label="income")
-    axes[1].plot(table["ai_floor"], table["delta_gini_pay"], color=FALLS, label="pay")
+    axes[1].plot(table["ai_floor"], table["delta_gini_income"], color=_FIRST, label="income")
+    axes[1].plot(table["ai_floor"], table["delta_gini_pay"], color=_SECOND, label="pay")
     axes[1].set(xlabel="α, AI floor", ylabel="ΔGini")
     axes[1].legend(fontsize=8)
 
@@ -242,22 +247,22 @@ def _technology_structure(axes: Axes, table: pl.DataFrame) -> None:
 
 def _compression(axes: Axes, table: pl.DataFrame) -> None:
     axes[0].plot(
-        table["task_substitution"], table["delta_log_cv"], color=FALLS, label="Δ ln CV (m1)"
+        table["task_substitution"], table["delta_log_cv"], color=_FIRST, label="Δ ln CV (m1)"
     )
     axes[0].plot(
         table["task_substitution"],
         table["ability_gradient"],
-        color=NEUTRAL,
+        color=_SECOND,
         ls="--",
         label="ability gradient (m2)",
     )
-    axes[0].set(xlabel="ρ, substitution of skill and AI")
+    axes[0].set(xlabel="ρ, substitution of skill and AI", ylabel="Δ ln CV, coefficient on ln θ")
     axes[0].axvline(0, color=FAINT, lw=0.8)
     axes[0].legend(fontsize=8)
 
 
 def _credentials(axes: Axes, table: pl.DataFrame) -> None:
-    axes[0].plot(table["task_substitution"], table["delta_credential"], color=RISES)
+    axes[0].plot(table["task_substitution"], table["delta_credential"], color=_FIRST)
     axes[0].axvline(0, color=FAINT, lw=0.8)
     axes[0].set(
         xlabel="ρ, substitution of skill and AI",
@@ -267,10 +272,10 @@ def _credentials(axes: Axes, table: pl.DataFrame) -> None:
 
 def _returns_to_education(axes: Axes, table: pl.DataFrame) -> None:
     names = {
-        "delta_return_cog": ("cognitive, level", FALLS, "-"),
-        "delta_log_return_cog": ("cognitive, log", FALLS, "--"),
-        "delta_return_soc": ("social, level", RISES, "-"),
-        "delta_log_return_soc": ("social, log", RISES, "--"),
+        "delta_return_cog": ("cognitive, level", _FIRST, "-"),
+        "delta_log_return_cog": ("cognitive, log", _FIRST, "--"),
+        "delta_return_soc": ("social, level", _SECOND, "-"),
+        "delta_log_return_soc": ("social, log", _SECOND, "--"),
     }
     for name, (label, color, style) in names.items():
         axes[0].plot(table["substitution"], table[name], color=color, ls=style, label=label)
@@ -279,13 +284,13 @@ def _returns_to_education(axes: Axes, table: pl.DataFrame) -> None:
     axes[1].plot(
         table["substitution"],
         table["exposed_price_log"],
-        color=FALLS,
+        color=_FIRST,
         label="log price of exposed tasks",
     )
     axes[1].plot(
         table["substitution"],
         table["delta_exposed_expenditure"],
-        color=RISES,
+        color=_SECOND,
         label="Δ their expenditure share",
     )
     axes[1].legend(fontsize=8)
@@ -301,8 +306,8 @@ def _rent_sharing(axes: Axes, table: pl.DataFrame) -> None:
         axes, table["proprietary_share"].unique(maintain_order=True), strict=False
     ):
         own = table.filter(pl.col("proprietary_share") == share)
-        ax.plot(own["rent_sharing"], own["delta_gini_income"], color=RISES, label="income")
-        ax.plot(own["rent_sharing"], own["delta_gini_pay"], color=FALLS, label="pay")
+        ax.plot(own["rent_sharing"], own["delta_gini_income"], color=_FIRST, label="income")
+        ax.plot(own["rent_sharing"], own["delta_gini_pay"], color=_SECOND, label="pay")
         ax.set(xlabel="ξ, rent sharing", ylabel="ΔGini")
         ax.set_title(f"proprietary share {share:.2f}", fontsize=10)
         ax.legend(fontsize=8)
@@ -313,9 +318,9 @@ def _between_firm_dispersion(axes: Axes, table: pl.DataFrame) -> None:
         f"η1 {'high' if p == table['proprietary'].max() else 'low'}\nξ {'high' if x == table['rent_sharing'].max() else 'low'}"
         for p, x in table.select("proprietary", "rent_sharing").iter_rows()
     ]
-    axes[0].bar(labels, table["delta_between_variance"], color=RISES)
+    axes[0].bar(labels, table["delta_between_variance"], color=_FIRST)
     axes[0].set_title("ΔV_b: depends on η1 and ξ", fontsize=10)
-    axes[1].bar(labels, table["delta_log_between_variance"], color=NEUTRAL)
+    axes[1].bar(labels, table["delta_log_between_variance"], color=_FIRST)
     axes[1].set_title("Δ ln V_b: depends on η1 alone", fontsize=10)
 
 
@@ -323,27 +328,30 @@ def _between_share(axes: Axes, table: pl.DataFrame) -> None:
     axes[0].plot(
         table["proprietary_share"],
         table["delta_between_share"],
-        color=RISES,
+        color=_FIRST,
         label="Δ share between firms",
     )
     axes[1].plot(
         table["proprietary_share"],
         table["delta_between_variance"],
-        color=RISES,
+        color=_FIRST,
         label="ΔV_b between",
     )
     axes[1].plot(
-        table["proprietary_share"], table["delta_within_variance"], color=FALLS, label="ΔV_w within"
+        table["proprietary_share"],
+        table["delta_within_variance"],
+        color=_SECOND,
+        label="ΔV_w within",
     )
-    for ax in axes:
-        ax.set(xlabel="η1/(η0+η1), share of proprietary AI")
+    for ax, unit in zip(axes, ("change of the share", "change of the variance of log pay"), strict=True):
+        ax.set(xlabel="η1/(η0+η1), share of proprietary AI", ylabel=unit)
         ax.legend(fontsize=8)
 
 
 def _asset_concentration(axes: Axes, table: pl.DataFrame) -> None:
     names = {
-        "asset_gini": ("of complementary assets, Gini(K)", NEUTRAL),
-        "own_gini": ("of ownership, Gini(ω)", RISES),
+        "asset_gini": ("of complementary assets, Gini(K)", _SECOND),
+        "own_gini": ("of ownership, Gini(ω)", _FIRST),
     }
     for name, (label, color) in names.items():
         own = table.filter(pl.col("moved") == name)
