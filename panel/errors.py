@@ -13,7 +13,7 @@ Every message says where, what was expected and what was found, and what to do. 
 one check are in one message: :func:`list_problems` lays them out, at most five examples a kind.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _EXAMPLES = 5
 
@@ -67,6 +67,14 @@ def list_problems(where: str, problems: Sequence[str], *, advice: str = "") -> s
     if advice:
         lines.append(advice)
     return "\n".join(lines)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Write the known name that is most like an unknown one, `; did you mean …?`, or nothing."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def some_examples(values: Sequence[object]) -> str:

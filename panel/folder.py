@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,9 @@ import polars as pl
 from withintask.panel.errors import SourceError
 from withintask.panel.manifest import MANIFEST, read_manifest, toml_text
 from withintask.panel.panel import TABLES, Frame, Panel, PanelInfo
+
+_TRIES = 100
+_PAUSE_SECONDS = 0.02
 
 FileLayout = Literal["parquet", "csv"]
 
@@ -35,10 +39,19 @@ def write_folder(panel: Panel, folder: Path, *, layout: FileLayout) -> Path:
             os.replace(staging / name, folder / table["file"])
         write_text(manifest_text(panel.info, tables, layout=layout), folder / MANIFEST)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        _remove(staging)
     for file in old:
         file.unlink(missing_ok=True)
     return folder
+
+
+def _remove(staging: Path) -> None:
+    """Remove a folder; a sink that failed may still be closing its file while its error is already here."""
+    for _ in range(_TRIES):
+        shutil.rmtree(staging, ignore_errors=True)
+        if not staging.exists():
+            return
+        time.sleep(_PAUSE_SECONDS)
 
 
 def manifest_text(info: PanelInfo, tables: dict[str, dict[str, Any]], *, layout: str) -> str:

@@ -20,12 +20,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from withintask.panel.errors import some_examples
+from withintask.panel.errors import nearest, some_examples
 from withintask.panel.references import Breach
 
 if TYPE_CHECKING:
@@ -160,8 +159,7 @@ def apply_mapping(
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"{name} is not known" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{name} is not known{nearest(name, known)}"
 
 
 def _column_breaches(

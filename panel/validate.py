@@ -1,12 +1,17 @@
 """Check tables against their schemas and each other; count what breaks which rule."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, overload
 
 import polars as pl
 
-from withintask.panel.errors import ParameterError, SchemaError, list_problems, some_examples
+from withintask.panel.errors import (
+    ParameterError,
+    SchemaError,
+    list_problems,
+    nearest,
+    some_examples,
+)
 from withintask.panel.panel import Frame, Panel
 from withintask.panel.references import Breach, reference_breaches
 from withintask.panel.rules import RowRule, row_rules, with_absent_columns
@@ -195,8 +200,7 @@ def _column_problems(
             yield f"{name}|dtype", _type_meaning(name, column.dtype, present[name])
     for name in present:
         if name not in columns:
-            near = get_close_matches(name, columns, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = nearest(name, columns)
             yield f"{name}|unknown", f"{name} is not a column of this table{hint}"
 
 

@@ -1,6 +1,5 @@
 """Data designs: what an analyst would have, as data in ``designs/*.toml``."""
 
-import difflib
 import hashlib
 import json
 import tomllib
@@ -11,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from withintask.panel.errors import ParameterError, list_problems
+from withintask.panel.errors import ParameterError, list_problems, nearest
 from withintask.sim.design_checks import design_problems, unknown_name
 
 
@@ -175,9 +174,8 @@ def load_design(name: str) -> Design:
     """
     designs = {design.name: design for design in load_designs()}
     if name not in designs:
-        near = difflib.get_close_matches(name, designs, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(designs)}"
-        raise ParameterError(f"design {name!r}: unknown; {hint}")
+        hint = nearest(name, designs) or f"; known: {', '.join(designs)}"
+        raise ParameterError(f"design {name!r}: unknown{hint}")
     return designs[name]
 
 

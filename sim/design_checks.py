@@ -1,12 +1,11 @@
 """What a design may ask for; all problems are found before anything is drawn."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from withintask.panel.errors import ParameterError, list_problems
+from withintask.panel.errors import ParameterError, list_problems, nearest
 
 if TYPE_CHECKING:
     from withintask.sim.design import Design
@@ -93,8 +92,7 @@ def design_problems(design: "Design") -> list[str]:
 
 def unknown_name(key: str, known: Iterable[str]) -> str:
     """Say that a name is unknown, with the nearest known one."""
-    near = difflib.get_close_matches(key, list(known), n=1)
-    return f"{key}: unknown" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{key}: unknown{nearest(key, known)}"
 
 
 def _type_problems(design: "Design") -> list[str]:

@@ -1,6 +1,5 @@
 """Parameters of the model: values, units, sources, and their checks."""
 
-import difflib
 import hashlib
 import json
 import math
@@ -11,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from withintask.panel.errors import ParameterError, list_problems
+from withintask.panel.errors import ParameterError, list_problems, nearest
 from withintask.panel.notation import parameter_names, symbol
 
 
@@ -202,8 +201,7 @@ def _joint_problems(values: Mapping[str, object]) -> list[str]:
 
 
 def _unknown(key: str) -> str:
-    near = difflib.get_close_matches(key, parameter_names(), n=1)
-    return f"{key}: unknown" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{key}: unknown{nearest(key, parameter_names())}"
 
 
 def _label(path: Path | str | None) -> str:

@@ -1,6 +1,5 @@
 """Worlds: the reference economy and rivals that mimic it, as data in ``worlds.toml``."""
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from withintask.panel.errors import ParameterError, list_problems
+from withintask.panel.errors import ParameterError, list_problems, nearest
 from withintask.sim.design import Design, change_design
 from withintask.sim.params import Params, vary
 
@@ -72,7 +71,6 @@ def load_world(name: str) -> World:
     """
     worlds = {world.name: world for world in load_worlds()}
     if name not in worlds:
-        near = difflib.get_close_matches(name, worlds, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(worlds)}"
-        raise ParameterError(f"world {name!r}: unknown; {hint}")
+        hint = nearest(name, worlds) or f"; known: {', '.join(worlds)}"
+        raise ParameterError(f"world {name!r}: unknown{hint}")
     return worlds[name]

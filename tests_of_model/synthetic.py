@@ -8,7 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from withintask.panel.errors import ParameterError, SourceError, list_problems
+from withintask.panel.errors import ParameterError, SourceError, list_problems, nearest
+from withintask.panel.notation import SYMBOLS
 from withintask.panel.panel import Panel
 from withintask.panel.store import write_panel
 from withintask.sim.design import Design, change_design, load_design
@@ -91,13 +92,22 @@ def apply_settings(
         kinds = [kinds for kinds in (of_design, of_params) if name in kinds]
         try:
             if not equals or not kinds:
-                raise ValueError("expected name=value with a field of the design or a parameter")
+                hint = _hint(name, (*of_design, *of_params))
+                raise ValueError(
+                    f"expected name=value with a field of the design or a parameter{hint}"
+                )
             changes[0 if kinds[0] is of_design else 1][name] = _parse(kinds[0][name], text)
         except ValueError as error:
             problems.append(f"{setting}: {error}")
     if problems:
         raise ParameterError(list_problems("--set", problems))
     return change_design(design, **changes[0]), vary(params, **changes[1])
+
+
+def _hint(name: str, known: tuple[str, ...]) -> str:
+    """The name that a symbol such as ξ stands for, or the nearest name."""
+    by_symbol = [row.name for row in SYMBOLS if row.symbol == name and row.name in known]
+    return f"; {name} is {by_symbol[0]}" if by_symbol else nearest(name, known)
 
 
 def _parse(kind: object, text: str) -> object:
