@@ -3,18 +3,20 @@
 Run ``python benchmarks/bench_ingest.py SOURCE_DIR`` where SOURCE_DIR holds the national workbooks
 of May 2019-2024 and the state flat file. Two peers are timed: one that turns marks into missing
 values, as most scripts do, and one that keeps value, bound and status of every measure with the
-top code of each workbook, as ours does; their results are compared with ours first. Every case runs
-in processes of its own, which report the wall time of the work after imports and the peak of their
-resident memory. ``--values N`` sets the length of the synthetic flat file.
+top code of each workbook, as ours does; their results are compared with ours first. Every run is a
+process of its own, loaders in turn, which reports wall and processor time of the work after imports
+and the peak of its resident memory. ``--values N`` sets the length of the synthetic flat file.
 """
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 WAGES = [f"{s}_{n}" for s in "ha" for n in ("mean", "pct10", "pct25", "median", "pct75", "pct90")]
@@ -22,12 +24,18 @@ OTHERS = ["tot_emp", "emp_prse", "jobs_1000", "loc_quotient", "pct_total", "pct_
 HEADER = "series_id\tyear\tperiod\tvalue\tfootnote_codes"
 N_DATATYPES = 17
 MIB = 2**20
+REPEATS = 5
+
+
+def clock():
+    """Wall and processor time in seconds; a case starts it after its imports."""
+    return time.perf_counter(), time.process_time()
 
 
 def national(source):
     from withintask.ingest.oews.harmonize import harmonize
 
-    start = time.perf_counter()
+    start = clock()
     rows = harmonize(source, range(2019, 2025)).wages.height
     return rows, start
 
@@ -36,7 +44,7 @@ def national_values(source):
     """Load as most scripts do: the first sheet of every file, marks to missing values."""
     import pandas as pd
 
-    start = time.perf_counter()
+    start = clock()
     frames = []
     for path in sorted(Path(source).glob("national_M20*_dl.xlsx")):
         frame = pd.read_excel(path, engine="openpyxl", dtype=str)
@@ -48,7 +56,7 @@ def national_values(source):
 
 
 def national_full(source):
-    start = time.perf_counter()
+    start = clock()
     return len(load_with_pandas(source)), start
 
 
@@ -108,7 +116,7 @@ def same_result(source):
 
     from withintask.ingest.oews.harmonize import harmonize
 
-    start = time.perf_counter()
+    start = clock()
     names = [f"{n}{s}" for n in (*WAGES, "tot_emp") for s in ("", "_bound", "_status")]
     keys = ["year", "occ_code", "o_group"]
     ours = harmonize(source, range(2019, 2025)).wages.select(*keys, *names).sort(keys)
@@ -120,14 +128,14 @@ def same_result(source):
 def state(source):
     from withintask.ingest.oews.harmonize import harmonize
 
-    start = time.perf_counter()
+    start = clock()
     return int(harmonize(source, level="state").audit["n_cells"].sum()), start
 
 
 def build(source):
     from withintask.ingest.store import build_oews
 
-    start = time.perf_counter()
+    start = clock()
     with tempfile.TemporaryDirectory() as folder:
         built = build_oews(source, Path(folder) / "oews.duckdb", level="all")
     return int(built.audit["n_cells"].sum()), start
@@ -143,23 +151,43 @@ CASES = {
 }
 
 
-def measure(case, source, repeats=3):
-    """Return value count, best wall time in seconds and largest peak in MiB of some fresh runs."""
-    command = [sys.executable, __file__, str(source), "--case", case]
-    runs = [
-        json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
-        for _ in range(repeats)
-    ]
-    return runs[0]["n"], min(run["seconds"] for run in runs), max(run["peak"] for run in runs)
+def measure(*cases, source, repeats=REPEATS):
+    """Run cases in turn, each run a fresh process, so that other load falls on all alike."""
+    runs = {case: [] for case in cases}
+    for _ in range(repeats):
+        for case in cases:
+            command = [sys.executable, __file__, str(source), "--case", case]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            runs[case].append(json.loads(done.stdout))
+    return [Best.of(runs[case]) for case in cases]
+
+
+@dataclass(frozen=True)
+class Best:
+    """Values read; least wall and processor seconds and largest peak in MiB of some runs."""
+
+    n: int
+    wall: float
+    cpu: float
+    peak: float
+
+    @classmethod
+    def of(cls, runs):
+        """Take the best of each figure over the runs of a case."""
+        least = {name: min(run[name] for run in runs) for name in ("wall", "cpu")}
+        return cls(n=runs[0]["n"], peak=max(run["peak"] for run in runs), **least)
+
+    def __str__(self):
+        return f"{self.wall:.2f} s ({self.cpu:.2f} s of processors), peak {self.peak:.0f} MiB"
 
 
 def run_case(case, source):
     import resource
 
     n, start = CASES[case](source)
-    seconds = time.perf_counter() - start
+    wall, cpu = (now - then for now, then in zip(clock(), start, strict=True))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MIB
-    print(json.dumps({"n": n, "seconds": seconds, "peak": peak}))
+    print(json.dumps({"n": n, "wall": wall, "cpu": cpu, "peak": peak}))
 
 
 def write_flat(folder, n_values):
@@ -192,27 +220,26 @@ def main():
     if options.case:
         run_case(options.case, options.source)
         return
-    cells, _, _ = measure("same_result", options.source, repeats=1)
-    print(f"{cells:,} values, bounds and statuses equal those of pandas + openpyxl")
-    rows, ours, peak = measure("national", options.source)
-    print(f"national 2019-2024, {rows:,} rows: {ours:.2f} s, peak {peak:.0f} MiB")
-    for case, what in (("national_full", "same columns"), ("national_values", "values only")):
-        _, peer, peak = measure(case, options.source)
+    print("load average {:.1f} {:.1f} {:.1f}".format(*os.getloadavg()))
+    (same,) = measure("same_result", source=options.source, repeats=1)
+    print(f"{same.n:,} values, bounds and statuses equal those of pandas + openpyxl")
+    peers = {"national_full": "same columns", "national_values": "values only"}
+    ours, *others = measure("national", *peers, source=options.source)
+    print(f"national 2019-2024, {ours.n:,} rows: {ours}")
+    for what, peer in zip(peers.values(), others, strict=True):
+        ratio, ratio_cpu = peer.wall / ours.wall, peer.cpu / ours.cpu
         print(
-            f"pandas + openpyxl, {what}: {peer:.2f} s, peak {peak:.0f} MiB; "
-            f"ours is {peer / ours:.1f} times faster"
+            f"pandas + openpyxl, {what}: {peer}; "
+            f"ours is {ratio:.1f} times faster, {ratio_cpu:.1f} by processor time"
         )
-    values, seconds, peak = measure("state", options.source)
-    print(f"state flat file, {values:,} values: {seconds:.2f} s, peak {peak:.0f} MiB")
+    (state_file,) = measure("state", source=options.source, repeats=3)
+    print(f"state flat file, {state_file.n:,} values: {state_file}")
     with tempfile.TemporaryDirectory() as folder:
         written = write_flat(Path(folder), options.values)
-        values, seconds, peak = measure("build", folder, repeats=1)
+        (built,) = measure("build", source=folder, repeats=1)
         size = (Path(folder) / "oe.data.1.AllData").stat().st_size / MIB
-    assert values == written
-    print(
-        f"synthetic flat file, {values:,} values, {size:.0f} MiB, built into DuckDB: "
-        f"{seconds:.1f} s, peak {peak:.0f} MiB"
-    )
+    assert built.n == written
+    print(f"synthetic flat file, {built.n:,} values, {size:.0f} MiB, built into DuckDB: {built}")
 
 
 if __name__ == "__main__":

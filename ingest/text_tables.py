@@ -11,6 +11,7 @@ from pathlib import Path
 
 import fastexcel
 import polars as pl
+import pyarrow as pa
 
 from withintask.ingest.files import check_archive
 from withintask.panel.errors import SourceError, list_problems, some_examples
@@ -171,6 +172,7 @@ def _place(cell: ErrorCell, headers: Sequence[str]) -> str:
 def _read_sheet(reader: fastexcel.ExcelReader, sheet: str, file: str) -> Sheet:
     # skip_rows=0 keeps leading blank rows, so that row numbers are those of the sheet.
     loaded = reader.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="string")
+    batch: pa.RecordBatch
     batch, faults = loaded.to_arrow_with_errors()
     return Sheet(
         file=file,

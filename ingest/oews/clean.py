@@ -123,7 +123,7 @@ def _flag(name: str) -> pl.Expr:
 def _status(column: ColumnSpec, layouts: Layouts) -> pl.Expr:
     text = pl.col(column.name)
     marked = text.replace_strict(dict(layouts.marks), default="published", return_dtype=Status)
-    status = pl.when(text.is_not_null()).then(marked)
+    status: pl.Expr = pl.when(text.is_not_null()).then(marked)
     if column.kind == "hourly_wage":
         status = _explained(status, "is_annual_only", "annual_only")
     if column.kind == "annual_wage":

@@ -84,13 +84,15 @@ def _tables_of(member: Member, layouts: Layouts) -> list[RawTable]:
 
 def _header_row(sheet: Sheet, layouts: Layouts) -> int | None:
     """Find the row with the most known headers; None if no row has enough of them."""
-    known = layouts.known_headers
-    counts = [
-        sum(plain_name(cell) in known for cell in row if cell)
-        for row in sheet.cells.head(_HEADER_SEARCH_ROWS).rows()
-    ]
-    best = max(counts, default=0)
-    return counts.index(best) if best >= _MIN_KNOWN_HEADERS else None
+    best, best_row = _MIN_KNOWN_HEADERS - 1, None
+    for number, row in enumerate(sheet.cells.head(_HEADER_SEARCH_ROWS).rows()):
+        headers = [plain_name(cell) for cell in row if cell]
+        n_known = sum(header in layouts.known_headers for header in headers)
+        if n_known > best:
+            best, best_row = n_known, number
+        if n_known == len(headers) > len(row) / 2:
+            break
+    return best_row
 
 
 def _unknown_layout(name: str, sheets: Sequence[Sheet]) -> str:

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from types import MappingProxyType
 
@@ -84,7 +84,7 @@ class Layouts:
         """Columns with value, bound and status."""
         return tuple(column for column in self.columns if column.is_measure)
 
-    @property
+    @cached_property
     def known_headers(self) -> frozenset[str]:
         """Every header of any year."""
         return frozenset(header for column in self.columns for header in column.headers.values())

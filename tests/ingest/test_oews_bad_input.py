@@ -191,3 +191,18 @@ def test_an_error_on_a_sheet_that_holds_no_table_is_none_of_ours(tmp_path, tiny_
 def test_text_that_only_looks_like_an_error_is_no_number(tmp_path, tiny_book):
     tiny_book(2024).change(2, "a_pct90", "#N/A").save(tmp_path)
     assert "row 4 '#N/A'" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("member", "content", "reason"),
+    [
+        ("../national_M2024_dl.xlsx", b"", "leaves the target folder"),
+        ("national_M2024_dl.xlsx", bytes(2**23), "zip bomb?"),
+    ],
+)
+def test_an_archive_that_means_harm_is_refused_before_it_is_read(tmp_path, member, content, reason):
+    with zipfile.ZipFile(tmp_path / "oesm24nat.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(member, content)
+    message = refusal(tmp_path)
+    assert "oesm24nat.zip" in message
+    assert reason in message
