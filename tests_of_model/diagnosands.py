@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 
 LEVEL = 0.05
 """Level of tests; intervals cover 1 - LEVEL."""
+ROUNDING = 1e-9
+"""A truth below this is zero."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,6 +35,11 @@ class Replicates:
     """Lower ends."""
     conf_high: Array
     """Upper ends."""
+
+    @property
+    def is_null(self) -> bool:
+        """Whether the truth is zero, but for rounding."""
+        return abs(self.truth) < ROUNDING
 
     @property
     def n(self) -> int:
@@ -59,9 +66,9 @@ def bias(r: Replicates) -> Value:
 
 
 def relative_bias(r: Replicates) -> Value:
-    """Bias over the absolute truth."""
+    """Bias over the absolute truth, where it is not zero."""
     value, error = bias(r)
-    return (value / abs(r.truth), error / abs(r.truth)) if r.truth else _NONE
+    return _NONE if r.is_null else (value / abs(r.truth), error / abs(r.truth))
 
 
 def empirical_se(r: Replicates) -> Value:
@@ -109,7 +116,7 @@ def power(r: Replicates) -> Value:
 def sign_error(r: Replicates) -> Value:
     """Type S: share of rejections whose sign is wrong."""
     rejected = r.p_value < LEVEL
-    if not rejected.any() or r.truth == 0:
+    if not rejected.any() or r.is_null:
         return _NONE
     return _share(np.sign(r.estimate[rejected]) != np.sign(r.truth), int(rejected.sum()))
 
@@ -117,7 +124,7 @@ def sign_error(r: Replicates) -> Value:
 def exaggeration(r: Replicates) -> Value:
     """Type M: mean of |estimate|/|truth| among rejections."""
     rejected = r.p_value < LEVEL
-    if rejected.sum() < 2 or r.truth == 0:
+    if rejected.sum() < 2 or r.is_null:
         return _NONE
     ratio = np.abs(r.estimate[rejected] / r.truth)
     return float(ratio.mean()), float(ratio.std(ddof=1) / np.sqrt(ratio.size))

@@ -20,7 +20,7 @@ import polars as pl
 from scipy.special import ndtri
 
 from withintask.sim.worlds import NO_AI, REFERENCE
-from withintask.tests_of_model.diagnosands import LEVEL
+from withintask.tests_of_model.diagnosands import LEVEL, ROUNDING
 from withintask.tests_of_model.diagnose import diagnose, failures, not_estimable, wide
 
 BIAS_SHARE = 0.10
@@ -29,8 +29,6 @@ SIZE_LIMIT = 0.08
 """Rejection rate that is tolerated of a test of level 5 percent."""
 POWER_GOAL = 0.80
 """Power that is asked for."""
-ROUNDING = 1e-9
-"""Truth below this is zero."""
 MC_ERRORS = 3.0
 """Monte-Carlo errors by which a limit must be missed before it counts."""
 FAILURES_LIMIT = 0.5
@@ -42,9 +40,15 @@ RANK = ("identified", "underpowered", "size-distorted", "biased", "not estimable
 CLAIMS = (
     ("H1a", "H1", "delta_log_cv"),
     ("H1b", "H1", "ability_gradient"),
-    ("H2", "H2", "delta_return_gap"),
-    ("H2-log", "H2", "delta_log_return_gap"),
+    ("H2 cog", "H2", "delta_return_cog"),
+    ("H2 soc", "H2", "delta_return_soc"),
+    ("H2 gap", "H2", "delta_return_gap"),
+    ("H2 log cog", "H2", "delta_log_return_cog"),
+    ("H2 log soc", "H2", "delta_log_return_soc"),
+    ("H2 log gap", "H2", "delta_log_return_gap"),
     ("H3", "H3", "delta_credential"),
+    ("H3 slope", "H3", "credential_slope"),
+    ("H4 ΔV_b", "H4", "delta_between_variance"),
     ("H4", "H4", "between_variance_contrast"),
 )
 """Columns of the matrix: label, hypothesis and term."""
@@ -55,6 +59,7 @@ SCHEMA = {
     "estimator": pl.String,
     "verdict": pl.String,
     "reason": pl.String,
+    "world": pl.String,
     "is_best": pl.Boolean,
     "power": pl.Float64,
     "relative_bias": pl.Float64,
@@ -72,6 +77,8 @@ class Verdict:
     """One of RANK."""
     reason: str
     """The missing column, the bias, or the sample that would do."""
+    world: str = ""
+    """World in which the bias or the wrong size was found."""
     sample_factor: float = math.nan
     """Multiple of the design's sample at which power would reach the goal; NaN where that is not the matter."""
 
@@ -115,14 +122,14 @@ def _judge(worlds: dict[str, dict[str, float]], gap: pl.DataFrame, failed: pl.Da
         excess = abs(world["bias"]) - BIAS_SHARE * abs(reference["truth"])
         if excess > MC_ERRORS * world["bias_mc_se"]:
             reason = f"{name}: bias {world['bias']:+.2g} (MC error {world['bias_mc_se']:.1g}) at truth {world['truth']:.2g}"
-            return Verdict(verdict="biased", reason=reason)
+            return Verdict(verdict="biased", reason=reason, world=name)
     for name, world in sorted(worlds.items(), key=lambda item: item[0] != NO_AI):
         if (
             abs(world["truth"]) < ROUNDING
             and world["power"] - SIZE_LIMIT > MC_ERRORS * world["power_mc_se"]
         ):
             reason = f"{name}: rejects {world['power']:.0%} (MC error {world['power_mc_se']:.0%}) at level {LEVEL:.0%}"
-            return Verdict(verdict="size-distorted", reason=reason)
+            return Verdict(verdict="size-distorted", reason=reason, world=name)
     if reference["power"] < POWER_GOAL:
         factor = sample_factor(reference["truth"], reference["empirical_se"])
         return Verdict(
@@ -153,6 +160,7 @@ def _row(
         estimator,
         judged.verdict,
         judged.reason,
+        judged.world,
         False,
         *figures,
         no_ai.get("power", math.nan),
@@ -161,7 +169,10 @@ def _row(
 
 
 def _best_marked(frame: pl.DataFrame) -> pl.DataFrame:
-    """Mark the best estimator of each design and claim; ties go to the smaller sample factor, then to power."""
+    """Mark the best estimator of each design and claim.
+
+    Ties go to the one that only a rival deceives, then to the smaller sample factor, then to power.
+    """
     rank = pl.col("verdict").replace_strict(
         list(RANK), list(range(len(RANK))), return_dtype=pl.Int64
     )
@@ -169,10 +180,11 @@ def _best_marked(frame: pl.DataFrame) -> pl.DataFrame:
         frame.with_row_index("place")
         .with_columns(
             rank=rank,
+            is_always=pl.col("world") == REFERENCE,
             need=pl.col("sample_factor").fill_nan(0.0),
             strength=-pl.col("power").fill_nan(0.0),
         )
-        .sort("rank", "need", "strength", "place")
+        .sort("rank", "is_always", "need", "strength", "place")
         .group_by("claim", "design", maintain_order=True)
         .agg(pl.col("place").first())["place"]
     )

@@ -143,6 +143,27 @@ def test_bias_in_a_rival_world_takes_identification_away():
     assert (row["verdict"], row["reason"].split(":")[0]) == ("biased", "method_break")
 
 
+def test_of_two_biased_estimators_the_better_is_the_one_that_only_a_rival_deceives():
+    null, always = normal_replicates(truth=0.0), normal_replicates(**STRONG, bias=1.0)
+    deceived = normal_replicates(truth=0.0, bias=-2.0)
+    frames = [
+        rows(world, one, estimator=estimator)
+        for estimator, reference in (("always", always), ("rival", normal_replicates(**STRONG)))
+        for world, one in (("reference", reference), ("no_ai", null), ("method_break", deceived))
+    ]
+    best = rule.verdicts(pl.concat(frames)).filter("is_best").row(0, named=True)
+    assert (best["estimator"], best["verdict"], best["world"]) == (
+        "rival",
+        "biased",
+        "method_break",
+    )
+
+
+def test_a_truth_of_rounding_has_no_relative_bias():
+    one = normal_replicates(truth=-3e-16)
+    assert all(math.isnan(DIAGNOSANDS[name](one)[0]) for name in ("relative_bias", "sign_error"))
+
+
 def test_a_test_that_rejects_too_often_is_size_distorted():
     row = judged(normal_replicates(**STRONG), normal_replicates(truth=0.0, said_sd=0.6))
     assert row["verdict"] == "size-distorted"

@@ -136,7 +136,7 @@ def draw_matrix(judged: pl.DataFrame, path: Path, *, note: str) -> None:
     from matplotlib.patches import Rectangle
 
     designs = load_designs()
-    figure, axes = plt.subplots(figsize=(9.5, 6.6), layout="constrained")
+    figure, axes = plt.subplots(figsize=(14, 6.8), layout="constrained")
     best = {
         (row["claim"], row["design"]): row for row in judged.filter("is_best").iter_rows(named=True)
     }
@@ -161,7 +161,10 @@ def draw_matrix(judged: pl.DataFrame, path: Path, *, note: str) -> None:
                 color=shade,
             )
     axes.set(xlim=(0, len(CLAIMS)), ylim=(len(designs), 0))
-    axes.set_xticks([i + 0.5 for i in range(len(CLAIMS))], [claim for claim, _, _ in CLAIMS])
+    axes.set_xticks(
+        [i + 0.5 for i in range(len(CLAIMS))],
+        [claim.replace(" ", "\n", 1) for claim, _, _ in CLAIMS],
+    )
     axes.set_yticks(
         [i + 0.5 for i in range(len(designs))], [f"{d.number}  {d.name}" for d in designs]
     )
@@ -197,5 +200,5 @@ def _word(cell: dict[str, object]) -> str:
             else "× >10,000"
         )
     if verdict == "biased":
-        return f"biased\n{str(cell['reason']).split(':')[0].replace('_', ' ')}"
+        return f"biased\n{str(cell['world']).replace('_', ' ')}"
     return verdict if verdict != "not estimable" else "–"
