@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 
 from withintask.report.tables import print_rows, save
 from withintask.sim.params import Params, load_params, vary
@@ -40,6 +41,8 @@ _BOUNDARIES: tuple[dict[str, float], ...] = (
 _FULL_RANGE = ("rent_sharing",)
 """Axes shown over their whole domain [0, 1], since their effect turns outside the plausible range."""
 _SCRAMBLES = 4
+_N_BANDS = 12
+"""Colours on either side of no change."""
 _PALETTE = "RdBu_r"
 _LINES = ("#4c78a8", "#72b7b2", "#e3a23c", "#c8553d")
 
@@ -68,7 +71,7 @@ def run_regime(out: Path, *, n_values: int = 21) -> dict[str, pl.DataFrame]:
         ),
         "rent_sharing": rent_sharing_effects(params, n_values),
         "boundaries": boundaries(params),
-        "policies": policy_effects(params, load_policies()),
+        "policies": policies(params),
     }
     for axis, found in maps.items():
         save(out / f"map_{axis}.png", partial(_draw_map_at, found, params))
@@ -107,6 +110,35 @@ def boundaries(params: Params) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
+def policies(params: Params) -> pl.DataFrame:
+    """What AI does to both measures under each policy, with its quadrature error.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns of :func:`withintask.sim.policies.policy_effects`, means over scrambles of the population, and
+        ``quadrature_se``, the standard error of `delta_gini_income`. The regime is ``undecided`` within
+        twice that error of zero.
+    """
+    levers = load_policies()
+    runs = [policy_effects(params, levers, scramble=s) for s in range(_SCRAMBLES)]
+    income = pl.col("delta_gini_income")
+    error = income.std() / _SCRAMBLES**0.5
+    mean = (
+        pl.concat(runs)
+        .group_by("policy", "summary", maintain_order=True)
+        .agg(cs.numeric().mean(), error.alias("quadrature_se"))
+    )
+    return mean.with_columns(
+        pl.when(income.abs() <= 2 * pl.col("quadrature_se"))
+        .then(pl.lit("undecided"))
+        .when(income > 0)
+        .then(pl.lit("concentrating"))
+        .otherwise(pl.lit("equalizing"))
+        .alias("regime")
+    )
+
+
 def rent_sharing_effects(params: Params, n_values: int) -> pl.DataFrame:
     """Both measures over rent sharing in [0, 1], at some shares of proprietary AI."""
     rows = []
@@ -129,13 +161,14 @@ def rent_sharing_effects(params: Params, n_values: int) -> pl.DataFrame:
 def draw_map(found: RegimeMap, params: Params, path: Path) -> None:
     """Draw income and pay side by side, with the boundary as a line and the baseline as a point."""
     plt = _pyplot()
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained", sharey=True)
     limit = max(float(np.abs(found.grid(m)[2]).max()) for m in MEASURES)
+    levels = np.linspace(-limit, limit, 2 * _N_BANDS + 1)
     for measure, ax in zip(MEASURES, axes, strict=True):
         x, y, change = found.grid(measure)
-        mesh = ax.pcolormesh(
-            x, y, change, cmap=_PALETTE, vmin=-limit, vmax=limit, shading="gouraud"
-        )
+        bands = ax.contourf(x, y, change, levels=levels, cmap=_PALETTE)
         if change.min() < 0 < change.max():
             ax.contour(x, y, change, levels=[0.0], colors="black", linewidths=2)
         ax.plot(
@@ -145,8 +178,14 @@ def draw_map(found: RegimeMap, params: Params, path: Path) -> None:
         )  # fmt: skip
         ax.set(title=f"ΔGini of {measure}", xlabel=axis_label(found.x))
     axes[0].set_ylabel(axis_label(found.y))
-    figure.colorbar(mesh, ax=axes, label="change in Gini (red: AI concentrates)", shrink=0.9)
-    figure.suptitle("Line: boundary of the regimes. Circle: baseline.", fontsize=10)
+    bar = figure.colorbar(
+        bands, ax=axes, label="blue: AI equalizes     red: AI concentrates", shrink=0.9
+    )
+    bar.set_ticks(MaxNLocator(7, symmetric=True).tick_values(-limit, limit)[1:-1])
+    figure.suptitle(
+        "Change in the Gini that AI brings. Line: boundary of the regimes. Circle: baseline.",
+        fontsize=10,
+    )
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
@@ -178,7 +217,7 @@ def draw_policies(effects: pl.DataFrame, path: Path) -> None:
         bars = ax.barh(
             place + shift, effects[f"delta_gini_{measure}"], 0.34, color=color, label=measure
         )
-        ax.bar_label(bars, fmt="%+.4f", padding=3, fontsize=8)
+        ax.bar_label(bars, fmt="%+.5f", padding=3, fontsize=8)
     ax.margins(x=0.12)
     ax.axvline(0, color="black", lw=1)
     ax.set_yticks(place, [name.replace("_", " ") for name in effects["policy"]])
@@ -217,9 +256,24 @@ def _print(tables: dict[str, pl.DataFrame]) -> None:
     )
     columns = ("delta_gini_income", "effect_income", "delta_gini_pay", "effect_pay")
     print_rows(
-        ("policy", "ΔGini(income)", "effect", "ΔGini(pay)", "effect", "regime", "what it is"),
+        (
+            "policy",
+            "ΔGini(income)",
+            "effect",
+            "ΔGini(pay)",
+            "effect",
+            "s.e.",
+            "regime",
+            "what it is",
+        ),
         [
-            (r["policy"], *(f"{r[c]:+.4f}" for c in columns), r["regime"], r["summary"])
+            (
+                r["policy"],
+                *(f"{r[c]:+.5f}" for c in columns),
+                f"{r['quadrature_se']:.1e}",
+                r["regime"],
+                r["summary"],
+            )
             for r in tables["policies"].iter_rows(named=True)
         ],
         title="What AI does to inequality under each policy",
