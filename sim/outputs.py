@@ -49,18 +49,19 @@ def worker_outputs(
     is_common = design.task_sampling == "cells"
     exposure = setting.task_exposure if is_common else setting.task_exposure[sample.occupation]
     use = sample.is_treated[:, draw_of_period(design)] & (rollout.firm_age[sample.firm] > 0)
-    output = eq.task_output(
-        params.task_productivity
-        * _of_task(sample.human_capital, setting, sample, is_common=is_common),
-        (rollout.firm_capability[sample.firm] * use)[:, None, :],
-        eq.gain_per_capability(
-            params.ai_floor,
-            eq.augmentable_exposure(exposure, eq.reach(params.capability, params.reach_rate))[
-                :, :, None
-            ],
-            _of_task(sample.response, setting, sample, is_common=is_common),
-        ),
+    human_output = params.task_productivity * _of_task(
+        sample.human_capital, setting, sample, is_common=is_common
     )
+    capability = rollout.firm_capability[sample.firm] * use
+    augmented = eq.augmentable_exposure(exposure, eq.reach(params.capability, params.reach_rate))
+    response = _of_task(sample.response, setting, sample, is_common=is_common)
+    gain = eq.gain_per_capability(params.ai_floor, augmented[:, :, None], response)
+    # A period at a time: the last axis is too short to run over quickly.
+    by_period = [
+        eq.task_output(human_output[:, :, draw], capability[:, [period]], gain[:, :, draw])
+        for period, draw in enumerate(draw_of_period(design))
+    ]
+    output = np.stack(by_period, axis=2)
     arrays = tables.OutputArrays(
         output=_disturb(economy, design, rollout, exposure, output, draws),
         has_access=_access(design, rollout, use),

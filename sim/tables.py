@@ -65,16 +65,16 @@ def outputs(design: Design, sample: Sample, arrays: OutputArrays) -> pl.DataFram
 
     In a repeated cross-section a worker is one per period and task, so that ids link nothing.
     """
-    shape = arrays.output.shape
+    n_tasks = arrays.output.shape[1]
     columns = {
         name: column
         for name, column in _output_keys(design, sample).items()
         if design.shows("outputs", name)
     }
     if design.shows("outputs", "ai_access"):
-        columns["ai_access"] = pl.Series(_by_row(arrays.has_access, shape))
+        columns["ai_access"] = pl.Series(_by_row(arrays.has_access, n_tasks))
     if design.shows("outputs", "ai_use"):
-        columns["ai_use"] = pl.Series(_by_row(arrays.use.astype(np.float64), shape))
+        columns["ai_use"] = pl.Series(_by_row(arrays.use.astype(np.float64), n_tasks))
     columns["output"] = pl.Series(arrays.output.ravel())
     if design.shows("outputs", "rating_ceiling"):
         ceiling = pl.Series([arrays.rating_ceiling], dtype=pl.Float64)
@@ -83,10 +83,10 @@ def outputs(design: Design, sample: Sample, arrays: OutputArrays) -> pl.DataFram
     return frame if arrays.is_kept is None else frame.filter(pl.Series(arrays.is_kept.ravel()))
 
 
-def _by_row(by_period: Array | Flags, shape: tuple[int, ...]) -> Array | Flags:
+def _by_row(by_period: Array | Flags, n_tasks: int) -> Array | Flags:
     """Repeat (worker, period) over tasks, in row order."""
-    wide: Array = np.asarray(np.broadcast_to(by_period[:, None, :], shape))
-    return wide.reshape(-1)
+    wide: Array = np.repeat(by_period, n_tasks, axis=0)
+    return wide.ravel()
 
 
 @dataclass(frozen=True, kw_only=True)
