@@ -92,7 +92,9 @@ def draw_setting(economy: Economy, design: Design, draws: Mapping[str, Array]) -
             params, log_sd * draws["assets"], log_sd * population.firm_score, population.firm_weight
         ),
         firm_score=draws["assets"],
-        industry=np.arange(design.n_firms) % population.industries.proprietary.size,
+        industry=_industries(
+            design.n_firms, population.industries.proprietary.size, float(draws["industry"][0])
+        ),
         firm_premium=design.firm_premium_sd * draws["firm_premium"] - design.firm_premium_sd**2 / 2,
         adoption_delay=_adoption_delay(design, draws),
         occupation_type=occupation_type,
@@ -194,6 +196,12 @@ def _adoption_delay(design: Design, draws: Mapping[str, Array]) -> Codes:
     order = -draws["assets"] if design.treatment == "staggered_opposed" else draws["adoption"]
     rank = np.argsort(np.argsort(order, kind="stable"), kind="stable")
     return rank * (design.n_post + 1) // design.n_firms
+
+
+def _industries(n_firms: int, n_kinds: int, draw: float) -> Codes:
+    """Kinds of industry in turn; from a random one on where they do not go up, so that none is left out always."""
+    start = int(draw * n_kinds) if n_firms % n_kinds else 0
+    return (np.arange(n_firms) + start) % n_kinds
 
 
 def worker_firm(worker: Codes, n_firms: int, n_workers: int) -> Codes:

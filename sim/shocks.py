@@ -41,6 +41,7 @@ STREAMS = (
     "work_sample_noise",
     "credential_noise",
     "later_output_noise",
+    "industry",
 )
 
 _UNIFORM = frozenset(
@@ -54,6 +55,7 @@ _UNIFORM = frozenset(
         "cell",
         "occupation",
         "credential",
+        "industry",
     )
 )
 
@@ -144,6 +146,7 @@ def common_shapes(design: Design) -> dict[str, tuple[int, ...]]:
         "firm_premium": firms,
         "adoption": firms,
         "occupation": occupations,
+        "industry": (1,),
     }
     shapes["cell"] = (design.n_tasks_by_worker,)
     if design.n_postings_by_occupation:

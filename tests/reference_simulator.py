@@ -203,7 +203,9 @@ class ReferencePanel:
         return max(period - self.d.n_pre - self.delay[firm] + 1, 0)
 
     def kind(self, firm):
-        return firm % len(self.e.kinds)
+        n = len(self.e.kinds)
+        start = 0 if self.d.n_firms % n == 0 else math.floor(n * self.draw["industry"][0])
+        return (start + firm) % n
 
     # Workers
 

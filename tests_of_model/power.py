@@ -11,12 +11,19 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_ndtr, ndtr, ndtri
 
-from withintask.panel.errors import EstimationError, ParameterError, list_problems
+from withintask.panel.errors import EstimationError, ParameterError, list_problems, nearest
+from withintask.panel.notation import parameter_names
 from withintask.panel.panel import Panel
 from withintask.panel.transform import eager
 from withintask.sim.design import Design, change_design
+from withintask.sim.params import Params
+from withintask.sim.shocks import draw_shocks
+from withintask.sim.simulate import simulate
 from withintask.tests_of_model.diagnosands import LEVEL
 from withintask.tests_of_model.diagnose import diagnose, wide
+from withintask.tests_of_model.estimate import choose, run_estimator
+from withintask.tests_of_model.hypothesis import Hypothesis
+from withintask.tests_of_model.replicate import solved
 from withintask.tests_of_model.verdict import POWER_GOAL
 
 Array = NDArray[np.float64]
@@ -53,6 +60,27 @@ def parse_grid(vary: Sequence[str]) -> dict[str, list[int]]:
     return grid
 
 
+def parse_effects(effect: str) -> tuple[str, list[float]]:
+    """Read a parameter and its values, such as ``capability=0.25,0.5``.
+
+    Raises
+    ------
+    ParameterError
+        If it is not of that form or names no parameter.
+    """
+    name, _, values = effect.partition("=")
+    if name not in parameter_names():
+        raise ParameterError(
+            f"--effect {effect!r}: {name} is no parameter{nearest(name, parameter_names())}"
+        )
+    try:
+        return name, sorted({float(value) for value in values.split(",")})
+    except ValueError:
+        raise ParameterError(
+            f"--effect {effect!r}: expected a parameter and numbers, for example capability=0.25,0.5"
+        ) from None
+
+
 def design_grid(design: Design, grid: Mapping[str, Sequence[int]]) -> tuple[Design, ...]:
     """Return the design at every combination of sizes; firms shrink with workers so that their size stays.
 
@@ -72,29 +100,40 @@ def design_grid(design: Design, grid: Mapping[str, Sequence[int]]) -> tuple[Desi
     return tuple(found)
 
 
-def power_table(replicates: pl.DataFrame, designs: Sequence[Design], term: str) -> pl.DataFrame:
-    """Return power with its Monte-Carlo error at every size.
+def power_table(
+    replicates: pl.DataFrame, designs: Sequence[Design], term: str, *, varied: Sequence[str]
+) -> pl.DataFrame:
+    """Return power with its Monte-Carlo error at every size, in the order of the designs.
+
+    Parameters
+    ----------
+    replicates
+        Rows of one estimator.
+    designs
+        The designs that were run.
+    term
+        The estimand.
+    varied
+        Fields of the design that differ between them.
 
     Returns
     -------
     polars.DataFrame
-        design, n_workers, n_tasks, n_firms, estimator, truth, power, power_mc_se, empirical_se, coverage,
-        n_replicates, n_failed.
+        world, design, the fields varied, n_workers, n_firms, n_tasks_by_worker, estimator, truth, bias, bias_mc_se, power,
+        power_mc_se, empirical_se, coverage, n_replicates, n_failed.
     """
-    sizes = pl.DataFrame(
-        [(d.name, d.n_workers, d.n_tasks_by_worker, d.n_firms) for d in designs],
-        schema={
-            "design": pl.String,
-            "n_workers": pl.Int64,
-            "n_tasks": pl.Int64,
-            "n_firms": pl.Int64,
-        },
+    sizes = tuple(dict.fromkeys((*varied, "n_workers", "n_firms", "n_tasks_by_worker")))
+    by_design = pl.DataFrame(
+        [(d.name, *(getattr(d, size) for size in sizes)) for d in designs],
+        schema={"design": pl.String, **dict.fromkeys(sizes, pl.Int64)},
         orient="row",
     )
     table = wide(diagnose(replicates.filter(pl.col("term") == term)))
     kept = (
         "estimator",
         "truth",
+        "bias",
+        "bias_mc_se",
         "power",
         "power_mc_se",
         "empirical_se",
@@ -102,27 +141,29 @@ def power_table(replicates: pl.DataFrame, designs: Sequence[Design], term: str) 
         "n_replicates",
         "n_failed",
     )
-    return sizes.join(table.select("design", *kept), on="design", how="left", maintain_order="left")
+    return by_design.join(
+        table.select("world", "design", *kept), on="design", how="left", maintain_order="left"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class SmallestSample:
-    """The size at which power reaches the goal, from a probit fit of rejections on a size."""
+class Crossing:
+    """Where power reaches the goal, from a probit fit of rejections."""
 
-    size: float
-    """Estimated size; infinity if power does not rise with it."""
+    value: float
+    """Estimated size or effect; infinity if power does not rise with it."""
     low: float
     """Lower end of a 95 percent interval."""
     high: float
     """Upper end."""
     is_extrapolated: bool
-    """Whether it lies outside the sizes that were run."""
+    """Whether it lies outside what was run."""
 
 
 def smallest_sample(
     size: Array, rejections: Array, trials: Array, *, goal: float = POWER_GOAL
-) -> SmallestSample:
-    """Fit rejection probabilities by a probit in the square root of size and solve for the goal.
+) -> Crossing:
+    """Find the sample at which power reaches the goal.
 
     Parameters
     ----------
@@ -141,19 +182,45 @@ def smallest_sample(
     For a two-sided test of level .05 whose standard error falls with √n, power is about Φ(b√n - 1.96): a probit that
     is linear in √n, with intercept near -1.96. The interval is by Fieller's theorem in √n.
     """
-    if size.size < 2:
-        raise EstimationError("smallest sample: expected at least two sizes")
-    X = np.column_stack([np.ones(size.size), np.sqrt(size)])
-    params, covariance = _probit(X, rejections, trials)
+    root = _crossing(np.sqrt(size), rejections, trials, goal)
+    return replace(root, value=root.value**2, low=root.low**2, high=root.high**2)
+
+
+def smallest_effect(
+    effect: Array, rejections: Array, trials: Array, *, goal: float = POWER_GOAL
+) -> Crossing:
+    """Find the true effect, in absolute value, that a design finds with the power asked for.
+
+    Parameters
+    ----------
+    effect, rejections, trials
+        Truths run, tests that rejected, and replicates, (effect,) each.
+    goal
+        Power asked for.
+
+    Raises
+    ------
+    EstimationError
+        If fewer than two effects were run.
+
+    Notes
+    -----
+    As for :func:`smallest_sample`, with a probit that is linear in the effect.
+    """
+    return _crossing(np.abs(effect), rejections, trials, goal)
+
+
+def _crossing(x: Array, rejections: Array, trials: Array, goal: float) -> Crossing:
+    if np.unique(x).size < 2:
+        raise EstimationError("power: expected at least two sizes or effects to search between")
+    params, covariance = _probit(np.column_stack([np.ones(x.size), x]), rejections, trials)
     target = float(ndtri(goal))
-    root = (target - params[0]) / params[1]
-    if params[1] <= 0 or root <= 0:
-        return SmallestSample(size=math.inf, low=math.nan, high=math.inf, is_extrapolated=True)
+    value = float((target - params[0]) / params[1])
+    if params[1] <= 0 or value <= 0:
+        return Crossing(value=math.inf, low=math.nan, high=math.inf, is_extrapolated=True)
     low, high = _fieller(params, covariance, target)
-    n = float(root**2)
-    return SmallestSample(
-        size=n, low=low, high=high, is_extrapolated=not size.min() <= n <= size.max()
-    )
+    outside = not x.min() <= value <= x.max()
+    return Crossing(value=value, low=low, high=high, is_extrapolated=outside)
 
 
 def _probit(X: Array, hits: Array, trials: Array) -> tuple[Array, Array]:
@@ -181,7 +248,7 @@ def _fieller(b: Array, covariance: Array, target: float) -> tuple[float, float]:
     if a2 <= 0 or root < 0:
         return 0.0, math.inf
     ends = sorted((-a1 + sign * math.sqrt(root)) / (2 * a2) for sign in (-1, 1))
-    return max(ends[0], 0.0) ** 2, max(ends[1], 0.0) ** 2
+    return max(ends[0], 0.0), max(ends[1], 0.0)
 
 
 def search_size(
@@ -226,6 +293,39 @@ def search_size(
         weight = np.exp(log_weight - log_weight.max())
         place = int(np.searchsorted(np.cumsum(weight), weight.sum() / 2))
     return int(sizes[place])
+
+
+def rejection(
+    hypothesis: Hypothesis,
+    estimators: Sequence[str],
+    params: Params,
+    design: Design,
+    *,
+    seed: int,
+    replicate: int,
+) -> float:
+    """Draw one replicate and tell whether the hypothesis's primary term is found.
+
+    Parameters
+    ----------
+    hypothesis, estimators
+        The first of the named estimators (of all, if none is named) with a p-value decides.
+    params, design, seed, replicate
+        What is drawn.
+
+    Returns
+    -------
+    float
+        1 if the test rejects no effect, else 0; a failed estimate does not reject.
+    """
+    economy, _ = solved(params)
+    panel = simulate(economy, design, draw_shocks(design, seed=seed, replicate=replicate))
+    for _, estimator in choose([hypothesis.name], estimators):
+        if hypothesis.primary in estimator.terms:
+            found = {row.term: row.p_value for row in run_estimator(estimator, panel)}
+            if math.isfinite(found[hypothesis.primary]):
+                return float(found[hypothesis.primary] < LEVEL)
+    return 0.0
 
 
 def detectable_effect(std_error: float, *, goal: float = POWER_GOAL) -> float:

@@ -192,7 +192,9 @@ def power(
     *,
     hypothesis: str,
     design: str,
-    vary: Annotated[list[str], Parameter(negative="")],
+    vary: Annotated[list[str] | None, Parameter(negative="")] = None,
+    effect: str = "",
+    search: str = "",
     estimator: str = "",
     replicates: int = 200,
     seed: int = 1,
@@ -204,7 +206,7 @@ def power(
     engine: Engine = "threads",
     workers: int = 2,
 ) -> None:
-    """Draw power curves of an estimator over sizes of a design, and find the smallest sample.
+    """Draw power curves over sizes of a design or over true effects, and find the smallest sample or effect.
 
     Parameters
     ----------
@@ -212,8 +214,12 @@ def power(
         What to power; the hypothesis's first estimator that runs, if none is named.
     vary
         Sizes such as workers=50,100,200 and tasks=5,10; every combination is run.
+    effect
+        A parameter and values that change the truth, such as capability=0.25,0.5,1, for the smallest detectable effect.
+    search
+        A size and two ends, such as workers=40,800: the smallest sample by stochastic bisection, instead of curves.
     replicates, seed, engine, workers
-        As for matrix.
+        As for matrix; replicates in all for a search.
     out
         Folder for the table and the figure.
     pilot
@@ -223,22 +229,21 @@ def power(
     settings
         Changes of the design or of the parameters, such as output_noise=0.5.
     """
-    from withintask.report.power import run_power
+    from withintask.report.power import PowerQuestion, Run, run_power, run_search
 
-    run_power(
-        hypothesis,
-        design,
-        vary,
+    question = PowerQuestion(
+        hypothesis=hypothesis,
+        design=design,
         estimator=estimator,
-        replicates=replicates,
-        seed=seed,
-        out=out,
+        settings=tuple(settings or ()),
         pilot=pilot,
-        costs=(cost_worker, cost_task),
-        settings=settings or [],
-        engine=engine,
-        n_workers=workers,
+        seed=seed,
     )
+    run = Run(out=out, replicates=replicates, engine=engine, n_workers=workers)
+    if search:
+        run_search(question, run, search)
+    else:
+        run_power(question, run, vary=vary or (), effect=effect, costs=(cost_worker, cost_task))
 
 
 @app.command

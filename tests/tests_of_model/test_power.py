@@ -14,6 +14,7 @@ from withintask.tests_of_model.power import (
     detectable_effect,
     parse_grid,
     search_size,
+    smallest_effect,
     smallest_sample,
     two_group_power,
 )
@@ -66,8 +67,19 @@ def test_the_probit_fit_finds_the_closed_form_sample():
     found = smallest_sample(sizes, rng.binomial(n, power).astype(float), np.full(4, float(n)))
     exact = 2 * ((Z + Z80) / 0.4) ** 2
     assert found.low < exact < found.high
-    assert found.size == pytest.approx(exact, rel=0.08)
+    assert found.value == pytest.approx(exact, rel=0.08)
     assert not found.is_extrapolated
+
+
+def test_the_probit_fit_finds_the_closed_form_effect():
+    rng = np.random.default_rng(5)
+    effects, n = np.array([-0.2, -0.4, -0.6]), 2_000
+    power = np.array([two_group_power(effect, 1.0, 80) for effect in effects])
+    found = smallest_effect(effects, rng.binomial(n, power).astype(float), np.full(3, float(n)))
+    exact = detectable_effect(np.sqrt(2 / 80))
+    assert found.low < exact < found.high
+    # Two standard deviations of a root by the delta method, sqrt(p(1-p)/n)/density over the slope, are below 3 percent.
+    assert found.value == pytest.approx(exact, rel=0.05)
 
 
 def test_the_interval_of_the_probit_fit_covers():
@@ -102,7 +114,7 @@ def test_no_power_asks_for_an_infinite_sample():
     flat = smallest_sample(
         np.array([50.0, 100.0, 200.0]), np.array([10.0, 9.0, 8.0]), np.full(3, 200.0)
     )
-    assert np.isinf(flat.size)
+    assert np.isinf(flat.value)
 
 
 def test_one_size_is_refused():

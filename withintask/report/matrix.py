@@ -1,6 +1,6 @@
 """The identification matrix: run, written and drawn."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from withintask.report.tables import print_rows, save
-from withintask.sim.design import load_designs
+from withintask.sim.design import Design, load_designs
 from withintask.sim.params import load_params
 from withintask.sim.worlds import NO_AI, REFERENCE, load_worlds
 from withintask.tests_of_model.diagnose import diagnose
@@ -20,6 +20,7 @@ from withintask.tests_of_model.verdict import CLAIMS, RANK, verdicts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _COLOR = {
@@ -29,6 +30,9 @@ _COLOR = {
     "biased": "#8f2d56",
     "not estimable": "#d9d9d9",
 }
+
+
+_PALE = ("not estimable", "underpowered")
 
 
 def run_matrix(
@@ -137,29 +141,7 @@ def draw_matrix(judged: pl.DataFrame, path: Path, *, note: str) -> None:
 
     designs = load_designs()
     figure, axes = plt.subplots(figsize=(14, 6.8), layout="constrained")
-    best = {
-        (row["claim"], row["design"]): row for row in judged.filter("is_best").iter_rows(named=True)
-    }
-    for column, (claim, _, _) in enumerate(CLAIMS):
-        for line, design in enumerate(designs):
-            cell = best.get((claim, design.name))
-            if cell is None:
-                continue
-            axes.add_patch(
-                Rectangle(
-                    (column, line), 1, 1, facecolor=_COLOR[cell["verdict"]], edgecolor="white", lw=2
-                )
-            )
-            shade = "#444444" if cell["verdict"] in ("not estimable", "underpowered") else "white"
-            axes.text(
-                column + 0.5,
-                line + 0.5,
-                _word(cell),
-                ha="center",
-                va="center",
-                fontsize=8,
-                color=shade,
-            )
+    _fill(axes, judged, designs)
     axes.set(xlim=(0, len(CLAIMS)), ylim=(len(designs), 0))
     axes.set_xticks(
         [i + 0.5 for i in range(len(CLAIMS))],
@@ -182,6 +164,33 @@ def draw_matrix(judged: pl.DataFrame, path: Path, *, note: str) -> None:
     _caption(figure, note)
     save(path, lambda temporary: figure.savefig(temporary, dpi=150))
     plt.close(figure)
+
+
+def _fill(axes: "Axes", judged: pl.DataFrame, designs: Sequence[Design]) -> None:
+    """Colour the cells and write into them."""
+    from matplotlib.patches import Rectangle
+
+    best = {
+        (row["claim"], row["design"]): row for row in judged.filter("is_best").iter_rows(named=True)
+    }
+    for column, (claim, _, _) in enumerate(CLAIMS):
+        for line, design in enumerate(designs):
+            cell = best.get((claim, design.name))
+            if cell is None:
+                continue
+            color = _COLOR[cell["verdict"]]
+            axes.add_patch(
+                Rectangle((column, line), 1, 1, facecolor=color, edgecolor="white", lw=2)
+            )
+            axes.text(
+                column + 0.5,
+                line + 0.5,
+                _word(cell),
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="#444444" if cell["verdict"] in _PALE else "white",
+            )
 
 
 def _caption(figure: "Figure", note: str) -> None:

@@ -1,25 +1,33 @@
-"""Power curves: run, written and drawn."""
+"""Power: curves over sizes or effects, a search for the smallest sample; written and drawn."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from withintask.panel.errors import EstimationError, ParameterError
-from withintask.report.matrix import run_study
+from withintask.report.matrix import progress, run_study
 from withintask.report.tables import print_rows, save
 from withintask.sim.design import Design, load_design
 from withintask.sim.params import Params, load_params
 from withintask.sim.worlds import REFERENCE, World, load_world
 from withintask.tests_of_model.diagnosands import LEVEL
 from withintask.tests_of_model.estimate import NOT_ESTIMABLE
+from withintask.tests_of_model.hypothesis import Hypothesis
 from withintask.tests_of_model.power import (
+    Crossing,
     calibrate,
     design_grid,
     detectable_effect,
+    parse_effects,
     parse_grid,
     power_table,
+    rejection,
+    search_size,
+    smallest_effect,
     smallest_sample,
 )
 from withintask.tests_of_model.registry import HYPOTHESES
@@ -28,73 +36,158 @@ from withintask.tests_of_model.synthetic import apply_settings
 from withintask.tests_of_model.verdict import POWER_GOAL
 
 
+@dataclass(frozen=True, kw_only=True)
+class PowerQuestion:
+    """What is to be powered."""
+
+    hypothesis: str
+    """H1 to H4."""
+    design: str
+    """Name of the design."""
+    estimator: str
+    """Name of the estimator; empty for the first that runs."""
+    settings: tuple[str, ...]
+    """Changes of the design or of the parameters, name=value."""
+    pilot: Path | None
+    """Panel whose noise, firm sizes and mobility the design takes."""
+    seed: int
+    """Seed of the replicates."""
+
+    def known_hypothesis(self) -> Hypothesis:
+        """Return the hypothesis, or refuse an unknown one."""
+        known = {h.name: h for h in HYPOTHESES}
+        if self.hypothesis not in known:
+            raise ParameterError(
+                f"hypothesis {self.hypothesis!r}: unknown; expected one of {', '.join(known)}"
+            )
+        return known[self.hypothesis]
+
+    def setting(self) -> tuple[Design, Params]:
+        """Return the design, calibrated to the pilot, and the parameters."""
+        from withintask.panel.store import read_panel
+
+        world = load_world(REFERENCE)
+        base = world.change_design(load_design(self.design))
+        design, params = apply_settings(base, world.change_params(load_params()), self.settings)
+        return (design if self.pilot is None else calibrate(design, read_panel(self.pilot))), params
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How to run it."""
+
+    out: Path
+    """Folder for ledger, table and figure."""
+    replicates: int
+    """Replicates a point, or in all for a search."""
+    engine: str
+    """serial, threads or processes."""
+    n_workers: int
+    """Threads or processes."""
+
+
 def run_power(
-    hypothesis: str,
-    design: str,
-    vary: Sequence[str],
+    question: PowerQuestion,
+    run: Run,
     *,
-    estimator: str,
-    replicates: int,
-    seed: int,
-    out: Path,
-    pilot: Path | None,
+    vary: Sequence[str],
+    effect: str,
     costs: tuple[float, float],
-    settings: Sequence[str],
-    engine: str,
-    n_workers: int,
 ) -> pl.DataFrame:
-    """Run a design at every combination of sizes and report power, the smallest sample and the cheapest design.
+    """Run a design at sizes and effects and report power, the smallest sample or effect and the cheapest design.
+
+    Parameters
+    ----------
+    question, run
+        What, and how.
+    vary
+        Sizes such as ``workers=50,100``; every combination is run.
+    effect
+        A parameter and its values, such as ``capability=0.25,0.5,1``, that change the truth; empty for none.
+    costs
+        Of a worker, and of a task of a worker.
 
     Returns
     -------
     polars.DataFrame
         The power table.
     """
-    known = {h.name: h for h in HYPOTHESES}
-    if hypothesis not in known:
-        raise ParameterError(
-            f"hypothesis {hypothesis!r}: unknown; expected one of {', '.join(known)}"
-        )
-    base, params, world = _setting(design, pilot, settings)
-    designs = design_grid(base, parse_grid(vary))
-    names = (estimator,) if estimator else ()
+    hypothesis, (base, params) = question.known_hypothesis(), question.setting()
+    grid = parse_grid(vary)
+    worlds = _worlds(effect)
+    if not grid and len(worlds) < 2:
+        raise ParameterError("power: expected --vary, --effect or --search")
+    designs = design_grid(base, grid)
     study = plan(
         params,
         designs,
-        [world],
-        seed=seed,
-        replicates=replicates,
-        hypotheses=[hypothesis],
-        estimators=names,
+        worlds,
+        seed=question.seed,
+        replicates=run.replicates,
+        hypotheses=[hypothesis.name],
+        estimators=(question.estimator,) if question.estimator else (),
     )
-    found = run_study(study, out / "ledger", engine=engine, n_workers=n_workers)
-    term = known[hypothesis].primary
-    chosen = estimator or _first_usable(found, term)
-    table = power_table(found.filter(pl.col("estimator") == chosen), designs, term)
-    save(out / "power.parquet", table.write_parquet)
-    save(out / "power.csv", table.write_csv)
-    _draw(table, f"{hypothesis} {term} by {chosen}, {design}", out / "power.png")
-    _report(table, costs)
-    print(f"{out}: power.parquet, power.csv, power.png")
+    found = run_study(study, run.out / "ledger", engine=run.engine, n_workers=run.n_workers)
+    chosen = question.estimator or _first_usable(found, hypothesis.primary)
+    rows = found.filter(pl.col("estimator") == chosen)
+    table = power_table(rows, designs, hypothesis.primary, varied=tuple(grid))
+    save(run.out / "power.parquet", table.write_parquet)
+    save(run.out / "power.csv", table.write_csv)
+    print_rows(*_printed(table, tuple(grid)), title=f"Power of a test at level {LEVEL:g}")
+    axes = ("truth", *grid) if effect else tuple(grid)
+    _print_crossings(table, axes)
+    _print_cheapest(table, costs)
+    title = f"{hypothesis.name} {hypothesis.primary} by {chosen}, {question.design}"
+    _draw(table, axes, title, run.out / "power.png")
+    print(f"{run.out}: power.parquet, power.csv, power.png")
     return table
 
 
-def _setting(
-    design: str, pilot: Path | None, settings: Sequence[str]
-) -> tuple[Design, Params, World]:
-    from withintask.panel.store import read_panel
+def run_search(question: PowerQuestion, run: Run, search: str) -> int:
+    """Find the smallest sample by stochastic bisection, and print it.
 
-    reference = load_world(REFERENCE)
-    base, params = apply_settings(
-        load_design(design), reference.change_params(load_params()), settings
+    Parameters
+    ----------
+    question, run
+        What, and how; runs serially.
+    search
+        A size and its ends, such as ``workers=40,800``.
+
+    Returns
+    -------
+    int
+        The smallest size with the power asked for.
+    """
+    hypothesis, (base, params) = question.known_hypothesis(), question.setting()
+    ends = parse_grid([search])
+    ((name, sizes),) = ends.items()
+    if len(sizes) != 2:
+        raise ParameterError(f"--search {search!r}: expected a size and two ends, workers=40,800")
+    names = (question.estimator,) if question.estimator else ()
+    with progress("replicates", run.replicates) as report:
+
+        def rejects(size: int, number: int) -> float:
+            (design,) = design_grid(base, {name: [size]})
+            report(number + 1, run.replicates)
+            return rejection(
+                hypothesis, names, params, design, seed=question.seed, replicate=number
+            )
+
+        size = search_size(rejects, low=sizes[0], high=sizes[1], trials=run.replicates)
+    at_end = " (at the end of the search: widen it)" if size in sizes else ""
+    print(
+        f"{POWER_GOAL:.0%} power at about {size:,} of {name}{at_end}; {run.replicates} replicates"
     )
-    if pilot is not None:
-        base = calibrate(base, read_panel(pilot))
-    return (
-        base,
-        params,
-        World(name=REFERENCE, summary=reference.summary, params={}, design=reference.design),
-    )
+    return size
+
+
+def _worlds(effect: str) -> list[World]:
+    """One world a value of the effect's parameter; the reference alone if none."""
+    reference = replace(load_world(REFERENCE), params={}, design={})
+    if not effect:
+        return [reference]
+    name, values = parse_effects(effect)
+    return [replace(reference, name=f"{name}={value:g}", params={name: value}) for value in values]
 
 
 def _first_usable(found: pl.DataFrame, term: str) -> str:
@@ -110,77 +203,100 @@ def _first_usable(found: pl.DataFrame, term: str) -> str:
     return min(usable["estimator"].unique().to_list(), key=order.index)
 
 
-def _report(table: pl.DataFrame, costs: tuple[float, float]) -> None:
-    def interval(row: dict[str, float]) -> str:
-        return f"{row['power']:.3f} ± {1.96 * row['power_mc_se']:.3f}"
-
+def _printed(
+    table: pl.DataFrame, varied: tuple[str, ...]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    header = (
+        *("world", *varied),
+        *("truth", "bias ± MC error", "std. dev.", "detectable", "power ± MC error", "failed"),
+    )
     rows = [
         (
-            f"{row['n_workers']:,}",
-            str(row["n_tasks"]),
-            str(row["n_firms"]),
+            str(row["world"]),
+            *(f"{row[name]:,}" for name in varied),
             f"{row['truth']:+.4f}",
+            f"{row['bias']:+.4f} ± {row['bias_mc_se']:.4f}",
             f"{row['empirical_se']:.4f}",
             f"{detectable_effect(row['empirical_se']):.4f}",
-            interval(row),
+            f"{row['power']:.3f} ± {row['power_mc_se']:.3f}",
             f"{row['n_failed']} of {row['n_replicates']}",
         )
         for row in table.iter_rows(named=True)
     ]
-    header = (
-        "workers",
-        "tasks",
-        "firms",
-        "truth",
-        "std. dev.",
-        "detectable",
-        "power (95 % band)",
-        "failed",
+    return header, rows
+
+
+def _lines(table: pl.DataFrame, axes: tuple[str, ...]) -> list[tuple[str, pl.DataFrame]]:
+    """Parts of the table along the first axis, one a combination of the others, with a label."""
+    rest = list(axes[1:])
+    if not rest:
+        return [("", table.sort(axes[0]))]
+    return [
+        (", ".join(f"{name} {value:,}" for name, value in zip(rest, key, strict=True)), part)
+        for key, part in table.sort(*rest, axes[0]).group_by(rest, maintain_order=True)
+    ]
+
+
+def _print_crossings(table: pl.DataFrame, axes: tuple[str, ...]) -> None:
+    for label, part in _lines(table, axes):
+        if part[axes[0]].n_unique() < 2:
+            continue
+        n = part["n_replicates"].to_numpy().astype(float)
+        x = part[axes[0]].to_numpy().astype(float)
+        solve = smallest_effect if axes[0] == "truth" else smallest_sample
+        found = solve(x, np.round(part["power"].to_numpy() * n), n)
+        print(_sentence(label, axes[0], found))
+
+
+def _sentence(label: str, axis: str, found: Crossing) -> str:
+    digits = ",.4f" if axis == "truth" else ",.0f"
+    what = "an effect of" if axis == "truth" else f"{axis} of"
+    beyond = ", outside what was run" if found.is_extrapolated else ""
+    where = f"{label}: " if label else ""
+    return (
+        f"{where}{POWER_GOAL:.0%} power at {what} about {found.value:{digits}} "
+        f"(95 % interval {found.low:{digits}} to {found.high:{digits}}{beyond})"
     )
-    print_rows(header, rows, title=f"Power of a test at level {LEVEL:g}")
-    for (tasks,), group in table.group_by("n_tasks", maintain_order=True):
-        if group["n_workers"].n_unique() > 1:
-            _print_smallest(int(tasks), group)
+
+
+def _print_cheapest(table: pl.DataFrame, costs: tuple[float, float]) -> None:
     enough = table.filter(pl.col("power") >= POWER_GOAL)
-    if any(costs) and enough.height:
-        cost = costs[0] * enough["n_workers"] + costs[1] * enough["n_workers"] * enough["n_tasks"]
-        best = enough.row(int(cost.arg_min() or 0), named=True)
-        least = float(cost.to_numpy().min())
-        print(
-            f"cheapest with power {POWER_GOAL:.0%}: {best['n_workers']} workers x {best['n_tasks']} tasks, cost {least:,.0f}"
-        )
-
-
-def _print_smallest(tasks: int, group: pl.DataFrame) -> None:
-    n = group["n_replicates"].to_numpy().astype(float)
-    found = smallest_sample(
-        group["n_workers"].to_numpy().astype(float), np.round(group["power"].to_numpy() * n), n
+    if not any(costs) or enough.is_empty():
+        return
+    tasks = pl.col("n_workers") * pl.col("n_tasks_by_worker")
+    best: dict[str, Any] = (
+        enough.with_columns(cost=costs[0] * pl.col("n_workers") + costs[1] * tasks)
+        .sort("cost")
+        .row(0, named=True)
     )
-    beyond = ", outside the sizes run" if found.is_extrapolated else ""
     print(
-        f"{tasks} tasks: {POWER_GOAL:.0%} power at about {found.size:,.0f} workers "
-        f"(95 % interval {found.low:,.0f} to {found.high:,.0f}{beyond})"
+        f"cheapest with power {POWER_GOAL:.0%}: {best['n_workers']:,} workers x "
+        f"{best['n_tasks_by_worker']} tasks, cost {best['cost']:,.0f}"
     )
 
 
-def _draw(table: pl.DataFrame, title: str, path: Path) -> None:
+def _draw(table: pl.DataFrame, axes: tuple[str, ...], title: str, path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4.4), layout="constrained")
-    for (tasks,), group in table.group_by("n_tasks", maintain_order=True):
-        x, power, error = (group[c].to_numpy() for c in ("n_workers", "power", "power_mc_se"))
-        (line,) = axes.plot(x, power, marker="o", label=f"{int(tasks)} tasks")
-        axes.fill_between(
+    figure, plot = plt.subplots(figsize=(7, 4.4), layout="constrained")
+    for label, part in _lines(table, axes):
+        x, power, error = (part[c].to_numpy() for c in (axes[0], "power", "power_mc_se"))
+        (line,) = plot.plot(x, power, marker="o", label=label or None)
+        plot.fill_between(
             x, power - 1.96 * error, power + 1.96 * error, alpha=0.2, color=line.get_color()
         )
-    axes.axhline(POWER_GOAL, color="#777777", lw=0.8, ls="--")
-    axes.set(
-        xlabel="workers", ylabel="power (band: Monte-Carlo error)", ylim=(0, 1.02), title=title
+    plot.axhline(POWER_GOAL, color="#777777", lw=0.8, ls="--")
+    plot.set(
+        xlabel="true effect" if axes[0] == "truth" else axes[0],
+        ylabel="power (band: 95 % Monte-Carlo interval)",
+        ylim=(0, 1.02),
+        title=title,
     )
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    plot.spines[["top", "right"]].set_visible(False)
+    if len(axes) > 1:
+        plot.legend(frameon=False)
     save(path, lambda temporary: figure.savefig(temporary, dpi=150))
     plt.close(figure)
