@@ -49,6 +49,7 @@ CLAIMS = (
     ("H3", "H3", "delta_credential"),
     ("H3 slope", "H3", "credential_slope"),
     ("H4 ΔV_b", "H4", "delta_between_variance"),
+    ("H4 ΔV_ψ", "H4", "delta_firm_effect_variance"),
     ("H4", "H4", "between_variance_contrast"),
 )
 """Columns of the matrix: label, hypothesis and term."""
@@ -121,7 +122,8 @@ def _judge(worlds: dict[str, dict[str, float]], gap: pl.DataFrame, failed: pl.Da
     for name, world in sorted(worlds.items(), key=lambda item: item[0] != REFERENCE):
         excess = abs(world["bias"]) - BIAS_SHARE * abs(reference["truth"])
         if excess > MC_ERRORS * world["bias_mc_se"]:
-            reason = f"{name}: bias {world['bias']:+.2g} (MC error {world['bias_mc_se']:.1g}) at truth {world['truth']:.2g}"
+            truth = 0.0 if abs(world["truth"]) < ROUNDING else world["truth"]
+            reason = f"{name}: bias {world['bias']:+.2g} (MC error {world['bias_mc_se']:.1g}) at truth {truth:.2g}"
             return Verdict(verdict="biased", reason=reason, world=name)
     for name, world in sorted(worlds.items(), key=lambda item: item[0] != NO_AI):
         if (
@@ -171,7 +173,8 @@ def _row(
 def _best_marked(frame: pl.DataFrame) -> pl.DataFrame:
     """Mark the best estimator of each design and claim.
 
-    Ties go to the one that only a rival deceives, then to the smaller sample factor, then to power.
+    Ties go to the one that lacks least, then to the one that only a rival deceives, then to the smaller sample factor,
+    then to power.
     """
     rank = pl.col("verdict").replace_strict(
         list(RANK), list(range(len(RANK))), return_dtype=pl.Int64
@@ -180,11 +183,14 @@ def _best_marked(frame: pl.DataFrame) -> pl.DataFrame:
         frame.with_row_index("place")
         .with_columns(
             rank=rank,
+            gaps=pl.when(pl.col("verdict") == "not estimable")
+            .then(pl.col("reason").str.count_matches("; "))
+            .otherwise(0),
             is_always=pl.col("world") == REFERENCE,
             need=pl.col("sample_factor").fill_nan(0.0),
             strength=-pl.col("power").fill_nan(0.0),
         )
-        .sort("rank", "is_always", "need", "strength", "place")
+        .sort("rank", "gaps", "is_always", "need", "strength", "place")
         .group_by("claim", "design", maintain_order=True)
         .agg(pl.col("place").first())["place"]
     )

@@ -159,6 +159,18 @@ def test_of_two_biased_estimators_the_better_is_the_one_that_only_a_rival_deceiv
     )
 
 
+def test_where_nothing_can_be_estimated_the_best_lacks_least():
+    one = normal_replicates(truth=1.0, n=5)
+    frames = [
+        rows("reference", one, estimator=name, status=NOT_ESTIMABLE).with_columns(
+            message=pl.lit(said)
+        )
+        for name, said in (("far", "a: x; b: x; c: x"), ("near", "a: x"))
+    ]
+    best = rule.verdicts(pl.concat(frames)).filter("is_best").row(0, named=True)
+    assert (best["estimator"], best["reason"]) == ("near", "a: x")
+
+
 def test_a_truth_of_rounding_has_no_relative_bias():
     one = normal_replicates(truth=-3e-16)
     assert all(math.isnan(DIAGNOSANDS[name](one)[0]) for name in ("relative_bias", "sign_error"))

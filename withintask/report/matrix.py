@@ -38,7 +38,7 @@ _PALE = ("not estimable", "underpowered")
 def run_matrix(
     out: Path, counts: tuple[int, int], *, seed: int, engine: str, n_workers: int, dask: str = ""
 ) -> pl.DataFrame:
-    """Run all designs in all worlds, and write replicates, diagnosis, verdicts and the figure.
+    """Run all designs in all worlds, and write replicates, diagnosis, verdicts, their page and the figure.
 
     Parameters
     ----------
@@ -69,22 +69,35 @@ def run_matrix(
     save(out / "diagnosis.parquet", diagnosis.write_parquet)
     save(out / "matrix.parquet", judged.write_parquet)
     save(out / "matrix.csv", judged.write_csv)
-    draw_matrix(
-        judged,
-        out / "matrix.png",
-        note=f"{counts[0]} replicates, {counts[1]} in each rival world, seed {seed}",
-    )
-    best = judged.filter("is_best")
-    print_rows(
-        ("claim", "design", "estimator", "verdict", "reason"),
-        [
-            tuple(row)
-            for row in best.select("claim", "design", "estimator", "verdict", "reason").iter_rows()
-        ],
-        title="Identification matrix: the best estimator of each design",
-    )
-    print(f"{out}: replicates.parquet, diagnosis.parquet, matrix.parquet, matrix.csv, matrix.png")
+    note = f"{counts[0]} replicates, {counts[1]} in each rival world, seed {seed}"
+    draw_matrix(judged, out / "matrix.png", note=note)
+    rows = _best_rows(judged)
+    save(out / "matrix.md", lambda path: path.write_text(_page(rows, note), encoding="utf-8"))
+    print_rows(_HEADER, rows, title="Identification matrix: the best estimator of each design")
+    print(f"{out}: replicates and diagnosis as .parquet; matrix as .parquet, .csv, .md and .png")
     return judged
+
+
+_HEADER = ("claim", "design", "estimator", "verdict", "reason")
+
+
+def _best_rows(judged: pl.DataFrame) -> list[tuple[str, ...]]:
+    """Verdict of each claim and design, in the order of the claims and of the designs' numbers."""
+    claims, designs = [claim for claim, _, _ in CLAIMS], [d.name for d in load_designs()]
+    rows = [tuple(map(str, row)) for row in judged.filter("is_best").select(_HEADER).iter_rows()]
+    return sorted(rows, key=lambda row: (claims.index(row[0]), designs.index(row[1])))
+
+
+def _page(rows: list[tuple[str, ...]], note: str) -> str:
+    lines = [
+        "# Verdicts of the identification matrix",
+        "",
+        f"Made by `withintask matrix` ({note}); do not edit. What the claims are: [diagnosis.md](diagnosis.md).",
+        "",
+        *("| " + " | ".join(row) + " |" for row in (_HEADER, tuple("---" for _ in _HEADER), *rows)),
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def _claimed() -> tuple[str, ...]:
