@@ -30,8 +30,8 @@ from withintask.sim.simulate import panel_info, sample_frames, setting_frames
 Progress = Callable[[int, int], None]
 """Called with workers drawn and workers in all, after every chunk."""
 
-ROWS_PER_CHUNK = 2**21
-"""Rows drawn and written at a time, about 200 MB with all columns."""
+ROWS_PER_CHUNK = 2**19
+"""Rows drawn and written at a time, about 50 MB with all columns; larger arrays would be fresh memory each time."""
 
 _AGGREGATES = ("occupation_pay", "education_pay")
 _PART = "part-{:05d}.parquet"

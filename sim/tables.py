@@ -123,15 +123,15 @@ def _output_keys(design: Design, sample: Sample) -> Mapping[str, pl.Series]:
         is_common=design.task_sampling == "cells",
         is_linked=not design.is_repeated_cross_section,
     )
-    return _kept_keys(rows) if rows.n_rows <= _LARGEST_KEPT else _build_keys(rows)
+    is_small = rows.n_rows <= _LARGEST_KEPT
+    is_whole = rows.n_workers == rows.n_workers_of_panel
+    own = (_kept_own_keys if is_small and is_whole else _own_keys)(rows)
+    common = _kept_common_keys if is_small else _common_keys
+    return {**common(rows.n_workers, rows.n_tasks, rows.n_periods), **own}
 
 
-@lru_cache(maxsize=8)
-def _kept_keys(rows: _Rows) -> Mapping[str, pl.Series]:
-    return _build_keys(rows)
-
-
-def _build_keys(rows: _Rows) -> Mapping[str, pl.Series]:
+def _own_keys(rows: _Rows) -> Mapping[str, pl.Series]:
+    """Keys that say which workers these are."""
     by_worker = rows.n_tasks * rows.n_periods
     worker = np.arange(rows.first_worker, rows.first_worker + rows.n_workers)
     firm = worker_firm(worker, rows.n_firms, rows.n_workers_of_panel)
@@ -139,18 +139,29 @@ def _build_keys(rows: _Rows) -> Mapping[str, pl.Series]:
         worker_id = repeat_ids(number_ids("w", rows.n_workers, rows.first_worker), by_worker)
     else:
         worker_id = number_ids("r", rows.n_rows, rows.first_worker * by_worker)
-    return {
+    keys = {
         "worker_id": worker_id,
-        "task_id": _task_ids(rows, worker, firm),
-        "period": pl.Series(np.tile(np.arange(rows.n_periods), rows.n_workers * rows.n_tasks)),
         "firm_id": repeat_ids(take_ids(number_ids("f", rows.n_firms), firm), by_worker),
-        "unit": pl.Series([OUTPUT_UNIT]).new_from_index(0, rows.n_rows),
+    }
+    if not rows.is_common:
+        keys["task_id"] = _occupation_task_ids(rows, worker, firm)
+    return keys
+
+
+def _common_keys(n_workers: int, n_tasks: int, n_periods: int) -> Mapping[str, pl.Series]:
+    """Keys that are the same for any so many workers; task_id where all have the same tasks."""
+    return {
+        "task_id": tile_ids(repeat_ids(number_ids("t", n_tasks), n_periods), n_workers),
+        "period": pl.Series(np.tile(np.arange(n_periods), n_workers * n_tasks)),
+        "unit": pl.Series([OUTPUT_UNIT]).new_from_index(0, n_workers * n_tasks * n_periods),
     }
 
 
-def _task_ids(rows: _Rows, worker: Codes, firm: Codes) -> pl.Series:
-    if rows.is_common:
-        return tile_ids(repeat_ids(number_ids("t", rows.n_tasks), rows.n_periods), rows.n_workers)
+_kept_own_keys = lru_cache(maxsize=8)(_own_keys)
+_kept_common_keys = lru_cache(maxsize=8)(_common_keys)
+
+
+def _occupation_task_ids(rows: _Rows, worker: Codes, firm: Codes) -> pl.Series:
     occupation = worker_occupation(worker, firm, rows.n_occupations, rows.n_occupations_by_firm)
     task = occupation[:, None] * rows.n_tasks + np.arange(rows.n_tasks)
     ids = number_ids("t", rows.n_occupations * rows.n_tasks)
