@@ -2,6 +2,7 @@
 
 Run ``python benchmarks/bench_sim.py [--rows 100000000]``. Each part runs in a process of its own; all but the last
 with one thread. Rates are medians of repeated runs in warm memory, the first (cold) run is printed beside them.
+Processor time stands beside wall time, since other work on the machine does not lengthen it as much.
 """
 
 import argparse
@@ -31,14 +32,27 @@ WORKERS_OF_REPLICATE = 250
 MILLION = 1e6
 
 
+class Clock:
+    """Wall and processor seconds since it was made."""
+
+    def __init__(self):
+        self.start = time.perf_counter(), time.process_time()
+
+    def read(self):
+        """Return the seconds until now."""
+        now = time.perf_counter(), time.process_time()
+        return [end - start for start, end in zip(self.start, now, strict=True)]
+
+
 def timed(run, repeats=7):
-    """Return seconds of the first run and the median of the others."""
+    """Return seconds of the first run, and median wall and processor seconds of the others."""
     seconds = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        clock = Clock()
         run()
-        seconds.append(time.perf_counter() - start)
-    return seconds[0], statistics.median(seconds[1:])
+        seconds.append(clock.read())
+    wall, cpu = zip(*seconds[1:], strict=True)
+    return seconds[0][0], statistics.median(wall), statistics.median(cpu)
 
 
 def rct(n_workers):
@@ -47,31 +61,36 @@ def rct(n_workers):
 
 def bench_economy(_):
     params = load_params()
-    _, moment = timed(lambda: solve_economy(params))
-    _, other = timed(
+    _, moment, cpu = timed(lambda: solve_economy(params))
+    _, other, _ = timed(
         lambda: solve_economy(vary(params, ability_sd=time.perf_counter() % 1 / 100 + 0.4))
     )
     print(
-        f"solve an economy, 2^15 workers     {moment * 1e3:8.1f} ms (other ability_sd: {other * 1e3:.1f} ms)"
+        f"solve an economy, 2^15 workers     {moment * 1e3:8.1f} ms ({cpu * 1e3:.1f} ms of a processor; "
+        f"other ability_sd: {other * 1e3:.1f} ms)"
     )
 
 
 def bench_memory(_):
     economy = solve_economy(load_params())
     draw = np.random.Generator(np.random.SFC64(1)).standard_normal
-    normals = N_NORMALS / timed(lambda: draw(N_NORMALS))[1]
-    print(f"normals alone                      {normals / MILLION:8.1f} million/s")
+    _, wall, cpu = timed(lambda: draw(N_NORMALS))
+    normals = N_NORMALS / cpu
+    print(
+        f"normals alone                      {N_NORMALS / wall / MILLION:8.1f} million/s "
+        f"({normals / MILLION:.1f} by processor time)"
+    )
     noisy = rct(WORKERS_IN_MEMORY)
     for label, design in (
         ("as designed", noisy),
         ("no noise", change_design(noisy, output_noise=0.0)),
     ):
         rows = design.n_workers * design.n_tasks_by_worker * design.n_periods
-        cold, warm = timed(lambda d=design: simulate(economy, d, draw_shocks(d, seed=1)))
-        rate = rows / warm
+        cold, wall, cpu = timed(lambda d=design: simulate(economy, d, draw_shocks(d, seed=1)))
         print(
-            f"rct in memory, {label:<12}        {rate / MILLION:8.1f} million rows/s, {rows:,} rows, "
-            f"{rate / normals:.2f} of normals alone; cold {rows / cold / MILLION:.1f}"
+            f"rct in memory, {label:<12}        {rows / wall / MILLION:8.1f} million rows/s "
+            f"({rows / cpu / MILLION:.1f} by processor time), {rows:,} rows, "
+            f"{rows / cpu / normals:.2f} of normals alone; cold {rows / cold / MILLION:.1f}"
         )
 
 
@@ -85,33 +104,48 @@ def bench_replicates(_):
             for _ in simulate_many(economy, design, seed=1, replicates=range(REPLICATES)):
                 pass
 
-        _, warm = timed(run, repeats=4)
+        _, wall, cpu = timed(run, repeats=4)
         print(
-            f"{name:<11} {rows:,} rows, draws and all {warm / REPLICATES * 1e3:8.2f} ms a replicate"
+            f"{name:<11} {rows:,} rows, draws and all {wall / REPLICATES * 1e3:8.2f} ms a replicate "
+            f"({cpu / REPLICATES * 1e3:.2f} of a processor)"
         )
 
 
 def bench_stream(n_rows):
     economy, design = solve_economy(load_params()), rct(max(n_rows // 40, 40))
+    frame = next(draw_chunks(economy, design, seed=1))["outputs"]
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        written = write_streamed(economy, design, seed=1, folder=Path(folder) / "panel")
-        ours = written.n_rows / (time.perf_counter() - start)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        frame = next(draw_chunks(economy, design, seed=1))["outputs"]
+        # The peer writes before and after, so that a change of other load falls on both.
         file = Path(folder) / "one.parquet"
-        start = time.perf_counter()
-        for _ in range(written.n_chunks):
-            frame.write_parquet(file, compression="zstd", compression_level=1)
-        theirs = frame.height * written.n_chunks / (time.perf_counter() - start)
-    print(
-        f"streamed to zstd Parquet           {ours / MILLION:8.1f} million rows/s, {written.n_rows:,} rows, "
-        f"{written.n_chunks} parts"
+        n_chunks = -(-n_rows // frame.height)
+        first = written_alone(frame, file, n_chunks // 2)
+        clock = Clock()
+        written = write_streamed(economy, design, seed=1, folder=Path(folder) / "panel")
+        ours = clock.read()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        last = written_alone(frame, file, n_chunks - n_chunks // 2)
+    theirs = [a + b for a, b in zip(first, last, strict=True)]
+    rows = n_chunks * frame.height
+    wall, cpu = (
+        written.n_rows / mine / (rows / peer) for mine, peer in zip(ours, theirs, strict=True)
     )
     print(
-        f"Polars writes as many rows         {theirs / MILLION:8.1f} million rows/s, ratio {ours / theirs:.2f}"
+        f"streamed to zstd Parquet           {written.n_rows / ours[0] / MILLION:8.1f} million rows/s, "
+        f"{written.n_rows:,} rows, {written.n_chunks} parts"
+    )
+    print(
+        f"Polars writes as many rows         {rows / theirs[0] / MILLION:8.1f} million rows/s, "
+        f"ratio {wall:.2f} ({cpu:.2f} by processor time)"
     )
     print(f"peak memory                        {peak:8.2f} GB")
+
+
+def written_alone(frame, file, n_times):
+    """Return wall and processor seconds in which Polars writes a frame again and again."""
+    clock = Clock()
+    for _ in range(n_times):
+        frame.write_parquet(file, compression="zstd", compression_level=1)
+    return clock.read()
 
 
 PARTS = {
@@ -130,6 +164,7 @@ def main():
     if chosen.part:
         PARTS[chosen.part](chosen.rows)
         return
+    print("load average {:.1f} {:.1f} {:.1f}".format(*os.getloadavg()))
     for part in PARTS:
         threads = {} if part == "stream" else dict.fromkeys(ONE_THREAD, "1")
         command = [sys.executable, __file__, "--part", part, "--rows", str(chosen.rows)]
