@@ -57,6 +57,21 @@ def test_commodity_ai_equalizes_everywhere_and_ownership_does_not_touch_pay(writ
     assert spread["delta_gini_pay"].to_list() == pytest.approx([0, 0, 0], abs=1e-12)
 
 
+def test_the_printed_maps_are_the_signs_of_the_tables(written):
+    printed = (written / "printed.txt").read_text(encoding="utf-8")
+    maps = pl.read_parquet(written / "maps.parquet")
+    expected = []
+    for _, rows in maps.group_by("y_axis", maintain_order=True):
+        income, pay = (
+            ["".join("+" if v > 0 else "-" for v in part) for part in rows[name].reshape((3, 3))]
+            for name in ("delta_gini_income", "delta_gini_pay")
+        )
+        expected += list(zip(income, pay, strict=True))[::-1]
+    lines = [line.split() for line in printed.splitlines()]
+    found = [tuple(w[1:]) for w in lines if len(w) == 3 and set("".join(w[1:])) <= set("+-")]
+    assert found == expected
+
+
 def test_rent_sharing_lowers_income_inequality_before_it_raises_it(written):
     effects = pl.read_parquet(written / "rent_sharing.parquet")
     proprietary = effects.filter(pl.col("proprietary_share") == 1)

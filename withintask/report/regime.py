@@ -80,6 +80,8 @@ def run_regime(out: Path, *, n_values: int = 21) -> dict[str, pl.DataFrame]:
     for name, table in tables.items():
         save(out / f"{name}.parquet", table.write_parquet)
         save(out / f"{name}.csv", table.write_csv)
+    for found in maps.values():
+        _print_map(found)
     _print(tables)
     print(
         f"{out}: {', '.join(f'map_{a}.png' for a in maps)}, rent_sharing.png, policies.png, tables"
@@ -246,6 +248,21 @@ def _map(params: Params, axis: str, n_values: int) -> RegimeMap:
 
 def _label_line(ax: "Axes", rows: pl.DataFrame, measure: str, text: str, color: str) -> None:
     ax.text(1.01, rows[f"delta_gini_{measure}"][-1], text, color=color, va="center", fontsize=9)
+
+
+def _print_map(found: RegimeMap) -> None:
+    """Print the sign of both measures over the map, the largest value of its second axis on top."""
+    x, y, _ = found.grid(MEASURES[0])
+    signs = [np.where(found.grid(m)[2] > 0, "+", "-")[::-1] for m in MEASURES]
+    rows = [
+        (f"{value:.2f}", *("".join(sign[row]) for sign in signs))
+        for row, value in enumerate(y[::-1])
+    ]
+    print_rows(
+        (found.y, *MEASURES),
+        rows,
+        title=f"+ AI concentrates, - AI equalizes; to the right, {found.x} from {x[0]:g} to {x[-1]:g}",
+    )
 
 
 def _print(tables: dict[str, pl.DataFrame]) -> None:
