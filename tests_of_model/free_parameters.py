@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
-from withintask.panel.errors import ParameterError, list_problems
+from withintask.panel.errors import ParameterError, list_problems, nearest
 from withintask.panel.notation import parameter_names, symbol
 from withintask.sim.params import Params, load_sources
 from withintask.tests_of_model.moments import params_with
@@ -178,7 +178,7 @@ def _fail_if_not_free(base: Params, names: Sequence[str]) -> None:
     ]
     for name in names:
         if name not in parameter_names():
-            problems.append(f"{name}: not a parameter")
+            problems.append(f"{name}: not a parameter{nearest(name, parameter_names())}")
         elif isinstance(getattr(base, name), int):
             problems.append(f"{name}: a whole number, cannot be fitted")
         elif not np.isfinite(_domain(name)[1]) or not np.isfinite(load_sources()[name].range[1]):

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from withintask.panel.errors import ParameterError, list_problems
 from withintask.sim.params import Params, params_hash
 from withintask.tests_of_model.claims import Claim, claims
 from withintask.tests_of_model.free_parameters import FREE
 from withintask.tests_of_model.moment_targets import MomentTarget
-from withintask.tests_of_model.moments import N_WORKERS, model_moments, params_with
+from withintask.tests_of_model.moments import N_WORKERS, NAMES, model_moments, params_with
 from withintask.tests_of_model.moments_of_panel import OF_PANEL
 from withintask.tests_of_model.msm import MsmFit, fit_msm
 from withintask.tests_of_model.msm_errors import ProfileInterval, profile_interval
@@ -157,11 +158,17 @@ def headline(
         Any executor; serial if None. Results do not depend on it.
     on_progress
         Called with the stage, what is done and what there is in all.
+
+    Raises
+    ------
+    ParameterError
+        If the targets lack a moment, an error or a range; all are listed.
     """
 
     def stage(name: str) -> Callable[[int, int], None]:
         return lambda done, total: None if on_progress is None else on_progress(name, done, total)
 
+    _fail_if_incomplete(target)
     stages = _stages(cache, target, start, plan)
     fit = fit_msm(
         target,
@@ -198,19 +205,23 @@ def headline(
         noise=noise,
         sets=sets,
         claims=claims(fit.params, on_progress=stage("claims")),
-        scenarios=stages.frame(
-            "scenarios",
-            lambda: scenarios(
-                target,
-                fit.params,
-                sharings=plan.sharings,
-                n_workers=plan.n_scenario_workers,
-                executor=executor,
-                on_progress=stage("scenarios"),
-            ),
-        ),
+        scenarios=_scenarios(target, fit, plan, stages, executor, stage("scenarios")),
         is_quick=plan is QUICK,
     )
+
+
+def _fail_if_incomplete(target: MomentTarget) -> None:
+    """Refuse targets that some part of the page could not use, before the others are computed."""
+    problems = [f"{name}: missing" for name in NAMES if name not in target.names]
+    if target.covariance is None:
+        problems.append("standard errors: missing")
+    ends = zip(target.names, target.low, target.high, strict=True)
+    problems += [
+        f"{name}: no range" for name, low, high in ends if name in OF_PANEL and not low < high
+    ]
+    if problems:
+        advice = "The page needs six moments with errors, and ranges for m1 to m5."
+        raise ParameterError(list_problems("targets of the headline", problems, advice=advice))
 
 
 def _stages(cache: Path | None, target: MomentTarget, start: Params, plan: HeadlinePlan) -> Stages:
@@ -224,6 +235,27 @@ def rounded(params: Params, digits: int) -> Params:
     return params_with(
         params, FREE, [float(f"{getattr(params, name):.{digits}g}") for name in FREE]
     )
+
+
+def _scenarios(
+    target: MomentTarget,
+    fit: MsmFit,
+    plan: HeadlinePlan,
+    stages: Stages,
+    executor: Executor | None,
+    report: Callable[[int, int], None],
+) -> pl.DataFrame:
+    def compute() -> pl.DataFrame:
+        return scenarios(
+            target,
+            fit.params,
+            sharings=plan.sharings,
+            n_workers=plan.n_scenario_workers,
+            executor=executor,
+            on_progress=report,
+        )
+
+    return stages.frame("scenarios", compute)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

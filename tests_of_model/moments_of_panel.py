@@ -105,7 +105,7 @@ def panel_target(
     return make_target(
         _estimates(panel, names),
         names,
-        covariance=nearest_covariance(covariance),
+        covariance=nearest_covariance(covariance, names),
         source=f"{panel.info.name}: {panel.info.source}",
         status="estimated",
     )
@@ -129,10 +129,18 @@ def estimator_of(name: str) -> tuple[Estimator, str]:
     )
 
 
-def nearest_covariance(matrix: Array) -> Array:
-    """Set the negative eigenvalues of the scaled matrix to zero, keeping its diagonal."""
+def nearest_covariance(matrix: Array, names: Sequence[str]) -> Array:
+    """Set the negative eigenvalues of the scaled matrix to zero, keeping its diagonal.
+
+    Raises
+    ------
+    EstimationError
+        Names every moment whose variance is not positive.
+    """
     diagonal = np.diagonal(matrix)
-    problems = [f"moment {k}: variance {v:g}" for k, v in enumerate(diagonal) if not v > 0]
+    problems = [
+        f"{name}: variance {v:g}" for name, v in zip(names, diagonal, strict=True) if not v > 0
+    ]
     if problems:
         raise EstimationError(list_problems("bootstrap", problems, advice="Draw more."))
     scale = np.sqrt(diagonal)

@@ -212,10 +212,10 @@ def fit_msm(
     )
     best = _reported(found, first)
     _fail_if_not_converged(problem, found, best, must_reach=must_reach)
-    return finish(problem, found, best)
+    return _finish(problem, found, best)
 
 
-def finish(problem: MsmProblem, found: Search, best: Minimum) -> MsmFit:
+def _finish(problem: MsmProblem, found: Search, best: Minimum) -> MsmFit:
     """Compute the errors of a minimum and put the fit together."""
     params = problem.free.params(best.point)
     names = problem.target.names

@@ -1,15 +1,21 @@
 """Errors of a fit: sandwich covariance with simulation noise, the J test, weak directions, profile intervals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from withintask.panel.errors import ParameterError
+from withintask.panel.errors import ParameterError, list_problems
 from withintask.panel.notation import symbol
-from withintask.tests_of_model.msm_problem import MsmProblem, make_problem, scaled
+from withintask.tests_of_model.msm_problem import (
+    SINGULAR,
+    MsmProblem,
+    make_problem,
+    scaled,
+    singular_directions,
+)
 from withintask.tests_of_model.msm_search import at_bound, minimize
 from withintask.tests_of_model.parallel import one_blas_thread
 
@@ -19,6 +25,8 @@ LEVEL = 0.95
 """Coverage of every interval."""
 _WEAK = float(np.log(2))
 """A direction is weak if one standard error along it changes a parameter by a factor of two."""
+_LOADED = 1e-3
+"""Weight in a direction from which on a parameter lies on it."""
 _WEAK_SINGULAR = 1e-2
 """Without errors, if its singular value is this share of the largest."""
 _FIRST_STEP = 0.25
@@ -38,7 +46,7 @@ class Errors:
     """How well the parameters are known."""
 
     covariance: Array
-    """Of the transformed parameters, NaN where not known, (parameter, parameter)."""
+    """Of the transformed parameters, NaN at a bound and where not identified, (parameter, parameter)."""
     jacobian: Array
     """∂m/∂point, (moment, parameter)."""
     quadrature: Array
@@ -46,7 +54,7 @@ class Errors:
     j_statistic: float
     """(m - m̂)' V⁻¹ (m - m̂); NaN where not over-identified or no errors are known."""
     j_dof: int
-    """Moments less parameters."""
+    """Moments less parameters that are identified and not at a bound."""
     j_p_value: float
     """Of the J statistic."""
     condition_number: float
@@ -72,17 +80,25 @@ def compute_errors(problem: MsmProblem, point: Array, jacobian: Array, quadratur
     Notes
     -----
     Var = (G'WG)⁻¹ G'W (V + Q) W G (G'WG)⁻¹ with V the targets' covariance and Q the quadrature's (Gourieroux, Monfort
-    and Renault 1993: simulation noise adds to the data's). Parameters at a bound are held fixed.
+    and Renault 1993: simulation noise adds to the data's). Parameters at a bound are held fixed. A parameter on a
+    direction that is not identified at the minimum has no error (NaN); the weak directions name it.
     """
     names = problem.free.names
     inside = np.array([name not in at_bound(problem, point) for name in names])
     covariance = np.full((len(names), len(names)), np.nan)
     noise = None if problem.target.covariance is None else problem.target.covariance + quadrature
-    G, W = jacobian[:, inside], problem.weight
+    G = jacobian[:, inside]
+    statistic, dof = float("nan"), len(problem.target.names) - int(inside.sum())
     if noise is not None and inside.any():
-        gain = np.linalg.solve(G.T @ W @ G, G.T @ W)
-        covariance[np.ix_(inside, inside)] = gain @ noise @ gain.T
-    statistic, p_value = _j_test(problem, point, G, noise)
+        flat = singular_directions(scaled(problem, G))
+        gain = np.linalg.pinv(problem.root @ G, rcond=SINGULAR) @ problem.root
+        known = gain @ noise @ gain.T
+        is_open = (np.abs(flat) > _LOADED).any(axis=0)
+        known[is_open, :] = known[:, is_open] = np.nan
+        covariance[np.ix_(inside, inside)] = known
+        dof += len(flat)
+        gap = problem.moments(point) - problem.target.value
+        statistic = _j_statistic(gap, np.eye(len(gap)) - G @ gain, noise, dof)
     size = np.abs(problem.target.value)
     by_size = jacobian / np.where(size > 0, size, 1.0)[:, None]
     return Errors(
@@ -90,30 +106,21 @@ def compute_errors(problem: MsmProblem, point: Array, jacobian: Array, quadratur
         jacobian=jacobian,
         quadrature=quadrature,
         j_statistic=statistic,
-        j_dof=problem.n_over,
-        j_p_value=p_value,
+        j_dof=dof,
+        j_p_value=float(special.chdtrc(dof, statistic)) if dof else float("nan"),
         condition_number=float(np.linalg.cond(by_size)),
         weak_directions=_weak_directions(problem, jacobian, has_errors=noise is not None),
     )
 
 
-def _j_test(
-    problem: MsmProblem, point: Array, jacobian: Array, noise: Array | None
-) -> tuple[float, float]:
-    """Hansen's J in the form that any weight allows: the gap, its covariance after fitting, and its rank."""
-    if noise is None or problem.n_over < 1:
-        return float("nan"), float("nan")
-    W = problem.weight
-    keep = np.eye(len(problem.target.names)) - jacobian @ np.linalg.solve(
-        jacobian.T @ W @ jacobian, jacobian.T @ W
-    )
-    gap = problem.moments(point) - problem.target.value
+def _j_statistic(gap: Array, keep: Array, noise: Array, dof: int) -> float:
+    """Hansen's J in the form that any weight allows: the gap over its covariance after fitting, which has rank dof."""
+    if dof < 1:
+        return float("nan")
     unit = np.sqrt(np.diagonal(noise))
     value, vector = np.linalg.eigh(keep @ noise @ keep.T / np.outer(unit, unit))
-    chosen = np.argsort(value)[-problem.n_over :]
-    along = vector[:, chosen].T @ (gap / unit)
-    statistic = float(np.sum(along**2 / value[chosen]))
-    return statistic, float(special.chdtrc(problem.n_over, statistic))
+    along = vector[:, -dof:].T @ (gap / unit)
+    return float(np.sum(along**2 / value[-dof:]))
 
 
 def _weak_directions(problem: MsmProblem, jacobian: Array, *, has_errors: bool) -> tuple[str, ...]:
@@ -173,10 +180,7 @@ def profile_interval(
     ParameterError
         If the parameter is not free, or the targets have no covariance.
     """
-    if name not in problem.free.names:
-        raise ParameterError(
-            f"profile of {name}: not among the free parameters {', '.join(problem.free.names)}"
-        )
+    fail_if_not_free((name,), problem.free.names)
     n_workers = min(problem.n_workers, _N_PROFILE)
     optimal = make_problem(problem.target, problem.free, weight="optimal", n_workers=n_workers)
     start = minimize(optimal, point)
@@ -193,6 +197,20 @@ def profile_interval(
         is_low_open=ends[0][1],
         is_high_open=ends[1][1],
     )
+
+
+def fail_if_not_free(profiled: Sequence[str], free: Sequence[str]) -> None:
+    """Refuse to profile parameters that are not free.
+
+    Raises
+    ------
+    ParameterError
+        Lists them.
+    """
+    problems = [f"{name}: not free" for name in profiled if name not in free]
+    if problems:
+        advice = f"Free parameters are {', '.join(free)}."
+        raise ParameterError(list_problems("profile", problems, advice=advice))
 
 
 def _with(point: Array, place: int, value: float) -> Array:

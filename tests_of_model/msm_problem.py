@@ -20,7 +20,7 @@ _STEP = 1e-4
 """Step of central differences: their error is of order step², rounding over step; 1e-8 and below."""
 _FORWARD_STEP = 1e-6
 """Step of forward differences inside the search."""
-_SINGULAR = 1e-7
+SINGULAR = 1e-7
 """Ratio of singular values of the scaled Jacobian below which it is singular, ten times the error of the differences."""
 _SINGULAR_WEIGHT = 1e-12
 """Ratio of eigenvalues of the correlation matrix of the targets below which it has no inverse."""
@@ -139,13 +139,17 @@ def fail_if_singular(problem: MsmProblem, jacobian: Array, where: str) -> None:
     EstimationError
         Names the directions along which no moment moves.
     """
-    _, value, vector = np.linalg.svd(scaled(problem, jacobian))
-    # A column of zeros is no direction of its own when another is large: compare with the largest.
-    flat = [vector[k] for k in range(value.size) if value[k] <= _SINGULAR * value[0]]
-    if flat:
+    flat = singular_directions(scaled(problem, jacobian))
+    if flat.size:
         lines = [f"no moment moves along {problem.free.direction(one)}" for one in flat]
         advice = "Fix one parameter of each direction, or add a moment that moves along it."
         raise EstimationError(list_problems(f"Jacobian {where} is singular", lines, advice=advice))
+
+
+def singular_directions(jacobian: Array) -> Array:
+    """Directions along which nothing moves next to the direction along which most does, (direction, parameter)."""
+    _, value, vector = np.linalg.svd(jacobian)
+    return np.asarray(vector[np.flatnonzero(value <= SINGULAR * value[0])])
 
 
 def scaled(problem: MsmProblem, jacobian: Array) -> Array:
@@ -204,7 +208,7 @@ def _weight(target: MomentTarget, kind: WeightKind) -> Array:
 def _combination(names: tuple[str, ...], vector: Array) -> str:
     unit = vector / np.abs(vector).max()
     return " ".join(
-        f"{w:+.3g} {name}" for name, w in zip(names, unit, strict=True) if abs(w) > _SINGULAR
+        f"{w:+.3g} {name}" for name, w in zip(names, unit, strict=True) if abs(w) > SINGULAR
     )
 
 

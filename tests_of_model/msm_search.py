@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from withintask.panel.errors import ParameterError
 from withintask.sim.params import params_hash
 from withintask.tests_of_model.msm_problem import MsmProblem
+from withintask.tests_of_model.parallel import one_blas_thread
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -141,7 +141,7 @@ def minimize(problem: MsmProblem, start: Array, tolerance: float = TOLERANCE) ->
     from scipy.optimize import least_squares
 
     low, high = problem.free.bounds.T
-    with threadpool_limits(limits=1):
+    with one_blas_thread():
         found = least_squares(
             problem.residual,
             np.clip(start, low + TOLERANCE, high - TOLERANCE),
@@ -202,15 +202,16 @@ def _run(
         if on_progress is not None:
             on_progress(before + len(done), before + len(starts))
 
-    if executor is None:
-        for k in todo:
-            keep(k, minimize(problem, starts[k]))
-    else:
-        futures: dict[Future[Minimum], int] = {
-            executor.submit(minimize, problem, starts[k]): k for k in todo
-        }
-        for future in as_completed(futures):
-            keep(futures[future], future.result())
+    with one_blas_thread():
+        if executor is None:
+            for k in todo:
+                keep(k, minimize(problem, starts[k]))
+        else:
+            futures: dict[Future[Minimum], int] = {
+                executor.submit(minimize, problem, starts[k]): k for k in todo
+            }
+            for future in as_completed(futures):
+                keep(futures[future], future.result())
     return [done[k] for k in range(len(starts))]
 
 

@@ -37,18 +37,19 @@ def run_all(
     list
         Results, in the order of the items.
     """
-    if executor is None:
-        results = []
-        for done, item in enumerate(items):
-            results.append(function(item))
+    with one_blas_thread():
+        if executor is None:
+            results = []
+            for done, item in enumerate(items):
+                results.append(function(item))
+                if on_progress is not None:
+                    on_progress(done + 1, len(items))
+            return results
+        futures: list[Future[Result]] = [executor.submit(function, item) for item in items]
+        for done, _ in enumerate(as_completed(futures)):
             if on_progress is not None:
                 on_progress(done + 1, len(items))
-        return results
-    futures: list[Future[Result]] = [executor.submit(function, item) for item in items]
-    for done, _ in enumerate(as_completed(futures)):
-        if on_progress is not None:
-            on_progress(done + 1, len(items))
-    return [future.result() for future in futures]
+        return [future.result() for future in futures]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from withintask.panel.notation import symbol
 from withintask.sim.economy import Economy, solve_economy
 from withintask.tests_of_model.moments import delta_gini_income
 from withintask.tests_of_model.msm import MsmFit
-from withintask.tests_of_model.msm_problem import MsmProblem, central_jacobian
+from withintask.tests_of_model.msm_problem import MsmProblem, central_jacobian, fail_if_singular
 
 Array = NDArray[np.float64]
 
@@ -86,6 +86,8 @@ def sensitivity(fit: MsmFit) -> Sensitivity:
     ------
     ParameterError
         If the targets have no errors, or a parameter is at a bound, where no derivative exists.
+    EstimationError
+        If the Jacobian at the fit is singular; the direction is named.
 
     Notes
     -----
@@ -100,6 +102,7 @@ def sensitivity(fit: MsmFit) -> Sensitivity:
         raise ParameterError(
             f"sensitivity: {', '.join(fit.bound)} at a bound of the search, where no derivative exists"
         )
+    fail_if_singular(fit.problem, fit.errors.jacobian, "at the fit")
     free, point = fit.problem.free, fit.best.point
     selector = np.vstack([np.diag(free.slope(point)), gini_gradient(fit.problem, point)])
     return measures(

@@ -1,7 +1,8 @@
 """Commands of `withintask msm` and `withintask headline`."""
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -12,8 +13,9 @@ app = App(
     name="msm", help="Fit the model's parameters to moments, and say what the moments identify."
 )
 
+_ROUNDING = 1e-6
 Weight = Literal["diagonal", "optimal", "identity"]
-Names = Annotated[list[str] | None, Parameter(negative="")]
+Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)]
 
 
 @app.command
@@ -62,9 +64,11 @@ def fit(
     from withintask.tests_of_model.free_parameters import FREE
     from withintask.tests_of_model.moment_targets import load_target
     from withintask.tests_of_model.msm import fit_msm
+    from withintask.tests_of_model.msm_errors import fail_if_not_free
     from withintask.tests_of_model.parallel import processes as pool
 
     wanted = load_target(target)
+    fail_if_not_free(profile or [], free or FREE)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     with reporting() as report, pool(processes) as executor:
@@ -117,7 +121,7 @@ def sensitivity(
         fit_msm(chosen, load_params(params), free=free or FREE, n_starts=starts)
     ).table()
     wide = table.pivot("moment", index="symbol", values="per_std_error")
-    rows = [[row[0], *(f"{v:+.4g}" for v in row[1:])] for row in wide.rows()]
+    rows = [[row[0], *(_effect(v, row[1:]) for v in row[1:])] for row in wide.rows()]
     print_rows(("one std. error of", *wide.columns[1:]), rows)
     if out is not None:
         save(out, table.with_columns(pl.col("row").cast(pl.String)).write_csv)
@@ -221,23 +225,37 @@ def headline(
     print(f"{out / 'index.html'}")
 
 
+def _parameter(row: dict[str, Any]) -> tuple[str, ...]:
+    """Name, value, error and interval of a parameter, or why it has none."""
+    named = row["symbol"], row["parameter"], f"{row['value']:.5g}"
+    if row["is_at_bound"]:
+        return *named, "", "at a bound of the search"
+    if not math.isfinite(row["std_error"]):
+        return *named, "", "no error: not identified there, or the targets have none"
+    interval = f"{row['conf_low']:.4g} to {row['conf_high']:.4g}"
+    return *named, f"{row['std_error']:.3g}", interval
+
+
+def _effect(value: float, row: tuple[float, ...]) -> str:
+    """Write an effect; 0 where it is rounding next to the row's largest."""
+    return f"{value:+.4g}" if abs(value) > _ROUNDING * max(map(abs, row)) else "0"
+
+
 def _show(found: "MsmFit", *, is_illustrative: bool, profile: list[str], out: Path | None) -> None:
     from withintask.report.tables import print_rows, save
     from withintask.tests_of_model.msm_errors import open_end, profile_interval
 
     if is_illustrative:
         print("Illustrative targets: the result estimates nothing about the world.")
-    rows = [
-        (
-            r["symbol"],
-            r["parameter"],
-            f"{r['value']:.5g}",
-            f"{r['std_error']:.3g}",
-            f"{r['conf_low']:.4g} to {r['conf_high']:.4g}",
-        )
-        for r in found.table().to_dicts()
+    target = [
+        (r["moment"], f"{r['target']:+.5g}", f"{r['std_error']:.3g}", f"{r['model']:+.5g}")
+        for r in found.moment_table().to_dicts()
     ]
-    print_rows(("", "parameter", "value", "std. error", "95% interval"), rows)
+    print_rows(("moment", "target", "std. error", "model"), target)
+    print_rows(
+        ("", "parameter", "value", "std. error", "95% interval"),
+        [_parameter(row) for row in found.table().to_dicts()],
+    )
     print(
         f"criterion {found.best.objective:.3g}, {len(found.roots)} distinct roots, condition number {found.errors.condition_number:.0f}"
     )
@@ -249,6 +267,8 @@ def _show(found: "MsmFit", *, is_illustrative: bool, profile: list[str], out: Pa
         )
     for line in found.errors.weak_directions:
         print(f"weak: {line}")
+    if found.errors.weak_directions and not profile:
+        print("where directions are weak the intervals above mean little; ask for --profile")
     for name in profile:
         print("profile " + open_end(profile_interval(found.problem, found.best.point, name)))
     if out is not None:

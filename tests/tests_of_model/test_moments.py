@@ -117,10 +117,15 @@ def test_panel_estimates_lie_near_the_truth_in_their_own_errors(panel, params):
 
 def test_bootstrap_covariance_is_made_positive_keeping_its_variances():
     matrix = np.array([[4.0, 3.9, 0.0], [3.9, 4.0, 3.9], [0.0, 3.9, 4.0]])
-    fixed = nearest_covariance(matrix)
+    fixed = nearest_covariance(matrix, NAMES[:3])
     assert np.linalg.eigvalsh(matrix).min() < 0
     assert np.linalg.eigvalsh(fixed).min() > -1e-9
     np.testing.assert_allclose(np.diagonal(fixed), np.diagonal(matrix), rtol=1e-12)
+
+
+def test_variance_that_is_none_is_named_by_its_moment():
+    with pytest.raises(EstimationError, match=r"m2: variance -1[\s\S]*Draw more"):
+        nearest_covariance(np.diag([1.0, -1.0]), ("m1", "m2"))
 
 
 def test_target_survives_a_file_exactly(tmp_path, params):

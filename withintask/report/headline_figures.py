@@ -101,7 +101,8 @@ def _sign_set(found: Headline) -> Figure:
     cloud, curve, params = found.sets.cloud, found.sets.curve, found.fit.params
     largest = float(np.quantile(np.abs(cloud["delta_gini_income"].to_numpy()), 0.9))
     norm, painted = Normalize(-largest, largest), None
-    ends = [cloud["proprietary"].min(), cloud["proprietary"].max()]
+    proprietary = cloud["proprietary"].to_numpy()
+    limits = proprietary.min() / 1.3, proprietary.max() * 1.3
     for ax, size in zip(axes[0], shown, strict=True):
         own = cloud.filter(pl.col("n_workers") == size)
         gini = own["delta_gini_income"].to_numpy()
@@ -116,7 +117,7 @@ def _sign_set(found: Headline) -> Figure:
         )
         ax.plot(curve["proprietary"], curve["rent_sharing"], color="black", lw=1)
         ax.plot(params.proprietary, params.rent_sharing, "o", mfc="white", mec="black", ms=7)
-        ax.set(xscale="log", xlim=(ends[0] / 1.3, ends[1] * 1.3), ylim=(0, 1))
+        ax.set(xscale="log", xlim=limits, ylim=(0, 1))
         ax.set(xlabel="η1, proprietary AI")
         ax.set_title(f"{size:,.0f} workers\nΔGini > 0 at {_share(gini > 0)} of points", fontsize=10)
     axes[0, 0].set_ylabel("ξ, rent sharing")
@@ -343,7 +344,9 @@ def _between_share(axes: Axes, table: pl.DataFrame) -> None:
         color=_SECOND,
         label="ΔV_w within",
     )
-    for ax, unit in zip(axes, ("change of the share", "change of the variance of log pay"), strict=True):
+    for ax, unit in zip(
+        axes, ("change of the share", "change of the variance of log pay"), strict=True
+    ):
         ax.set(xlabel="η1/(η0+η1), share of proprietary AI", ylabel=unit)
         ax.legend(fontsize=8)
 
