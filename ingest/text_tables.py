@@ -51,7 +51,7 @@ class Sheet:
     name: str
     """Sheet name; empty for a delimited file."""
     cells: pl.DataFrame
-    """Columns are positions; row 0 of the frame is row 1 of the sheet."""
+    """Columns are positions; row 0 of the frame is row 1 of the sheet; blank cells are null."""
     errors: tuple[ErrorCell, ...] = ()
     """Cells of a workbook that hold an error; null among the cells."""
 
@@ -120,7 +120,8 @@ def read_delimited(content: bytes | Path, name: str, *, separator: str = ",") ->
         raise SourceError(
             f"{name}: not readable as delimited text ({_first_line(fault)})"
         ) from fault
-    return Sheet(file=name, name="", cells=cells)
+    filled = pl.all().str.strip_chars() != ""
+    return Sheet(file=name, name="", cells=cells.with_columns(pl.when(filled).then(pl.all())))
 
 
 def table_under(sheet: Sheet, header_row: int) -> TextTable:
@@ -140,18 +141,23 @@ def table_under(sheet: Sheet, header_row: int) -> TextTable:
     _refuse_error_cells(sheet, header_row, headers)
     columns = [sheet.cells.columns[position] for position in filled]
     body = sheet.cells.with_row_index(_ROW_LABEL, offset=1).slice(header_row + 1)
-    stripped = body.select(
+    texts = body.select(
         *(pl.col(c).str.strip_chars().alias(n) for c, n in zip(columns, names, strict=True)),
         _ROW_LABEL,
     )
-    texts = stripped.with_columns(pl.when(pl.col(n) != "").then(n).alias(n) for n in names)
-    rows = texts.filter(pl.any_horizontal(pl.col(names).is_not_null()))
+    rows = _without_blank_rows(texts, names)
     return TextTable(
         where=str(sheet),
         headers=tuple(headers[position].strip() for position in filled),
         rows=rows,
         n_blank=body.height - rows.height,
     )
+
+
+def _without_blank_rows(texts: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    if any(texts[name].null_count() == 0 for name in names):
+        return texts
+    return texts.filter(pl.any_horizontal(pl.col(names).is_not_null()))
 
 
 def _refuse_error_cells(sheet: Sheet, header_row: int, headers: Sequence[str]) -> None:
@@ -171,7 +177,9 @@ def _place(cell: ErrorCell, headers: Sequence[str]) -> str:
 
 def _read_sheet(reader: fastexcel.ExcelReader, sheet: str, file: str) -> Sheet:
     # skip_rows=0 keeps leading blank rows, so that row numbers are those of the sheet.
-    loaded = reader.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="string")
+    loaded = reader.load_sheet(
+        sheet, header_row=None, skip_rows=0, dtypes="string", whitespace_as_null=True
+    )
     batch: pa.RecordBatch
     batch, faults = loaded.to_arrow_with_errors()
     return Sheet(

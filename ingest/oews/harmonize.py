@@ -1,5 +1,6 @@
 """From a folder of OEWS publications to one harmonized table with an audit of what happened."""
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -154,7 +155,9 @@ def _read_all(
         except SourceError as fault:
             return str(fault)
 
-    with ThreadPoolExecutor() as pool:  # parsing a workbook does not hold the interpreter
+    with ThreadPoolExecutor(
+        os.cpu_count()
+    ) as pool:  # parsing a workbook does not hold the interpreter
         results = list(pool.map(read, found))
     problems = [result for result in results if isinstance(result, str)]
     if problems:
