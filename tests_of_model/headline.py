@@ -73,7 +73,7 @@ QUICK = HeadlinePlan(
     profiled=(),
     digits=3,
 )
-"""A first look, under a minute: coarse populations, one box, three panel sizes."""
+"""A first look, about a minute: coarse populations, one box, three panel sizes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,13 +5,12 @@ import os
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from withintask.panel.errors import EstimationError, ModelError
+from withintask.panel.errors import EstimationError, ModelError, SourceError
 from withintask.sim.design import Design, design_hash, load_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import Params, params_hash
@@ -24,7 +23,6 @@ Array = NDArray[np.float64]
 
 DESIGN = "everything-linked"
 """The design that holds all tables."""
-_PACKAGED = "linked_noise.toml"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,7 +69,7 @@ def panel_noise(
     seed
         Seed of the study.
     cache
-        Folder where results are kept; packaged ones are used if parameters, design and estimators are the same.
+        Folder where the covariance is kept, and taken from if parameters, design, estimators and seed are the same.
     on_progress
         Called with replicates done and in all.
 
@@ -79,10 +77,13 @@ def panel_noise(
     ------
     EstimationError
         If any replicate gives no estimate; nothing is dropped.
+    SourceError
+        If the file that should hold the covariance does not.
     """
     design = load_design(DESIGN)
     key = _key(params, design, seed)
-    stored = _stored(key, design, n_replicates, cache)
+    path = None if cache is None else cache / f"panel_noise_{key[:16]}.toml"
+    stored = None if path is None else _stored(path, key, design, n_replicates)
     if stored is not None:
         return stored
     economy = solve_economy(params)
@@ -108,8 +109,8 @@ def panel_noise(
         n_replicates=n_replicates,
         key=key,
     )
-    if cache is not None:
-        save_noise(found, cache / f"panel_noise_{key[:16]}.toml")
+    if path is not None:
+        save_noise(found, path)
     return found
 
 
@@ -133,23 +134,23 @@ def save_noise(noise: PanelNoise, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def _stored(key: str, design: Design, n_replicates: int, cache: Path | None) -> PanelNoise | None:
-    sources = [files("withintask.tests_of_model").joinpath("targets", _PACKAGED)]
-    texts = [source.read_text(encoding="utf-8") for source in sources if source.is_file()]
-    if cache is not None:
-        path = cache / f"panel_noise_{key[:16]}.toml"
-        texts += [path.read_text(encoding="utf-8")] if path.is_file() else []
-    for text in texts:
-        entry = tomllib.loads(text)
-        if entry["key"] == key and entry["n_replicates"] >= n_replicates:
-            return PanelNoise(
-                design=design,
-                covariance=np.array(entry["covariance"]),
-                bias=np.array(entry["bias"]),
-                n_replicates=entry["n_replicates"],
-                key=key,
-            )
-    return None
+def _stored(path: Path, key: str, design: Design, n_replicates: int) -> PanelNoise | None:
+    if not path.is_file():
+        return None
+    try:
+        entry = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = PanelNoise(
+            design=design,
+            covariance=np.array(entry["covariance"]),
+            bias=np.array(entry["bias"]),
+            n_replicates=entry["n_replicates"],
+            key=entry["key"],
+        )
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
+        raise SourceError(
+            f"{path}: expected a covariance of {DESIGN}; {error}. Delete it and run again"
+        ) from error
+    return found if found.key == key and found.n_replicates >= n_replicates else None
 
 
 def _key(params: Params, design: Design, seed: int) -> str:

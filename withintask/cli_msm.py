@@ -215,7 +215,7 @@ def headline(
     processes
         Processes; results do not depend on them.
     quick
-        A coarse first look in under a minute.
+        A coarse first look in about a minute.
     """
     from withintask.report.headline import run_headline
 
