@@ -1,5 +1,7 @@
 """The six moments: of an economy, of a panel, and as targets from a file."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -148,6 +150,15 @@ def test_illustrative_targets_say_that_they_are_and_cite_each_value():
         for status, source in zip(target.status, target.source, strict=True)
     )
     assert ((target.low <= target.value) & (target.value <= target.high)).all()
+
+
+def test_the_example_of_the_page_is_a_target(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "msm.md"
+    example = page.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    (tmp_path / "mine.toml").write_text(example, encoding="utf-8")
+    target = load_target(tmp_path / "mine.toml")
+    assert target.names == ("m1", "m4")
+    assert target.std_error.tolist() == [0.02, 0.01]
 
 
 def test_every_fault_of_a_target_file_is_listed(tmp_path):

@@ -119,17 +119,18 @@ def _sign_set(found: Headline) -> Figure:
         ax.plot(params.proprietary, params.rent_sharing, "o", mfc="white", mec="black", ms=7)
         ax.set(xscale="log", xlim=limits, ylim=(0, 1))
         ax.set(xlabel="η1, proprietary AI")
-        ax.set_title(f"{size:,.0f} workers\nΔGini > 0 at {_share(gini > 0)} of points", fontsize=10)
+        low, high = _widest(found.sets.ranges, size)
+        ax.set_title(f"{size:,.0f} workers\nΔGini {low:+.4f} to {high:+.4f}", fontsize=10)
     axes[0, 0].set_ylabel("ξ, rent sharing")
     assert painted is not None
     figure.colorbar(painted, ax=axes[0].tolist(), label="ΔGini of income", extend="both", pad=0.01)
     return figure
 
 
-def _share(is_true: np.ndarray) -> str:
-    """Percentage, whole only where it is exact."""
-    share = float(np.mean(is_true))
-    return f"{share:.0%}" if share in {0.0, 1.0} or 0.01 <= share <= 0.99 else f"{share:.1%}"
+def _widest(ranges: pl.DataFrame, size: float) -> tuple[float, float]:
+    """Range of ΔGini with m1 to m5 at a size, over the widest bounds that were searched."""
+    own = ranges.filter((pl.col("n_moments") == 5) & (pl.col("n_workers") == size))
+    return own.select(pl.col("low").min(), pl.col("high").max()).row(0)
 
 
 def _ranges(found: Headline) -> Figure:
