@@ -20,6 +20,7 @@ from withintask.tests_of_model.gains import gradient_of_ability, gradient_of_out
 from withintask.tests_of_model.hypothesis import Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.permutation import permute_arms
 from withintask.tests_of_model.regression import fit
+from withintask.tests_of_model.repeated import variance_net_of_noise
 from withintask.tests_of_model.rows import (
     Codes,
     TaskRows,
@@ -49,6 +50,17 @@ def delta_log_cv(economy: Economy) -> float:
 def delta_log_variance(economy: Economy) -> float:
     """H1a with the log variance of log output in place of the log coefficient of variation."""
     return _sum_over_cells(economy, _log_variance_of_log)
+
+
+def delta_log_mean_variance(economy: Economy) -> float:
+    """The same with the variance of log output averaged over firms before the log is taken."""
+    total = 0.0
+    for cells in exposed_cells(economy):
+        weight = cells.grid.weight
+        after = np.exp(_log_variance_of_log(cells.output_after(), weight)) @ cells.firm_weight
+        before = _log_variance_of_log(cells.human_output, weight)
+        total += float(cells.cell_weight @ (np.log(after) - before))
+    return total
 
 
 def delta_log_iqr(economy: Economy) -> float:
@@ -269,6 +281,7 @@ HYPOTHESIS = Hypothesis(
     estimands={
         "delta_log_cv": delta_log_cv,
         "delta_log_variance": delta_log_variance,
+        "delta_log_mean_variance": delta_log_mean_variance,
         "delta_log_iqr": delta_log_iqr,
         "delta_log_cv_pooled": delta_log_cv_pooled,
         "ability_gradient": ability_gradient,
@@ -350,6 +363,13 @@ HYPOTHESIS = Hypothesis(
                 terms=("delta_log_cv",),
                 measure="log_deviation",
             ),
+        ),
+        Estimator(
+            name="variance_net_of_noise",
+            summary="within-firm variance of log output by access, less the noise that a worker's own periods show",
+            needs=(*_ACCESS, _PAIRS),
+            terms=("delta_log_mean_variance",),
+            run=variance_net_of_noise,
         ),
         Estimator(
             name="dispersion_staggered",

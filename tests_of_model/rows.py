@@ -68,6 +68,10 @@ class TaskRows:
         ids = self.worker_ids.filter(mask) if chosen.dtype == np.bool_ else self.worker_ids[chosen]
         return TaskRows(**arrays, worker_ids=ids)
 
+    def with_output(self, output: Array) -> "TaskRows":
+        """Return the rows with other output, (row,)."""
+        return replace(self, output=output)
+
     def arm(self, treatment: Array) -> Codes:
         """Give each row its worker's arm: 1 if ever treated after AI's arrival, 0 if not, -1 if not seen then.
 

@@ -17,7 +17,6 @@ from withintask.tests_of_model.replicate import solved
 from withintask.tests_of_model.synthetic import draw_panel
 
 ESTIMATORS = {f"{h.name}-{e.name}": e for h, e in choose()}
-STAGGERED = {"H1-dispersion_staggered", "H1-dispersion_two_way_effects"}
 DESIGNS = {
     "H1-occupation_percentiles": "oews",
     "H1-dispersion_by_exposure": "task-cross-section",
@@ -34,13 +33,23 @@ def panels():
     drawn = {}
 
     def get(name):
-        design = DESIGNS.get(name, "rct" if name in STAGGERED else "everything-linked")
-        key = (design, name in STAGGERED)
-        if key not in drawn:
-            drawn[key] = _staggered() if name in STAGGERED else draw_panel(design)[0]
-        return drawn[key]
+        if name in DRAWN:
+            draw = DRAWN[name]
+            if draw not in drawn:
+                drawn[draw] = draw()
+            return drawn[draw]
+        design = DESIGNS.get(name, "everything-linked")
+        if design not in drawn:
+            drawn[design] = draw_panel(design)[0]
+        return drawn[design]
 
     return get
+
+
+def _repeated():
+    design = change_design(load_design("rct"), n_pre=2, n_post=2, n_workers=160, n_firms=8)
+    economy, _ = solved(draw_panel("oews")[1].params)
+    return simulate(economy, design, draw_shocks(design, seed=1))
 
 
 def _staggered():
@@ -49,6 +58,13 @@ def _staggered():
     )
     economy, _ = solved(draw_panel("oews")[1].params)
     return simulate(economy, design, draw_shocks(design, seed=1))
+
+
+DRAWN = {
+    "H1-dispersion_staggered": _staggered,
+    "H1-dispersion_two_way_effects": _staggered,
+    "H1-variance_net_of_noise": _repeated,
+}
 
 
 def values(rows):

@@ -175,6 +175,15 @@ def test_a_method_break_deceives_before_and_after_but_not_randomization(diagnosi
         assert abs(randomized["bias"]) < ERRORS * randomized["bias_mc_se"]
 
 
+def test_noise_attenuates_compression_unless_periods_repeat(diagnosis):
+    noisy = {"output_noise": 0.3, "n_pre": 2, "n_post": 2}
+    plain = diagnosis("rct", "other_measures_by_access", **noisy)["delta_log_variance"]
+    net = diagnosis("rct", "variance_net_of_noise", **noisy)["delta_log_mean_variance"]
+    assert plain["bias"] > ERRORS * plain["bias_mc_se"]
+    assert abs(net["bias"]) < ERRORS * net["bias_mc_se"]
+    assert net["coverage"] > 0.95 - SHORTFALL
+
+
 def test_attrition_that_spares_the_able_does_not_select_the_arms(diagnosis):
     row = diagnosis("rct-ability", "dispersion_by_access", world="selection")["delta_log_cv"]
     assert abs(row["bias"]) < ERRORS * row["bias_mc_se"]

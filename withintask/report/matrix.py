@@ -222,5 +222,6 @@ def _word(cell: dict[str, object]) -> str:
             else "× >10,000"
         )
     if verdict == "biased":
-        return f"biased\n{str(cell['world']).replace('_', ' ')}"
+        world = str(cell["world"]).replace("_", "\n")
+        return f"biased\n{world}"
     return verdict if verdict != "not estimable" else "–"
