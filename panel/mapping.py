@@ -40,7 +40,7 @@ class TableMapping:
     name: str
     """our name of the table"""
     file: str = ""
-    """file that holds it, relative to the folder of ``panel.toml``"""
+    """file that holds it, or the parts that do (``outputs/*.parquet``), relative to the folder of ``panel.toml``"""
     table: str = ""
     """its name in a DuckDB file; ours if left out"""
     n_rows: int | None = None

@@ -17,6 +17,8 @@ from withintask.panel.validate import breach_frame, panel_violations, violation_
 Layout = Literal["parquet", "csv", "duckdb"]
 DUCKDB_SUFFIXES = (".duckdb", ".db")
 _OF_STORE = ("schema", "format", "file")
+_PARTS = "/*.parquet"
+"""A table in parts: every Parquet file of a folder, in the order of their names."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -156,11 +158,12 @@ def _understood(document: dict[str, Any], manifest: Path) -> tuple[PanelInfo, li
 
 def _scan_file(folder: Path, mapping: TableMapping) -> tuple[pl.LazyFrame | None, list[Breach]]:
     file = folder / mapping.file
-    if not mapping.file or not file.is_file():
+    parts = sorted(folder.glob(mapping.file)) if mapping.file.endswith(_PARTS) else [file]
+    if not mapping.file or not parts or not all(part.is_file() for part in parts):
         meaning = f"the file {mapping.file!r} is in the folder"
         return None, [Breach(table=mapping.name, rule="no_file", n_rows=1, meaning=meaning)]
     if file.suffix == ".parquet":
-        return pl.scan_parquet(file, glob=False), []
+        return pl.scan_parquet(parts, glob=False), []
     return scan_text_csv(file, mapping)
 
 

@@ -1,5 +1,6 @@
 """The command line as a user meets it."""
 
+import io
 import json
 import subprocess
 import sys
@@ -117,6 +118,17 @@ def test_a_panel_that_breaks_its_schema_is_refused(trial, tmp_path):
     assert done.returncode == 1
     assert "outputs" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_panel_simulated_in_parts_is_estimated_with_its_truth(tmp_path):
+    size = ("--set", "n_workers=80", "--set", "n_firms=4")
+    for extra, name in (((), "whole"), (("--stream",), "parts")):
+        done = run("simulate", "--design", "rct", *size, *extra, "--out", name, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    only = ("--estimator", "dispersion_by_access", "--format", "csv")
+    found = [run("estimate", name, *only, cwd=tmp_path).stdout for name in ("whole", "parts")]
+    assert found[0] == found[1]
+    assert pl.read_csv(io.StringIO(found[0]))["truth"].is_not_nan().all()
 
 
 def test_power_prints_curves_and_the_smallest_sample(tmp_path):

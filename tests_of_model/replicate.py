@@ -24,6 +24,7 @@ from withintask.tests_of_model.estimates import failure
 from withintask.tests_of_model.hypothesis import Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.ledger import SCHEMA, ordered, read_part, write_atomically
 from withintask.tests_of_model.parallel import one_blas_thread
+from withintask.tests_of_model.registry import HYPOTHESES
 
 Named = tuple[str, str]
 
@@ -236,7 +237,7 @@ _solving = threading.Lock()
 @lru_cache(maxsize=32)
 def _solve(params: Params) -> tuple[Economy, dict[str, dict[str, float]]]:
     economy = solve_economy(params)
-    truths: dict[str, dict[str, float]] = {h.name: h.truth(economy) for h, _ in choose()}
+    truths: dict[str, dict[str, float]] = {h.name: h.truth(economy) for h in HYPOTHESES}
     return economy, truths
 
 

@@ -16,6 +16,7 @@ from withintask.sim.design import Design, change_design, load_design
 from withintask.sim.params import Params, load_params, make_params, vary
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
+from withintask.sim.stream import Progress, Written, write_streamed
 from withintask.sim.worlds import load_world
 from withintask.tests_of_model.replicate import solved
 
@@ -63,14 +64,62 @@ def draw_panel(
     ParameterError
         If a name is unknown or a value impossible.
     """
+    changed, recipe = _recipe(design, world, seed, replicate, settings)
+    economy, _ = solved(recipe.params)
+    shocks = draw_shocks(changed, seed=seed, replicate=replicate)
+    return simulate(economy, changed, shocks), recipe
+
+
+def stream_panel(
+    design: str,
+    folder: Path,
+    *,
+    world: str = "reference",
+    seed: int = 1,
+    replicate: int = 0,
+    settings: Sequence[str] = (),
+    on_progress: Progress | None = None,
+) -> Written:
+    """Draw a panel that need not fit in memory, chunk by chunk, into a new folder with its recipe.
+
+    Parameters
+    ----------
+    design, world, seed, replicate, settings
+        As for :func:`draw_panel`, whose panel it is.
+    folder
+        Folder that does not exist yet.
+    on_progress
+        Called after every chunk.
+
+    Returns
+    -------
+    Written
+        Folder, rows of the largest table, and parts.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown, a value impossible or the folder exists.
+    """
+    changed, recipe = _recipe(design, world, seed, replicate, settings)
+    economy, _ = solved(recipe.params)
+    written = write_streamed(
+        economy, changed, seed=seed, replicate=replicate, folder=folder, on_progress=on_progress
+    )
+    _write_recipe(recipe, folder)
+    return written
+
+
+def _recipe(
+    design: str, world: str, seed: int, replicate: int, settings: Sequence[str]
+) -> tuple[Design, Recipe]:
+    """The design as it is in the world, and the recipe."""
     chosen = load_world(world)
     changed, params = apply_settings(
         load_design(design), chosen.change_params(load_params()), settings
     )
-    changed = chosen.change_design(changed)
-    economy, _ = solved(params)
-    panel = simulate(economy, changed, draw_shocks(changed, seed=seed, replicate=replicate))
-    return panel, Recipe(world=world, seed=seed, replicate=replicate, params=params, design=design)
+    recipe = Recipe(world=world, seed=seed, replicate=replicate, params=params, design=design)
+    return chosen.change_design(changed), recipe
 
 
 def apply_settings(
@@ -123,6 +172,10 @@ def _parse(kind: object, text: str) -> object:
 def write_synthetic(panel: Panel, recipe: Recipe, folder: Path) -> None:
     """Write a panel with its recipe beside it."""
     write_panel(panel, folder)
+    _write_recipe(recipe, folder)
+
+
+def _write_recipe(recipe: Recipe, folder: Path) -> None:
     path = folder / RECIPE
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_suffix(".tmp")

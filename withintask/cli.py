@@ -36,6 +36,7 @@ def simulate(
     replicate: int = 0,
     world: str = "reference",
     settings: Settings = None,
+    stream: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Draw a synthetic panel and write it, with what is needed to compute its truth.
 
@@ -51,9 +52,27 @@ def simulate(
         Reference economy or a rival of it; see `withintask worlds`.
     settings
         Changes such as n_workers=800 or proprietary=0.5, of the design or of the parameters.
+    stream
+        Draw and write in chunks, for a panel larger than memory; the folder must be new.
     """
-    from withintask.tests_of_model.synthetic import draw_panel, write_synthetic
+    from withintask.tests_of_model.synthetic import draw_panel, stream_panel, write_synthetic
 
+    if stream:
+        from withintask.report.matrix import progress
+
+        with progress("workers", 0) as report:
+            written = stream_panel(
+                design,
+                out,
+                world=world,
+                seed=seed,
+                replicate=replicate,
+                settings=settings or [],
+                on_progress=report,
+            )
+        size = f"{written.n_rows:,} rows in the largest table, {written.n_chunks} parts"
+        print(f"{out}: synthetic panel {design} in world {world}: {size}")
+        return
     panel, recipe = draw_panel(
         design, world=world, seed=seed, replicate=replicate, settings=settings or []
     )

@@ -1,9 +1,12 @@
 """A streamed panel is the panel in memory."""
 
+import shutil
+
 import pytest
 from polars.testing import assert_frame_equal
 
 from withintask.panel.errors import ParameterError, SourceError
+from withintask.panel.store import read_panel
 from withintask.panel.transform import eager
 from withintask.sim.design import change_design, load_design
 from withintask.sim.economy import solve_economy
@@ -32,6 +35,25 @@ def test_streamed_tables_are_those_in_memory(economy, tmp_path, name, rows_per_c
     found = scan_streamed(target)
     for table, frame in expected.tables().items():
         assert_frame_equal(eager(found.tables()[table]), eager(frame), check_exact=True)
+
+
+def test_a_streamed_panel_is_read_like_any_other(economy, tmp_path):
+    design = change_design(load_design("rct"), **SIZES)
+    write_streamed(economy, design, seed=3, folder=tmp_path / "panel", rows_per_chunk=500)
+    assert len(list((tmp_path / "panel" / "outputs").iterdir())) > 1
+    expected = simulate(economy, design, draw_shocks(design, seed=3))
+    for lazy in (False, True):
+        found = read_panel(tmp_path / "panel", lazy=lazy).collect()
+        for table, frame in expected.tables().items():
+            assert_frame_equal(eager(found.tables()[table]), eager(frame), check_exact=True)
+
+
+def test_a_missing_folder_of_parts_is_named(economy, tmp_path):
+    design = change_design(load_design("rct"), **SIZES)
+    write_streamed(economy, design, seed=3, folder=tmp_path / "panel")
+    shutil.rmtree(tmp_path / "panel" / "outputs")
+    with pytest.raises(SourceError, match=r"outputs/\*.parquet"):
+        read_panel(tmp_path / "panel")
 
 
 def test_chunks_never_split_a_firm():
