@@ -32,48 +32,47 @@ TINY = replace(
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("headline")
-    return headline(load_target(), load_params(), plan=TINY, cache=folder / "cache"), folder
-
-
-@pytest.fixture(scope="module")
-def page(found):
-    written, folder = found
-    write_headline(written, folder)
-    return (folder / "index.html").read_text(encoding="utf-8")
+def start():
+    """The baseline with a quarter of its occupations, to be quick."""
+    return vary(load_params(), n_occupations=10)
 
 
 @pytest.mark.slow
-def test_page_shows_every_claim_with_its_verdict_and_figure(found, page):
-    for claim in found[0].claims:
+def test_page_shows_what_was_computed_and_a_killed_run_goes_on(start, tmp_path, monkeypatch):
+    """One test, since a run takes half a minute and test processes do not share it."""
+    found = headline(load_target(), start, plan=TINY, cache=tmp_path / "cache")
+    write_headline(found, tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert re.search(r"Illustrative targets.*found for 5 of the 6", page)
+    _check_claims(found, page)
+    _check_ranges(found, page)
+    _check_scenarios(found.scenarios)
+    _refuse_to_compute(monkeypatch)
+    again = headline(load_target(), start, plan=TINY, cache=tmp_path / "cache")
+    assert again.sets.ranges.equals(found.sets.ranges)
+    assert again.scenarios.equals(found.scenarios)
+
+
+def _check_claims(found, page):
+    """Every claim is on the page with its verdict and its figure."""
+    assert len(found.claims) == page.count('<section class="claim"')
+    for claim in found.claims:
         section = page.split(f'<section class="claim" id="{claim.name}">')[1].split("</section>")[0]
         assert claim.verdict in section
         assert "data:image/png;base64," in section
-    assert len(found[0].claims) == page.count('<section class="claim"')
 
 
-@pytest.mark.slow
-def test_page_says_that_its_targets_are_illustrative_and_how_many_are_assumed(page):
-    assert re.search(r"Illustrative targets.*found for 5 of the 6", page)
-
-
-@pytest.mark.slow
-def test_page_carries_the_computed_ranges(found, page):
-    for row in found[0].sets.ranges.filter(pl.col("n_moments") == 5).iter_rows(named=True):
+def _check_ranges(found, page):
+    """The sign is open in the small panel and known in the large, and the page has both ranges."""
+    rows = found.sets.ranges.filter(pl.col("n_moments") == 5).sort("size")
+    assert rows["spans_zero"].to_list() == [True, False]
+    for row in rows.iter_rows(named=True):
         assert f"{row['low']:+.4f}" in page
         assert f"{row['high']:+.4f}" in page
 
 
-@pytest.mark.slow
-def test_sign_is_open_in_the_small_panel_and_known_in_the_large(found):
-    rows = found[0].sets.ranges.filter(pl.col("n_moments") == 5).sort("size")
-    assert rows["spans_zero"].to_list() == [True, False]
-
-
-@pytest.mark.slow
-def test_scenarios_cover_every_combination_and_their_signs_add_up(found):
-    table = found[0].scenarios
+def _check_scenarios(table):
+    """Every combination of ends is there once, and signs add up."""
     assert table.select(OF_PANEL).n_unique() == table.height == 2**5
     rises = (table["sign"] > 0).sum()
     assert tally(table)["n_rises"].sum() == rises
@@ -82,20 +81,21 @@ def test_scenarios_cover_every_combination_and_their_signs_add_up(found):
     assert ends.group_by("moment").agg(pl.col("n_rises").sum())["n_rises"].to_list() == [rises] * 5
 
 
-@pytest.mark.slow
-def test_a_killed_headline_does_not_compute_again_what_is_kept(found, monkeypatch):
+def _refuse_to_compute(monkeypatch):
+    """Make every part that is kept fail if it is computed again; claims are not kept, and left out."""
+
     def refuse(*_, **__):
         raise AssertionError("computed again")
 
-    for name in ("scenarios", "panel_moments"):
-        module = "headline" if name == "scenarios" else "panel_noise"
-        monkeypatch.setattr(f"withintask.tests_of_model.{module}.{name}", refuse)
-    for name in ("_drawn", "_computed_ranges"):
-        monkeypatch.setattr(f"withintask.tests_of_model.sign_sets.{name}", refuse)
-    monkeypatch.setattr("withintask.tests_of_model.headline.claims", lambda *_, **__: ())
-    again = headline(load_target(), load_params(), plan=TINY, cache=found[1] / "cache")
-    assert again.sets.ranges.equals(found[0].sets.ranges)
-    assert again.scenarios.equals(found[0].scenarios)
+    package = "withintask.tests_of_model"
+    for place in (
+        "headline.scenarios",
+        "panel_noise.panel_moments",
+        "sign_sets._drawn",
+        "sign_sets._computed_ranges",
+    ):
+        monkeypatch.setattr(f"{package}.{place}", refuse)
+    monkeypatch.setattr(f"{package}.headline.claims", lambda *_, **__: ())
 
 
 def test_targets_that_the_page_cannot_use_are_refused_at_once():

@@ -8,7 +8,7 @@ import pytest
 
 from withintask.panel.errors import ParameterError
 from withintask.sim.design import load_design
-from withintask.sim.params import load_params
+from withintask.sim.params import load_params, vary
 from withintask.tests_of_model.admissible import chi_square_bound, gini_range
 from withintask.tests_of_model.free_parameters import free_parameters
 from withintask.tests_of_model.moment_targets import load_target
@@ -24,6 +24,9 @@ N = 2**9
 STD_ERROR = np.array([0.012, 0.012, 0.0016, 0.006, 0.00015])
 
 
+PARAMS = vary(load_params(), n_occupations=10)
+
+
 @pytest.fixture(scope="module")
 def sets():
     noise = PanelNoise(
@@ -34,7 +37,7 @@ def sets():
         key="",
     )
     plan = SetPlan(sizes=(1, 64), n_points=48, n_workers=N, has_threshold=False)
-    return sign_sets(load_params(), noise, plan)
+    return sign_sets(PARAMS, noise, plan)
 
 
 def ends(sets, **fixed):
@@ -72,7 +75,7 @@ def test_no_member_of_the_cloud_lies_outside_the_range(sets):
 
 
 def test_parameters_on_the_exact_curve_match_five_moments(sets):
-    params = load_params()
+    params = PARAMS
     truth = model_moments(params, OF_PANEL, n_workers=N)
     free = free_parameters(params)
     for row in sets.curve.iter_rows(named=True):
@@ -82,7 +85,7 @@ def test_parameters_on_the_exact_curve_match_five_moments(sets):
 
 
 def test_the_exact_curve_ends_where_a_parameter_meets_its_bound(sets):
-    free = free_parameters(load_params())
+    free = free_parameters(PARAMS)
     rows = sets.curve.select(free.names).rows()
     for row in (rows[0], rows[-1]):
         point = free.transform(row)
@@ -96,7 +99,7 @@ def test_the_bound_is_the_chi_square_quantile():
 
 
 def test_a_range_needs_a_member(sets):
-    params = load_params()
+    params = PARAMS
     target = load_target().take(("m1",)).with_value([-5.0])
     problem = make_problem(target, free_parameters(params, ("ai_floor",)), n_workers=N)
     with pytest.raises(ParameterError, match="no member is inside"):
@@ -107,4 +110,4 @@ def test_scenarios_need_ranges():
     target = load_target()
     bare = replace(target, low=target.low * np.nan)
     with pytest.raises(ParameterError, match="m1: no range"):
-        scenarios(bare, load_params(), sharings=(0.15,), n_workers=N)
+        scenarios(bare, PARAMS, sharings=(0.15,), n_workers=N)
