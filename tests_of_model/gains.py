@@ -111,11 +111,12 @@ def other_tasks_before(rows: TaskRows, pairs: WorkerTaskGains) -> tuple[Array, A
 def _own(rows: TaskRows, score: Array, pairs: WorkerTaskGains) -> tuple[Array, Array]:
     """Sum and count of the scores that belong to each pair itself."""
     n_tasks = int(max(rows.task.max(), pairs.rows.task.max())) + 1
-    key, wanted = rows.worker * n_tasks + rows.task, pairs.rows.worker * n_tasks + pairs.rows.task
-    size = int(max(key.max(), wanted.max())) + 1
-    return np.bincount(key, score, minlength=size)[wanted], np.bincount(key, minlength=size)[
-        wanted
-    ].astype(np.float64)
+    keys = (own.worker * n_tasks + own.task for own in (rows, pairs.rows))
+    both = compact_codes(np.concatenate(list(keys)))
+    key, wanted = both[: score.size], both[score.size :]
+    size = int(both.max()) + 1
+    total, count = np.bincount(key, score, minlength=size), np.bincount(key, minlength=size)
+    return total[wanted], count[wanted].astype(np.float64)
 
 
 def _pair(rows: TaskRows) -> Codes:

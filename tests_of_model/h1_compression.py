@@ -13,6 +13,7 @@ from withintask.panel.transform import eager, lookup
 from withintask.sim.cells import SkillCells, exposed_cells
 from withintask.sim.economy import Economy
 from withintask.sim.params import Params
+from withintask.tests_of_model.absorb import compact_codes
 from withintask.tests_of_model.adoption import dispersion_paths, longest_effect, two_way_effect
 from withintask.tests_of_model.dispersion import fit_effects, group_effects, make_cells
 from withintask.tests_of_model.estimates import failure, from_fit
@@ -237,7 +238,7 @@ def _effect(
 ) -> Estimate:
     if rows.output.size == 0:
         return failure(term, "unusable", "no row of an exposed task and a known arm")
-    cells = make_cells(group, arm, rows.period, rows.is_post)
+    cells = make_cells(compact_codes(group), arm, rows.period, rows.is_post)
     effects = group_effects(cells, rows.output, measure, arms=arms, sides=sides)
     try:
         fitted = fit_effects(rows, cells, effects, treated)

@@ -135,8 +135,9 @@ ENOUGH_TASKS = 3
 
 def clusters(rows: TaskRows) -> tuple[Codes, ...]:
     """Clusters of rows: firms (workers where firms are few), and tasks unless they are taken as given."""
-    unit = rows.firm if np.unique(rows.firm).size >= ENOUGH_FIRMS else rows.worker
-    return (unit, rows.task) if np.unique(rows.task).size >= ENOUGH_TASKS else (unit,)
+    n_firms, n_tasks = (np.count_nonzero(np.bincount(code)) for code in (rows.firm, rows.task))
+    unit = rows.firm if n_firms >= ENOUGH_FIRMS else rows.worker
+    return (unit, rows.task) if n_tasks >= ENOUGH_TASKS else (unit,)
 
 
 def firm_task(rows: TaskRows) -> Codes:
