@@ -116,7 +116,7 @@ def _own(rows: TaskRows, score: Array, pairs: WorkerTaskGains) -> tuple[Array, A
     key, wanted = both[: score.size], both[score.size :]
     size = int(both.max()) + 1
     total, count = np.bincount(key, score, minlength=size), np.bincount(key, minlength=size)
-    return total[wanted], count[wanted].astype(np.float64)
+    return total[wanted].astype(np.float64), count[wanted].astype(np.float64)
 
 
 def _pair(rows: TaskRows) -> Codes:
