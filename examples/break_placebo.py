@@ -12,37 +12,27 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from withintask.ingest import comparable_codes, compare_periods, load_oews, scan_table
+from withintask.ingest import load_oews, occupation_changes
 
 
 def placebo(store: Path) -> pl.DataFrame:
     """Return, for each pair of years, the mean change and its slope on exposure with a t value."""
-    exposure = (
-        scan_table(store, "exposure_by_oews")
-        .filter(pl.col("measure") == "dv_rating_beta")
-        .select("year", pl.col("occ_code").alias("comparable_code"), exposure="value")
-        .collect()
-    )
     years = sorted(load_oews(store).select("year").unique().collect()["year"])
-    return pl.DataFrame([_row(store, exposure, first, last) for first, last in pairwise(years)])
-
-
-def _row(store: Path, exposure: pl.DataFrame, first: int, last: int) -> dict[str, object]:
-    wages = comparable_codes(load_oews(store, years=[first, last]).collect()).wages
-    spread = wages.with_columns(
-        pl.when(pl.col("a_pct90_status") == "published", pl.col("a_pct10_status") == "published")
-        .then((pl.col("a_pct90") / pl.col("a_pct10")).log().exp())
-        .alias("spread")
+    changes = occupation_changes(store, first=years[0], last=years[-1]).filter(
+        outcome="log_p90_p10"
     )
-    found = compare_periods(spread, "spread", from_year=first, to_year=last, across_break=True)
-    known = exposure.filter(pl.col("year") == last)
-    rows = found.changes.drop_nulls("change_log").join(known, on="comparable_code")
-    slope, t_value = _slope(rows["exposure"].to_numpy(), rows["change_log"].to_numpy())
+    return pl.DataFrame([_row(changes, first, last) for first, last in pairwise(years)])
+
+
+def _row(changes: pl.DataFrame, first: int, last: int) -> dict[str, object]:
+    pair = changes.filter(from_year=first, to_year=last).drop_nulls("change")
+    known = pair.drop_nulls("exposure")
+    slope, t_value = _slope(known["exposure"].to_numpy(), known["change"].to_numpy())
     return {
         "years": f"{first}-{last}",
-        "across_break": found.across_break,
-        "n": rows.height,
-        "mean_change_log": found.changes["change_log"].mean(),
+        "across_break": pair["across_break"].any(),
+        "n": known.height,
+        "mean_change_log": pair["change"].mean(),
         "slope_on_exposure": slope,
         "t_value": t_value,
     }

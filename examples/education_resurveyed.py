@@ -10,27 +10,12 @@ from pathlib import Path
 
 import polars as pl
 
-from withintask.ingest import scan_table
+from withintask.ingest import education_changes
 
 
-def education_changes(store: Path, release: str = "29.2") -> pl.DataFrame:
+def changes_by_survey(store: Path, release: str = "29.2") -> pl.DataFrame:
     """Return changes of the bachelor share by whether an occupation was surveyed anew."""
-    education = scan_table(store, "onet_education")
-    before = education.filter(pl.col("release") < release).select("onetsoc_code", "bachelor_share")
-    after = education.filter(
-        pl.col("release") == release, pl.col("previous_survey_date").is_not_null()
-    )
-    exposure = (
-        scan_table(store, "exposure_by_soc")
-        .filter(pl.col("measure") == "dv_rating_beta")
-        .select("soc2018_code", exposure="value")
-    )
-    change = pl.col("bachelor_share") - pl.col("bachelor_share_before")
-    rows = (
-        after.join(before, on="onetsoc_code", suffix="_before")
-        .join(exposure, on="soc2018_code", how="left")
-        .with_columns(change.alias("change"))
-    )
+    rows = education_changes(store, release=release).filter(outcome="bachelor_share")
     return (
         rows.group_by("is_resurveyed")
         .agg(
@@ -40,9 +25,8 @@ def education_changes(store: Path, release: str = "29.2") -> pl.DataFrame:
             pl.corr("exposure", "change").alias("correlation_with_exposure"),
         )
         .sort("is_resurveyed")
-        .collect()
     )
 
 
 if __name__ == "__main__":
-    print(education_changes(Path(sys.argv[1])))
+    print(changes_by_survey(Path(sys.argv[1])))

@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
+# What tests of several folders share: command_line, reference_simulator, strategies.
+sys.path.append(str(ROOT / "tests"))
 
 
 def find_data_dir() -> Path | None:

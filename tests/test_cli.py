@@ -2,27 +2,13 @@
 
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
+from command_line import run
 
 from withintask.panel.store import read_panel
-
-COMMAND = [sys.executable, "-c", "from withintask.cli import main; main()"]
-
-
-def run(*words, cwd):
-    return subprocess.run(
-        [*COMMAND, *map(str, words)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
 
 
 @pytest.fixture(scope="module")

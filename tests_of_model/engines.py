@@ -1,14 +1,11 @@
 """Executors by name; results never depend on which one runs a study."""
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
 
 from withintask.panel.errors import ParameterError
-
-_THREADS = ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS")
+from withintask.tests_of_model.parallel import process_pool
 
 
 @contextmanager
@@ -44,23 +41,7 @@ def open_executor(engine: str, n_workers: int, *, dask: str = "") -> Iterator[Ex
         with ThreadPoolExecutor(n_workers) as threads:
             yield threads
     elif engine == "processes":
-        pool = ProcessPoolExecutor(n_workers, mp_context=get_context("spawn"))
-        with _one_thread_each(), pool as processes:
+        with process_pool(n_workers) as processes:
             yield processes
     else:
         raise ParameterError(f"engine {engine!r}: expected serial, threads or processes")
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Tell processes started meanwhile to use one thread of Polars and of BLAS: the cores are taken already."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -20,7 +20,7 @@ NOT_ESTIMABLE = "not_estimable"
 FAILED = "failed"
 """Status where an estimator raised an error."""
 
-_ESTIMATE_SCHEMA = {
+ESTIMATE_SCHEMA = {
     "hypothesis": pl.String,
     "estimator": pl.String,
     "term": pl.String,
@@ -38,6 +38,7 @@ _ESTIMATE_SCHEMA = {
     "message": pl.String,
     "convention": pl.String,
 }
+"""Columns of an estimate, on any panel."""
 
 # The estimator whose primary term stands for its hypothesis in the family-wise correction: the first that ran, in
 # this order of trust.
@@ -100,7 +101,7 @@ def estimate(
             for hypothesis, one in chosen
             for row in run_estimator(one, whole)
         ]
-    frame = pl.DataFrame(rows, schema=_ESTIMATE_SCHEMA, orient="row")
+    frame = pl.DataFrame(rows, schema=ESTIMATE_SCHEMA, orient="row")
     return _adjusted(frame)
 
 

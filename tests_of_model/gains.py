@@ -139,6 +139,11 @@ def gradient_of_ability(panel: Panel, *, instrumented: bool) -> tuple[Estimate, 
         With outputs, access, and the workers' ability and schooling.
     instrumented
         Use the second measurement of ability as the instrument of the first.
+
+    Returns
+    -------
+    tuple of Estimate
+        H1b, in log points of output a log point of ability; or why it could not be estimated.
     """
     pairs = worker_task_gains(task_rows(panel))
     measured = (
@@ -164,6 +169,11 @@ def gradient_of_output(panel: Panel) -> tuple[Estimate, ...]:
     """Estimate the gradient where ability is not measured: output before AI on half of the other tasks stands in.
 
     The other half is its instrument.
+
+    Returns
+    -------
+    tuple of Estimate
+        As for :func:`gradient_of_ability`.
     """
     rows = task_rows(panel)
     pairs = worker_task_gains(rows)

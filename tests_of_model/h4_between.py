@@ -265,7 +265,13 @@ def _variance_change(panel: Panel) -> tuple[Estimate, ...]:
 
 
 def change_of_variances(moments: FirmMoments) -> tuple[Estimate, ...]:
-    """Estimate ΔV_b, ΔV_w and the change of V_b's share from the moments of firms, with errors over firms."""
+    """Estimate ΔV_b, ΔV_w and the change of V_b's share from the moments of firms.
+
+    Returns
+    -------
+    tuple of Estimate
+        Three rows, the variances in squared log points, with errors over firms; or why they could not be estimated.
+    """
     between, within = _pseudo_variances(moments)
     known = np.isfinite(between).all(axis=1)
     terms = ("delta_between_variance", "delta_within_variance", "delta_between_share")

@@ -1,5 +1,6 @@
 """Run the same function on many items, in processes or serially, in order, with progress; one BLAS thread each."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -7,6 +8,9 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
+
+_THREADS = ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+"""What processes read when they start; the cores are taken by the pool itself."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -54,17 +58,28 @@ def run_all(
 
 @contextmanager
 def processes(n_processes: int) -> Iterator[Executor | None]:
-    """Yield a pool of fresh processes with one BLAS thread each; None for one process."""
+    """Yield a pool of fresh processes as :func:`process_pool` does; None for one process."""
     if n_processes <= 1:
         yield None
         return
-    context = get_context("spawn")
-    with ProcessPoolExecutor(n_processes, mp_context=context, initializer=_one_thread) as pool:
+    with process_pool(n_processes) as pool:
         yield pool
 
 
-def _one_thread() -> None:
-    threadpool_limits(limits=1)
+@contextmanager
+def process_pool(n_processes: int) -> Iterator[Executor]:
+    """Yield a pool of fresh processes, which Polars needs, with one thread of Polars and of BLAS each."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        with ProcessPoolExecutor(n_processes, mp_context=get_context("spawn")) as pool:
+            yield pool
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -9,10 +9,10 @@ import polars as pl
 
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager
-from withintask.tests_of_model.estimate import estimate
+from withintask.tests_of_model.estimate import ESTIMATE_SCHEMA, estimate
 from withintask.tests_of_model.estimates import from_fit, from_moments
 from withintask.tests_of_model.h4_between import FirmMoments, change_of_variances
-from withintask.tests_of_model.hypothesis import Estimate
+from withintask.tests_of_model.hypothesis import OK, Estimate
 from withintask.tests_of_model.regression import fit
 
 CPS_YEAR = 1985
@@ -49,7 +49,7 @@ def _radiology(panel: Panel) -> pl.DataFrame:
     frames = [_estimates(panel, "both tasks", reading, ("H1",))]
     for task in outputs["task_id"].unique().sort():
         own = panel.with_tables(outputs=outputs.filter(pl.col("task_id") == task))
-        frames.append(_ran(_estimates(own, str(task), reading, ("H1",))))
+        frames.append(_estimates(own, str(task), reading, ("H1",)).filter(pl.col("status") == OK))
     return pl.concat(frames)
 
 
@@ -169,16 +169,8 @@ def _estimates(
     return labelled.select(_frame([]).columns)
 
 
-def _ran(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.filter(pl.col("status") == "ok")
-
-
 def _frame(rows: list[tuple[str, str, str, str, str, Estimate]]) -> pl.DataFrame:
     fields = [(*labels, *asdict(one).values()) for *labels, one in rows]
-    numbers = ("estimate", "std_error", "dof", "statistic", "p_value", "conf_low", "conf_high")
-    kinds = {name: pl.Float64() for name in numbers} | {
-        "n_obs": pl.Int64(),
-        "n_clusters": pl.Int64(),
-    }
     names = [*_TIDY, *Estimate.__dataclass_fields__]
-    return pl.DataFrame(fields, schema={n: kinds.get(n, pl.String()) for n in names}, orient="row")
+    schema = {name: ESTIMATE_SCHEMA.get(name, pl.String) for name in names}
+    return pl.DataFrame(fields, schema=schema, orient="row")

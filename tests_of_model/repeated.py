@@ -26,6 +26,11 @@ def variance_net_of_noise(panel: Panel) -> tuple[Estimate, ...]:
     panel
         With output and access over several periods.
 
+    Returns
+    -------
+    tuple of Estimate
+        One row: log points, arm with access less arm without, after less before; or why it could not be estimated.
+
     Notes
     -----
     A worker's mean log output on a task over T periods of one side has the variance among workers plus that of noise over
@@ -37,15 +42,16 @@ def variance_net_of_noise(panel: Panel) -> tuple[Estimate, ...]:
     arm = rows.arm(rows.access)
     chosen = is_exposed(rows) & (arm >= 0)
     means, noise, arm = _means(rows.take(chosen), arm[chosen])
-    if noise.size == 0:
-        reason = "no worker's output on a task is seen twice before or twice after AI"
+    if means.is_post.all() or not means.is_post.any():
+        reason = "no worker's output on a task is seen twice before and twice after AI"
         return (failure(TERM, "unusable", reason),)
     cells = make_cells(means.task, arm, means.is_post.astype(np.int64), means.is_post)
+    effects = _effects(means, cells, noise)
     try:
-        fitted = fit_effects(means, cells, _effects(means, cells, noise))
+        fitted = fit_effects(means, cells, effects)
     except EstimationError as error:
         return (failure(TERM, "unusable", str(error)),)
-    return from_fit(fitted, {TERM: "effect"})
+    return from_fit(fitted, {TERM: "effect"}, message=effects.message)
 
 
 def _means(rows: TaskRows, arm: Codes) -> tuple[TaskRows, Array, Codes]:

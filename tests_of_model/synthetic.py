@@ -13,6 +13,7 @@ from withintask.panel.notation import SYMBOLS
 from withintask.panel.panel import Panel
 from withintask.panel.store import write_panel
 from withintask.sim.design import Design, change_design, load_design
+from withintask.sim.economy import solve_economy
 from withintask.sim.params import Params, load_params, make_params, vary
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
@@ -65,7 +66,7 @@ def draw_panel(
         If a name is unknown or a value impossible.
     """
     changed, recipe = _recipe(design, world, seed, replicate, settings)
-    economy, _ = solved(recipe.params)
+    economy = solve_economy(recipe.params)
     shocks = draw_shocks(changed, seed=seed, replicate=replicate)
     return simulate(economy, changed, shocks), recipe
 
@@ -102,7 +103,7 @@ def stream_panel(
         If a name is unknown, a value impossible or the folder exists.
     """
     changed, recipe = _recipe(design, world, seed, replicate, settings)
-    economy, _ = solved(recipe.params)
+    economy = solve_economy(recipe.params)
     written = write_streamed(
         economy, changed, seed=seed, replicate=replicate, folder=folder, on_progress=on_progress
     )

@@ -65,7 +65,7 @@ def test_only_the_change_across_the_break_is_marked_so_and_the_placebo_fails_the
 
 
 def test_occupations_that_were_not_resurveyed_did_not_change(real_store):
-    rows = load("education_resurveyed").education_changes(real_store)
+    rows = load("education_resurveyed").changes_by_survey(real_store)
     assert rows.select("is_resurveyed", "n_occupations").rows() == [(False, 688), (True, 164)]
     assert rows.filter(~pl.col("is_resurveyed"))["n_changed"].item() == 0
     assert rows.filter("is_resurveyed")["n_changed"].item() > 0

@@ -1,11 +1,6 @@
-"""Economies that many tests share, and the folder of shared helpers."""
-
-import sys
-from pathlib import Path
+"""Economies that many tests share."""
 
 import pytest
-
-sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params, vary

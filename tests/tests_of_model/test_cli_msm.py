@@ -1,23 +1,11 @@
 """The commands of `withintask msm` as a user meets them."""
 
-import subprocess
-import sys
+from functools import partial
 
 import pytest
+from command_line import run as withintask
 
-COMMAND = [sys.executable, "-c", "from withintask.cli import main; main()", "msm"]
-
-
-def run(*words, cwd):
-    return subprocess.run(
-        [*COMMAND, *map(str, words)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-
+run = partial(withintask, "msm")
 
 TARGET = """[m1]
 value = {m1}

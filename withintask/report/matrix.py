@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from withintask.report.tables import print_rows, save
+from withintask.report.tables import markdown_table, print_rows, save
 from withintask.sim.design import Design, load_designs
 from withintask.sim.params import load_params
 from withintask.sim.worlds import NO_AI, REFERENCE, load_worlds
@@ -89,15 +89,8 @@ def _best_rows(judged: pl.DataFrame) -> list[tuple[str, ...]]:
 
 
 def _page(rows: list[tuple[str, ...]], note: str) -> str:
-    lines = [
-        "# Verdicts of the identification matrix",
-        "",
-        f"Made by `withintask matrix` ({note}); do not edit. What the claims are: [diagnosis.md](diagnosis.md).",
-        "",
-        *("| " + " | ".join(row) + " |" for row in (_HEADER, tuple("---" for _ in _HEADER), *rows)),
-        "",
-    ]
-    return "\n".join(lines)
+    said = f"Made by `withintask matrix` ({note}); do not edit. What the claims are: [diagnosis.md](diagnosis.md)."
+    return f"# Verdicts of the identification matrix\n\n{said}\n\n{markdown_table(_HEADER, rows)}"
 
 
 def _claimed() -> tuple[str, ...]:

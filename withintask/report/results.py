@@ -9,7 +9,7 @@ from withintask.ingest import education_changes, occupation_changes
 from withintask.ingest.panels.adapters import import_panel
 from withintask.panel.errors import ParameterError
 from withintask.panel.panel import Panel
-from withintask.report.tables import print_rows, save
+from withintask.report.tables import markdown_table, print_rows, save
 from withintask.tests_of_model.hypothesis import OK
 from withintask.tests_of_model.occupations import education_regressions, occupation_regressions
 from withintask.tests_of_model.published import published_results
@@ -139,21 +139,15 @@ def _page(frames: dict[str, pl.DataFrame], tables: dict[str, _Table]) -> str:
     parts = [
         _INTRO,
         _PUBLISHED,
-        _markdown(tables["panels"]),
+        markdown_table(*tables["panels"]),
         "\n".join(f"- **{dataset}**: {reading}." for dataset, reading in readings) + "\n",
         _refused(panels),
         _OEWS,
-        _markdown(tables["occupations"]),
+        markdown_table(*tables["occupations"]),
         _ONET,
-        _markdown(tables["education"]),
+        markdown_table(*tables["education"]),
     ]
     return "\n".join(parts)
-
-
-def _markdown(table: _Table) -> str:
-    header, rows = table
-    lines = [header, tuple("---" for _ in header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def _refused(panels: pl.DataFrame) -> str:

@@ -25,6 +25,12 @@ def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: s
     Console(width=width, soft_wrap=False).print(table)
 
 
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table as Markdown, one line a row."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
 def print_estimates(frame: pl.DataFrame) -> None:
     """Print estimates, and below them what could not be run and why."""
     usable = frame.filter((pl.col("status") == OK) | pl.col("estimate").is_finite())
