@@ -137,3 +137,38 @@ def test_power_prints_curves_and_the_smallest_sample(tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "p" / "power.png").stat().st_size > 10_000
     assert pl.read_csv(tmp_path / "p" / "power.csv").height == 2
+
+
+RCT = ("power", "--hypothesis", "H1", "--design", "rct", "--set", "n_tasks=5")
+
+
+def test_power_finds_the_smallest_effect_between_those_that_were_run(tmp_path):
+    few = ("--set", "n_workers=80", "--set", "n_firms=4", "--replicates", 20, "--engine", "serial")
+    done = run(*RCT, *few, "--effect", "capability=0.05,0.8", "--out", "p", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "80% power at an effect of about" in done.stdout
+    table = pl.read_csv(tmp_path / "p" / "power.csv").sort("truth")
+    assert table["power"][0] > table["power"][1]
+
+
+def test_power_searches_for_the_smallest_sample_by_one_named_estimator(tmp_path):
+    done = run(*RCT, "--search", "workers=200,400", "--replicates", 12, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "power of dispersion_by_access at about" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "expected --vary, --effect or --search"),
+        (("--effect", "capabilty=1,2"), "did you mean capability?"),
+        (("--effect", "capability=a"), "expected a parameter and numbers"),
+        (("--search", "workers=50"), "expected a size and two ends"),
+        (("--search", "workers=50,90", "--estimator", "mincer"), "no estimator runs"),
+    ],
+)
+def test_power_refuses_what_it_cannot_search(words, said, tmp_path):
+    done = run(*RCT, *words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

@@ -21,8 +21,8 @@ from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 from withintask.tests_of_model.diagnosands import LEVEL
 from withintask.tests_of_model.diagnose import diagnose, wide
-from withintask.tests_of_model.estimate import choose, run_estimator
-from withintask.tests_of_model.hypothesis import Hypothesis
+from withintask.tests_of_model.estimate import run_estimator
+from withintask.tests_of_model.hypothesis import Estimator
 from withintask.tests_of_model.replicate import solved
 from withintask.tests_of_model.verdict import POWER_GOAL
 
@@ -296,36 +296,26 @@ def search_size(
 
 
 def rejection(
-    hypothesis: Hypothesis,
-    estimators: Sequence[str],
-    params: Params,
-    design: Design,
-    *,
-    seed: int,
-    replicate: int,
+    estimator: Estimator, term: str, params: Params, design: Design, *, seed: int, replicate: int
 ) -> float:
-    """Draw one replicate and tell whether the hypothesis's primary term is found.
+    """Draw one replicate and tell whether the test of no effect rejects.
 
     Parameters
     ----------
-    hypothesis, estimators
-        The first of the named estimators (of all, if none is named) with a p-value decides.
+    estimator, term
+        Whose test.
     params, design, seed, replicate
         What is drawn.
 
     Returns
     -------
     float
-        1 if the test rejects no effect, else 0; a failed estimate does not reject.
+        1 if it rejects at LEVEL, 0 if not, NaN if there is no p-value.
     """
     economy, _ = solved(params)
     panel = simulate(economy, design, draw_shocks(design, seed=seed, replicate=replicate))
-    for _, estimator in choose([hypothesis.name], estimators):
-        if hypothesis.primary in estimator.terms:
-            found = {row.term: row.p_value for row in run_estimator(estimator, panel)}
-            if math.isfinite(found[hypothesis.primary]):
-                return float(found[hypothesis.primary] < LEVEL)
-    return 0.0
+    (p_value,) = (row.p_value for row in run_estimator(estimator, panel) if row.term == term)
+    return float(p_value < LEVEL) if math.isfinite(p_value) else math.nan
 
 
 def detectable_effect(std_error: float, *, goal: float = POWER_GOAL) -> float:

@@ -1,5 +1,6 @@
 """Power: curves over sizes or effects, a search for the smallest sample; written and drawn."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +16,8 @@ from withintask.sim.design import Design, load_design
 from withintask.sim.params import Params, load_params
 from withintask.sim.worlds import REFERENCE, World, load_world
 from withintask.tests_of_model.diagnosands import LEVEL
-from withintask.tests_of_model.estimate import NOT_ESTIMABLE
-from withintask.tests_of_model.hypothesis import Hypothesis
+from withintask.tests_of_model.estimate import NOT_ESTIMABLE, choose
+from withintask.tests_of_model.hypothesis import Estimator, Hypothesis
 from withintask.tests_of_model.power import (
     Crossing,
     calibrate,
@@ -163,22 +164,38 @@ def run_search(question: PowerQuestion, run: Run, search: str) -> int:
     ((name, sizes),) = ends.items()
     if len(sizes) != 2:
         raise ParameterError(f"--search {search!r}: expected a size and two ends, workers=40,800")
-    names = (question.estimator,) if question.estimator else ()
+    (largest,) = design_grid(base, {name: [sizes[-1]]})
+    estimator, term = _first_testing(question, hypothesis, params, largest), hypothesis.primary
     with progress("replicates", run.replicates) as report:
 
         def rejects(size: int, number: int) -> float:
             (design,) = design_grid(base, {name: [size]})
             report(number + 1, run.replicates)
-            return rejection(
-                hypothesis, names, params, design, seed=question.seed, replicate=number
-            )
+            # A failed estimate does not reject.
+            hit = rejection(estimator, term, params, design, seed=question.seed, replicate=number)
+            return 0.0 if math.isnan(hit) else hit
 
         size = search_size(rejects, low=sizes[0], high=sizes[1], trials=run.replicates)
     at_end = " (at the end of the search: widen it)" if size in sizes else ""
     print(
-        f"{POWER_GOAL:.0%} power at about {size:,} of {name}{at_end}; {run.replicates} replicates"
+        f"{POWER_GOAL:.0%} power of {estimator.name} at about {size:,} of {name}{at_end}; "
+        f"{run.replicates} replicates"
     )
     return size
+
+
+def _first_testing(
+    question: PowerQuestion, hypothesis: Hypothesis, params: Params, design: Design
+) -> Estimator:
+    """The estimator that was named, or the first whose test of the primary term runs on the design."""
+    names = (question.estimator,) if question.estimator else ()
+    term = hypothesis.primary
+    for _, estimator in choose([hypothesis.name], names):
+        if term in estimator.terms:
+            hit = rejection(estimator, term, params, design, seed=question.seed, replicate=0)
+            if not math.isnan(hit):
+                return estimator
+    raise EstimationError(f"{term}: no estimator runs on design {design.name}")
 
 
 def _worlds(effect: str) -> list[World]:
