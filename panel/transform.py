@@ -2,11 +2,9 @@
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Codes
 from withintask.panel.panel import Frame
-
-Codes = NDArray[np.int64]
 
 
 def eager(frame: Frame) -> pl.DataFrame:

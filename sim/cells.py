@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Codes
 from withintask.sim import equations as eq
 from withintask.sim.economy import Economy
 from withintask.sim.population import SkillGrid
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,7 +20,7 @@ class SkillCells:
 
     skill: int
     """0 cog, 1 soc."""
-    occupation: NDArray[np.int64]
+    occupation: Codes
     """Occupation of each cell, (cell,)."""
     cell_weight: Array
     """ω_z, pre-period worker-time shares among all exposed cells, (cell,)."""
@@ -94,7 +92,7 @@ def firm_capabilities(economy: Economy, capability: float) -> tuple[Array, Array
 
 
 def _skill_cells(
-    economy: Economy, skill: int, cells: tuple[NDArray[np.int64], NDArray[np.int64]], n_exposed: int
+    economy: Economy, skill: int, cells: tuple[Codes, Codes], n_exposed: int
 ) -> SkillCells:
     params, workers = economy.params, economy.population.workers
     deployed, firm_weight = firm_capabilities(economy, economy.after.capability)

@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError
 from withintask.sim import equations as eq
 from withintask.sim.inequality import gini, lognormal_log_sd, percentile_ratio, theil
 from withintask.sim.params import Params
 from withintask.sim.population import Population, draw_population
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ConvergenceError, ParameterError
 from withintask.sim import equations as eq
 from withintask.sim.economy import Economy, State, skill_values
 from withintask.sim.params import Params
 from withintask.sim.population import SKILLS, Population
-
-Array = NDArray[np.float64]
 
 _TOLERANCE = 1e-12
 """Years; the map is a contraction, so the last step bounds the distance to the optimum."""

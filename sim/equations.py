@@ -6,10 +6,9 @@ before AI, ``m`` AI's own output on the task.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
-
+from withintask.panel.arrays import Array
 
 # Equation 1: task output ---------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-Codes = NDArray[np.int64]
+from withintask.panel.arrays import Codes
 
 _VIEW = np.dtype("V16")
 _N_DIGITS = 7

@@ -3,10 +3,8 @@
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
-
-Array = NDArray[np.float64]
 
 
 def gini(values: ArrayLike) -> float:

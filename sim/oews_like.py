@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.sim.economy import Economy, State, human_pay_by_occupation
-
-Array = NDArray[np.float64]
 
 # BLS, OEWS Technical Notes: annual wages are hourly ones times 2,080 hours; wages are rounded to cents and to ten
 # dollars, employment to ten jobs.

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Flags
 from withintask.panel.panel import Frame
 from withintask.sim import equations as eq
 from withintask.sim import tables
@@ -12,9 +12,6 @@ from withintask.sim.design import Design
 from withintask.sim.economy import Economy
 from withintask.sim.rollout import Rollout, draw_of_period
 from withintask.sim.sample import Sample, Setting, loss_probability
-
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 
 def worker_outputs(

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import beta, qmc
 
+from withintask.panel.arrays import Array, Codes
 from withintask.sim import equations as eq
 from withintask.sim.inequality import lognormal_log_sd
 from withintask.sim.params import Params
-
-Array = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
 SKILLS = ("cog", "soc")
 """Skill types, in the order of every skill axis."""

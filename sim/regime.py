@@ -7,16 +7,14 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError
 from withintask.panel.notation import parameter_names, symbol
 from withintask.sim.design_checks import unknown_name
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import Params, load_sources, make_params
-
-Array = NDArray[np.float64]
 
 PROPRIETARY_SHARE = "proprietary_share"
 """Axis η1/(η0 + η1), the total held fixed."""

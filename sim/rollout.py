@@ -3,21 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Codes, Flags
 from withintask.sim import equations as eq
 from withintask.sim.design import Design
 from withintask.sim.economy import Economy, State, solve_at
 from withintask.sim.sample import Setting
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rollout:
     """When AI is there, for whom."""
 
-    is_post: NDArray[np.bool_]
+    is_post: Flags
     """Periods after AI's arrival, (period,)."""
     firm_age: Array
     """Periods since the firm adopted, counted from 1; 0 before, (firm, period)."""
@@ -57,7 +55,7 @@ def states_by_period(economy: Economy, design: Design) -> list[State]:
     return [economy.before] * design.n_pre + [solve_at(economy, float(a)) for a in path]
 
 
-def draw_of_period(design: Design) -> NDArray[np.int64]:
+def draw_of_period(design: Design) -> Codes:
     """Sample of workers that each period observes, (period,): always the first, or a new one each."""
     if design.is_repeated_cross_section:
         return np.arange(design.n_periods)

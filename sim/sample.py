@@ -4,16 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from withintask.panel.arrays import Array, Codes, Flags
 from withintask.sim import equations as eq
 from withintask.sim.design import Design
 from withintask.sim.economy import Economy, asset_factor
 from withintask.sim.inequality import lognormal_log_sd
-
-Array = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +57,7 @@ class Sample:
     """h_C and h_S, (worker, draw, skill)."""
     response: Array
     """Output per unit of m by skill type, (worker, draw, skill)."""
-    is_treated: NDArray[np.bool_]
+    is_treated: Flags
     """Whether the worker gets, or chooses, AI once it is there, (worker, draw)."""
 
 
@@ -218,7 +215,7 @@ def worker_occupation(worker: Codes, firm: Codes, n_occupations: int, n_by_firm:
 
 def _draw_treated(
     design: Design, worker: Codes, firm: Codes, ability_score: Array, draws: Mapping[str, Array]
-) -> NDArray[np.bool_]:
+) -> Flags:
     if design.treatment == "self_selected":
         tie = design.ability_selection
         wish = tie * ability_score + np.sqrt(1 - tie**2) * draws["use_taste"][:, None]

@@ -4,21 +4,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Flags
 from withintask.sim import equations as eq
 from withintask.sim.cells import exposed_cells
 from withintask.sim.economy import Economy
 from withintask.sim.params import Params
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Screening:
     """Screening in every occupation at one capability, (occupation,) each."""
 
-    is_exposed: NDArray[np.bool_]
+    is_exposed: Flags
     """Whether the occupation has an exposed task."""
     signal_slope: Array
     """ε_o(A), elasticity of output to ability; 1 where unexposed or without AI."""

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError
 from withintask.sim.design import Design
-
-Array = NDArray[np.float64]
 
 # Append only: the position of a name is part of its stream.
 STREAMS = (

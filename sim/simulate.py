@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.panel.panel import Frame, Panel, PanelInfo
 from withintask.sim import tables
 from withintask.sim.design import Design
@@ -16,8 +16,6 @@ from withintask.sim.sample import Sample, Setting, draw_sample, draw_setting
 from withintask.sim.screening import credential_probability, screening_after, screening_before
 from withintask.sim.shocks import Shocks, draw_shocks
 from withintask.sim.worker_pay import firm_rent, occupation_exposure, pay_frames
-
-Array = NDArray[np.float64]
 
 
 def simulate(economy: Economy, design: Design, shocks: Shocks) -> Panel:

@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, SourceError, list_problems
 from withintask.panel.folder import manifest_text
 from withintask.panel.manifest import MANIFEST, read_manifest
@@ -57,7 +57,7 @@ class _Source:
     design: Design
     setting: Setting
     rollout: Rollout
-    common: dict[str, NDArray[np.float64]]
+    common: dict[str, Array]
     streams: ShockStreams
 
 
@@ -193,9 +193,7 @@ def _open(economy: Economy, design: Design, *, seed: int, replicate: int) -> _So
     )
 
 
-def _draw(
-    streams: ShockStreams, shapes: dict[str, tuple[int, ...]]
-) -> dict[str, NDArray[np.float64]]:
+def _draw(streams: ShockStreams, shapes: dict[str, tuple[int, ...]]) -> dict[str, Array]:
     return {name: streams.draw(name, shape) for name, shape in shapes.items()}
 
 

@@ -7,17 +7,13 @@ from types import MappingProxyType
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.panel import Frame
 from withintask.sim.design import Design
 from withintask.sim.ids import number_ids, repeat_ids, take_ids, tile_ids
 from withintask.sim.population import SKILLS, Industries
 from withintask.sim.sample import Sample, Setting, worker_firm, worker_occupation
-
-Array = NDArray[np.float64]
-Codes = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 PERCENTILES = {"pay_p10": 0.10, "pay_p25": 0.25, "pay_p50": 0.50, "pay_p75": 0.75, "pay_p90": 0.90}
 """Published percentiles of pay."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Codes
 from withintask.panel.panel import Frame
 from withintask.sim import equations as eq
 from withintask.sim import tables
@@ -13,9 +13,6 @@ from withintask.sim.economy import Economy, State, skill_values
 from withintask.sim.outputs import is_lost
 from withintask.sim.rollout import draw_of_period, states_by_period
 from withintask.sim.sample import Sample, Setting
-
-Array = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
 
 def pay_frames(

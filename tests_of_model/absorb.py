@@ -6,19 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError, list_problems, some_examples
-from withintask.tests_of_model.grouping import (
-    FloatArray,
-    IntArray,
-    compact_codes,
-    encode,
-    group_sums,
-    is_nested,
-)
+from withintask.tests_of_model.grouping import compact_codes, encode, group_sums, is_nested
 from withintask.tests_of_model.laplacian import GroundedSolver
 from withintask.tests_of_model.schur import Remainder
 
-__all__ = ["FloatArray", "IntArray", "Projector", "compact_codes", "encode", "is_nested"]
+__all__ = ["Projector", "compact_codes", "encode", "is_nested"]
 
 
 class Projector:
@@ -57,12 +51,10 @@ class Projector:
         If codes or weights have the wrong shape, type or sign.
     """
 
-    def __init__(
-        self, absorb: Sequence[npt.ArrayLike], *, weights: FloatArray | None = None
-    ) -> None:
+    def __init__(self, absorb: Sequence[npt.ArrayLike], *, weights: Array | None = None) -> None:
         given = [np.asarray(codes) for codes in absorb]
         _check_factors(given, weights)
-        self.codes: tuple[IntArray, ...] = tuple(compact_codes(codes) for codes in given)
+        self.codes: tuple[Codes, ...] = tuple(compact_codes(codes) for codes in given)
         self.weights = weights
         self.n_obs = len(self.codes[0])
         counts = [np.bincount(codes) for codes in self.codes]
@@ -70,12 +62,12 @@ class Projector:
         self.n_singletons = _n_singletons(self.codes, counts)
         order = sorted(range(len(counts)), key=lambda f: -self.n_levels[f])
         self._largest, *self._rest = (self.codes[f] for f in order)
-        self._total: FloatArray = (
+        self._total: Array = (
             counts[order[0]].astype(float)
             if weights is None
             else group_sums(self._largest, weights)
         )
-        self._offsets: IntArray = np.zeros(1, dtype=np.intp)
+        self._offsets: Codes = np.zeros(1, dtype=np.intp)
         self._solver: GroundedSolver | None = None
         self.rank = len(self._total)
         if self._rest:
@@ -83,7 +75,7 @@ class Projector:
             self._offsets, self._solver = remainder.offsets, remainder.factor()
             self.rank += self._solver.rank
 
-    def residuals(self, values: FloatArray) -> FloatArray:
+    def residuals(self, values: Array) -> Array:
         """Project one variable (n_obs,), or several as rows (n_variables, n_obs).
 
         Returns
@@ -94,7 +86,7 @@ class Projector:
         rows = self._residuals(np.atleast_2d(values))
         return rows.reshape(values.shape)
 
-    def _residuals(self, rows: FloatArray) -> FloatArray:
+    def _residuals(self, rows: Array) -> Array:
         out = np.empty(rows.shape)
         for row, target in zip(rows, out, strict=True):
             np.subtract(row, self._means(row)[self._largest], out=target)
@@ -107,11 +99,11 @@ class Projector:
             out[row] += self._means(explained)[self._largest]
         return out
 
-    def _means(self, row: FloatArray) -> FloatArray:
+    def _means(self, row: Array) -> Array:
         weighted = row if self.weights is None else row * self.weights
         return group_sums(self._largest, weighted, len(self._total)) / self._total
 
-    def _sums_rest(self, rows: FloatArray) -> FloatArray:
+    def _sums_rest(self, rows: Array) -> Array:
         sums = np.empty((self._offsets[-1], len(rows)))
         for column, row in enumerate(rows):
             weighted = row if self.weights is None else row * self.weights
@@ -120,14 +112,14 @@ class Projector:
                 sums[start:stop, column] = np.bincount(codes, weighted, stop - start)
         return sums
 
-    def _spread_rest(self, effects: FloatArray) -> FloatArray:
-        spread: FloatArray = effects[: self._offsets[1]][self._rest[0]]
+    def _spread_rest(self, effects: Array) -> Array:
+        spread: Array = effects[: self._offsets[1]][self._rest[0]]
         for f, codes in enumerate(self._rest[1:], start=1):
             spread += effects[self._offsets[f] : self._offsets[f + 1]][codes]
         return spread
 
 
-def _check_factors(absorb: list[npt.NDArray[Any]], weights: FloatArray | None) -> None:
+def _check_factors(absorb: list[npt.NDArray[Any]], weights: Array | None) -> None:
     problems = [] if absorb else ["no factor was given"]
     n_obs = len(absorb[0]) if absorb and absorb[0].ndim else 0
     for position, codes in enumerate(absorb):
@@ -148,7 +140,7 @@ def _check_factors(absorb: list[npt.NDArray[Any]], weights: FloatArray | None) -
         raise EstimationError(list_problems("Projector", problems, advice=advice))
 
 
-def _n_singletons(codes: tuple[IntArray, ...], counts: list[IntArray]) -> int:
+def _n_singletons(codes: tuple[Codes, ...], counts: list[Codes]) -> int:
     if all(np.min(count) > 1 for count in counts):
         return 0
     left = counts

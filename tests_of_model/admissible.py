@@ -5,16 +5,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError
 from withintask.tests_of_model.moments import NAMES, model_moments
 from withintask.tests_of_model.msm_problem import MsmProblem
 from withintask.tests_of_model.msm_search import minimize
 from withintask.tests_of_model.parallel import one_blas_thread
-
-Array = NDArray[np.float64]
 
 LEVEL = 0.95
 """Confidence of the set."""

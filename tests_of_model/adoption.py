@@ -8,15 +8,14 @@ Two-way effects compare late adopters with early ones whose own effect is still 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Codes
 from withintask.tests_of_model.absorb import encode
 from withintask.tests_of_model.dispersion import log_dispersion, make_cells
 from withintask.tests_of_model.estimates import failure, from_fit, from_moments
 from withintask.tests_of_model.hypothesis import Estimate
-from withintask.tests_of_model.rows import Codes, TaskRows, firm_task, fit_two_way
+from withintask.tests_of_model.rows import TaskRows, firm_task, fit_two_way
 
-Array = NDArray[np.float64]
 TERM = "delta_log_cv"
 
 

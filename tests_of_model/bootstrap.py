@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError, ParameterError, list_problems, some_examples
-from withintask.tests_of_model.absorb import FloatArray, Projector
+from withintask.tests_of_model.absorb import Projector
 from withintask.tests_of_model.conventions import nested_factors, small_sample
 from withintask.tests_of_model.covariance import cluster_sums
 from withintask.tests_of_model.problem import Problem, read_problem
@@ -162,8 +163,8 @@ class _Curves:
     estimate: float
     variance: float
     factor: float
-    numerators: FloatArray
-    denominators: FloatArray
+    numerators: Array
+    denominators: Array
 
     def p_value(self, null: float) -> float:
         """Share of draws whose squared statistic reaches that of the data."""
@@ -175,7 +176,7 @@ class _Curves:
         return float(np.mean(drawn >= observed * (1 - _TIE_SHARE) * spread))
 
 
-def _curves(problem: Problem, position: int, draws: FloatArray) -> _Curves:
+def _curves(problem: Problem, position: int, draws: Array) -> _Curves:
     within = project(problem)
     if position not in within.kept:
         raise EstimationError(
@@ -210,7 +211,7 @@ def _curves(problem: Problem, position: int, draws: FloatArray) -> _Curves:
     )
 
 
-def _scores(problem: Problem, within: Within, target: FloatArray, share: FloatArray) -> FloatArray:
+def _scores(problem: Problem, within: Within, target: Array, share: Array) -> Array:
     """Cluster scores (row) of the re-estimated model per unit of weight of a cluster (column).
 
     S_gh = a_g'[(I − H)(1_h u)]_g with H the hat matrix of all regressors and effects.
@@ -222,7 +223,7 @@ def _scores(problem: Problem, within: Within, target: FloatArray, share: FloatAr
     return np.diag(own) - _effects_part(problem, target, share) - left.T @ within.bread @ right
 
 
-def _effects_part(problem: Problem, target: FloatArray, share: FloatArray) -> FloatArray | float:
+def _effects_part(problem: Problem, target: Array, share: Array) -> Array | float:
     """Find what the effects take from each cluster's share; nothing if they are nested."""
     projector = problem.projector
     codes = problem.clusters[0]
@@ -249,7 +250,7 @@ def _factor(problem: Problem, n_regressors: int) -> float:
     return sample.cluster_factor(problem.n_clusters[0])
 
 
-def _net_of(others: FloatArray, rows: FloatArray) -> FloatArray:
+def _net_of(others: Array, rows: Array) -> Array:
     """Residuals of rows (m, n_rows) on other rows, refined once."""
     if len(others) == 0:
         return rows
@@ -278,13 +279,13 @@ def _interval(curves: _Curves, size: float) -> tuple[float, float]:
     return ends[0], ends[1]
 
 
-def _all_signs(n_clusters: int) -> FloatArray:
+def _all_signs(n_clusters: int) -> Array:
     """All 2^G sign patterns (2^G, G); the first is all ones."""
     patterns = np.arange(2**n_clusters)[:, None] >> np.arange(n_clusters)
     return _signs(patterns & 1)
 
 
-def _draws(distribution: Distribution, n_draws: int, n_clusters: int, seed: int) -> FloatArray:
+def _draws(distribution: Distribution, n_draws: int, n_clusters: int, seed: int) -> Array:
     generator = np.random.default_rng(seed)
     if distribution == "webb":
         return _WEBB[generator.integers(len(_WEBB), size=(n_draws, n_clusters), dtype=np.int8)]
@@ -292,7 +293,7 @@ def _draws(distribution: Distribution, n_draws: int, n_clusters: int, seed: int)
     return _signs(signs)
 
 
-def _signs(bits: npt.NDArray[Any]) -> FloatArray:
+def _signs(bits: npt.NDArray[Any]) -> Array:
     return 1.0 - 2 * bits.astype(float)
 
 

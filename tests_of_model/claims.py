@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.sim.economy import Economy, solve_economy
 from withintask.sim.params import Params, vary
 from withintask.tests_of_model.sweeps import (
@@ -17,8 +17,6 @@ from withintask.tests_of_model.sweeps import (
     structure_boundary,
     sweep,
 )
-
-Array = NDArray[np.float64]
 
 HOLDS, CONDITIONAL, FAILS = "holds", "conditional", "does not hold"
 

@@ -21,7 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from withintask.tests_of_model.absorb import IntArray, Projector, is_nested
+from withintask.panel.arrays import Codes
+from withintask.tests_of_model.absorb import Projector, is_nested
 
 Convention = Literal["withintask", "linearmodels", "statsmodels", "fixest"]
 CONVENTIONS: tuple[str, ...] = get_args(Convention)
@@ -70,7 +71,7 @@ class SmallSample:
 
 def small_sample(
     projector: Projector | None,
-    clusters: Sequence[IntArray],
+    clusters: Sequence[Codes],
     *,
     n_obs: int,
     n_regressors: int,
@@ -92,7 +93,7 @@ def small_sample(
     )
 
 
-def nested_factors(projector: Projector, clusters: Sequence[IntArray]) -> list[int]:
+def nested_factors(projector: Projector, clusters: Sequence[Codes]) -> list[int]:
     """Positions of the absorbed factors that lie inside the clusters of some dimension."""
     return [
         position
@@ -107,7 +108,7 @@ def _total(projector: Projector, convention: Convention) -> int:
     return projector.rank
 
 
-def _nested(projector: Projector, clusters: Sequence[IntArray], convention: Convention) -> int:
+def _nested(projector: Projector, clusters: Sequence[Codes], convention: Convention) -> int:
     """Parameters that the convention takes off again because their effects are nested."""
     if convention == "statsmodels":
         return 0

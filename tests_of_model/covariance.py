@@ -6,7 +6,8 @@ from itertools import combinations
 
 import numpy as np
 
-from withintask.tests_of_model.absorb import FloatArray, IntArray, compact_codes
+from withintask.panel.arrays import Array, Codes
+from withintask.tests_of_model.absorb import compact_codes
 from withintask.tests_of_model.conventions import SmallSample
 from withintask.tests_of_model.grouping import group_sums
 from withintask.tests_of_model.problem import Problem
@@ -19,7 +20,7 @@ _EIGENVALUE_SHARE = 1e-12
 class Covariance:
     """A covariance of k coefficients and what had to be repaired."""
 
-    matrix: FloatArray
+    matrix: Array
     """(k, k)."""
     messages: tuple[str, ...] = ()
     """Empty unless eigenvalues were set to zero."""
@@ -27,9 +28,9 @@ class Covariance:
 
 def covariance_matrix(
     problem: Problem,
-    bread: FloatArray,
-    regressors: FloatArray,
-    residuals: FloatArray,
+    bread: Array,
+    regressors: Array,
+    residuals: Array,
     sample: SmallSample,
 ) -> Covariance:
     """Covariance of the kind the problem asks for: unadjusted, robust (HC1) or clustered.
@@ -62,7 +63,7 @@ def covariance_matrix(
 
 
 def clustered_covariance(
-    bread: FloatArray, scores: FloatArray, clusters: Sequence[IntArray], sample: SmallSample
+    bread: Array, scores: Array, clusters: Sequence[Codes], sample: SmallSample
 ) -> Covariance:
     """Covariance clustered in one or more dimensions by inclusion and exclusion.
 
@@ -95,13 +96,13 @@ def clustered_covariance(
     return Covariance(matrix=matrix)
 
 
-def cluster_sums(rows: FloatArray, codes: IntArray) -> FloatArray:
+def cluster_sums(rows: Array, codes: Codes) -> Array:
     """Sum variables (k, n_obs) within clusters: (k, n_clusters)."""
     n_clusters = int(np.max(codes)) + 1
     return np.array([group_sums(codes, row, n_clusters) for row in rows])
 
 
-def intersection(clusters: Sequence[IntArray]) -> IntArray:
+def intersection(clusters: Sequence[Codes]) -> Codes:
     """Codes of the combinations of clusters, without gaps (n_obs,)."""
     codes = clusters[0]
     for other in clusters[1:]:
@@ -109,13 +110,13 @@ def intersection(clusters: Sequence[IntArray]) -> IntArray:
     return codes
 
 
-def _robust_residuals(problem: Problem, residuals: FloatArray) -> FloatArray:
+def _robust_residuals(problem: Problem, residuals: Array) -> Array:
     if problem.pure_square is None or problem.weights is None:
         return residuals
     return np.sqrt((residuals**2 + problem.pure_square) / problem.weights)
 
 
-def _without_negative_eigenvalues(matrix: FloatArray) -> Covariance:
+def _without_negative_eigenvalues(matrix: Array) -> Covariance:
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     if values[0] >= -_EIGENVALUE_SHARE * values[-1]:
         return Covariance(matrix=matrix)

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from withintask.panel.arrays import Array, Flags
 
 LEVEL = 0.05
 """Level of tests; intervals cover 1 - LEVEL."""
@@ -136,7 +135,7 @@ def _covers(r: Replicates, target: float) -> Value:
     return _share((r.conf_low <= target) & (target <= r.conf_high), r.n)
 
 
-def _share(hits: NDArray[np.bool_], n: int) -> Value:
+def _share(hits: Flags, n: int) -> Value:
     value = float(np.count_nonzero(hits)) / n
     return value, float(np.sqrt(value * (1 - value) / n))
 

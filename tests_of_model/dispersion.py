@@ -9,15 +9,11 @@ is the estimate and their clustered covariance is its sampling variance, over wo
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.fitted import Fit
 from withintask.tests_of_model.rows import TaskRows, clusters, fit_two_way
-
-Array = NDArray[np.float64]
-Codes = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 MEASURES = ("log_cv", "log_variance", "log_iqr", "log_deviation")
 """Log coefficient of variation of output; log variance and log interquartile range of log output; mean log absolute

@@ -6,8 +6,9 @@ from itertools import pairwise
 import numpy as np
 from scipy import linalg
 
+from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError
-from withintask.tests_of_model.absorb import FloatArray, IntArray, Projector
+from withintask.tests_of_model.absorb import Projector
 from withintask.tests_of_model.conventions import nested_factors
 from withintask.tests_of_model.problem import Problem
 from withintask.tests_of_model.within import Within, independent_rows
@@ -24,13 +25,13 @@ _LEVERAGE_SLACK = 1e-9
 class FewClusters:
     """A covariance with the degrees of freedom of each coefficient."""
 
-    matrix: FloatArray
+    matrix: Array
     """(k, k)."""
-    dof: FloatArray
+    dof: Array
     """(k,)."""
 
 
-def few_clusters_covariance(problem: Problem, within: Within, residuals: FloatArray) -> FewClusters:
+def few_clusters_covariance(problem: Problem, within: Within, residuals: Array) -> FewClusters:
     """CR2, CR3 or jackknife covariance, as the problem asks.
 
     Parameters
@@ -80,7 +81,7 @@ def few_clusters_covariance(problem: Problem, within: Within, residuals: FloatAr
     return FewClusters(matrix=matrix, dof=np.full(len(matrix), float(n_groups - 1)))
 
 
-def _hat_basis(problem: Problem, within: Within) -> FloatArray:
+def _hat_basis(problem: Problem, within: Within) -> Array:
     """Orthonormal rows (r, n_rows) spanning regressors and the effects not nested in clusters."""
     rows = within.regressors
     projector = problem.projector
@@ -97,11 +98,11 @@ def _hat_basis(problem: Problem, within: Within) -> FloatArray:
             moments = dummies @ dummies.T
             dummies = dummies[independent_rows(moments)]
             rows = np.concatenate([dummies, rows])
-    basis: FloatArray = linalg.qr(rows.T, mode="economic", check_finite=False)[0].T
+    basis: Array = linalg.qr(rows.T, mode="economic", check_finite=False)[0].T
     return np.ascontiguousarray(basis)
 
 
-def _dummies(factors: list[IntArray], n_rows: int) -> FloatArray:
+def _dummies(factors: list[Codes], n_rows: int) -> Array:
     n_levels = sum(int(np.max(codes)) + 1 for codes in factors)
     if n_levels > _DUMMIES_MAX:
         raise EstimationError(
@@ -113,16 +114,16 @@ def _dummies(factors: list[IntArray], n_rows: int) -> FloatArray:
     )
 
 
-def _adjusted(basis: FloatArray, bread_rows: FloatArray, power: float) -> FloatArray:
+def _adjusted(basis: Array, bread_rows: Array, power: float) -> Array:
     """Rows b X_g' A_g of one cluster (k, n_g), by the singular values of its hat block."""
     right, singular, _ = linalg.svd(basis.T, full_matrices=False, check_finite=False)
     left = 1 - singular**2
     scale = np.where(left > _LEVERAGE_SLACK, np.maximum(left, _LEVERAGE_SLACK) ** -power, 0.0)
-    moved: FloatArray = bread_rows + ((bread_rows @ right) * (scale - 1)) @ right.T
+    moved: Array = bread_rows + ((bread_rows @ right) * (scale - 1)) @ right.T
     return moved
 
 
-def _satterthwaite(adjusted: list[FloatArray], basis: list[FloatArray]) -> FloatArray:
+def _satterthwaite(adjusted: list[Array], basis: list[Array]) -> Array:
     """Degrees of freedom of each coefficient (k,) from the Gram matrix of P."""
     squares = np.array([np.einsum("ki,ki->k", u, u) for u in adjusted])
     inner = np.array([q @ u.T for u, q in zip(adjusted, basis, strict=True)])

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special
 
-from withintask.tests_of_model.absorb import FloatArray
+from withintask.panel.arrays import Array
 from withintask.tests_of_model.conventions import small_sample
 from withintask.tests_of_model.covariance import covariance_matrix
 from withintask.tests_of_model.fitted import FirstStage
@@ -53,14 +53,14 @@ def _first_stage(problem: Problem, within: Within, place: int) -> FirstStage:
     )
 
 
-def _wald(tested: FloatArray, matrix: FloatArray) -> float:
+def _wald(tested: Array, matrix: Array) -> float:
     """Quadratic form of the slopes; infinite where the first stage fits perfectly."""
     if np.linalg.matrix_rank(matrix, hermitian=True) < len(tested):
         return float("inf")
     return float(tested @ np.linalg.solve(matrix, tested))
 
 
-def _partial_r2(within: Within, target: FloatArray, residuals: FloatArray) -> float:
+def _partial_r2(within: Within, target: Array, residuals: Array) -> float:
     exogenous = within.instruments[: len(within.instruments) - within.n_excluded]
     left = target
     if len(exogenous):

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems, some_examples
 
-FloatArray = npt.NDArray[np.float64]
 CovarianceKind = Literal["cluster", "robust", "unadjusted", "CR2", "CR3", "jackknife"]
 Status = Literal["ok", "collinear", "perfect_fit", "one_cluster"]
 
@@ -39,11 +38,11 @@ class Fit:
 
     names: tuple[str, ...]
     """Regressors, in the order given."""
-    params: FloatArray
+    params: Array
     """Coefficients (k,); NaN where collinear."""
-    covariance: FloatArray
+    covariance: Array
     """Covariance of the coefficients (k, k); NaN where dropped or not computable."""
-    dof: FloatArray
+    dof: Array
     """Degrees of freedom of the t distribution of each coefficient (k,)."""
     n_obs: int
     """Rows."""
@@ -53,7 +52,7 @@ class Fit:
     """Exact rank of the absorbed effects."""
     n_singletons: int
     """Rows with an absorbed level to themselves; they are kept and add nothing but to n_obs."""
-    residuals: FloatArray
+    residuals: Array
     """Residuals (n_obs,), of the unweighted equation and without the absorbed effects."""
     status: Status
     """``ok``, or the most serious of ``perfect_fit``, ``one_cluster``, ``collinear``."""
@@ -67,23 +66,23 @@ class Fit:
     """One for each endogenous regressor; empty for least squares."""
 
     @property
-    def std_error(self) -> FloatArray:
+    def std_error(self) -> Array:
         """Standard errors (k,); NaN where rounding left a variance below zero."""
         variance = np.diagonal(self.covariance)
         return np.sqrt(np.where(variance >= 0, variance, np.nan))
 
     @property
-    def statistic(self) -> FloatArray:
+    def statistic(self) -> Array:
         """Ratios of coefficient to standard error (k,)."""
         return self.params / self.std_error
 
     @property
-    def p_value(self) -> FloatArray:
+    def p_value(self) -> Array:
         """Two-sided p-values against zero (k,)."""
-        tail: FloatArray = special.stdtr(self.dof, -np.abs(self.statistic))
+        tail: Array = special.stdtr(self.dof, -np.abs(self.statistic))
         return 2 * tail
 
-    def conf_int(self, level: float = 0.95) -> FloatArray:
+    def conf_int(self, level: float = 0.95) -> Array:
         """Confidence bounds (k, 2) with the given coverage."""
         if not 0 < level < 1:
             raise ParameterError(f"conf_int: level is {level}, expected a share between 0 and 1")

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
+from withintask.panel.arrays import Array, Flags
 from withintask.panel.errors import ParameterError, list_problems, nearest
 from withintask.panel.notation import parameter_names, symbol
 from withintask.sim.params import Params, load_sources
 from withintask.tests_of_model.moments import params_with
-
-Array = NDArray[np.float64]
 
 FREE = (
     "ai_floor",
@@ -40,7 +39,7 @@ class FreeParameters:
     """Values of all parameters; those that are not free stay as they are."""
     names: tuple[str, ...]
     """Free parameters, in order."""
-    is_bounded: NDArray[np.bool_]
+    is_bounded: Flags
     """Whether the transform is a scaled logit, else a log, (parameter,)."""
     floor: Array
     """Low end of the domain, (parameter,)."""
@@ -142,9 +141,7 @@ def free_parameters(base: Params, names: Sequence[str] = FREE) -> FreeParameters
     )
 
 
-def _search_bounds(
-    domains: Array, ranges: Array, is_bounded: NDArray[np.bool_]
-) -> tuple[Array, Array]:
+def _search_bounds(domains: Array, ranges: Array, is_bounded: Flags) -> tuple[Array, Array]:
     low = np.maximum(ranges[:, 0], _LOWEST_SHARE * ranges[:, 1]) / _WIDER_LOG
     high = np.minimum(ranges[:, 1] * _WIDER_LOG, domains[:, 1])
     edge = _EDGE * (domains[:, 1] - domains[:, 0])

@@ -4,16 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.panel import Panel
 from withintask.panel.transform import lookup
 from withintask.tests_of_model.absorb import compact_codes, encode
 from withintask.tests_of_model.estimates import failure, from_fit
 from withintask.tests_of_model.hypothesis import Estimate
 from withintask.tests_of_model.rows import (
-    Codes,
-    Flags,
     TaskRows,
     clusters,
     firm_task,
@@ -21,8 +19,6 @@ from withintask.tests_of_model.rows import (
     is_exposed,
     task_rows,
 )
-
-Array = NDArray[np.float64]
 
 _WORKER_COLUMNS = ("ability_log", "ability_retest_log", "educ_cog", "educ_soc")
 

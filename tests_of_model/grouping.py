@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
+from withintask.panel.arrays import Array, Codes
 
 # A code above this multiple of the number of rows is re-encoded by sorting, below it by counting.
 _SPARSE_CODES = 8
@@ -15,7 +14,7 @@ _SPARSE_CODES = 8
 _FIRST_ROWS = 512
 
 
-def encode(*columns: npt.ArrayLike) -> IntArray:
+def encode(*columns: npt.ArrayLike) -> Codes:
     """Give codes to the distinct values of a column, or to the combinations of several.
 
     Parameters
@@ -35,7 +34,7 @@ def encode(*columns: npt.ArrayLike) -> IntArray:
     return codes
 
 
-def is_nested(inner: IntArray, outer: IntArray) -> bool:
+def is_nested(inner: Codes, outer: Codes) -> bool:
     """Whether each level of the inner factor lies in one level of the outer factor."""
     if inner is outer:
         return True
@@ -47,7 +46,7 @@ def is_nested(inner: IntArray, outer: IntArray) -> bool:
     return True
 
 
-def compact_codes(codes: npt.NDArray[Any]) -> IntArray:
+def compact_codes(codes: npt.NDArray[Any]) -> Codes:
     """Renumber non-negative integer codes to 0, 1, … without gaps, keeping their order."""
     exact = codes.astype(np.intp, copy=False)
     if np.max(exact) > _SPARSE_CODES * len(exact):
@@ -58,17 +57,17 @@ def compact_codes(codes: npt.NDArray[Any]) -> IntArray:
     return (np.cumsum(present) - 1)[exact]
 
 
-def group_sums(codes: IntArray, values: npt.NDArray[Any], n_groups: int = 0) -> FloatArray:
+def group_sums(codes: Codes, values: npt.NDArray[Any], n_groups: int = 0) -> Array:
     """Sum values (n_obs,) within groups: (n_groups,), or as many as there are codes."""
     sums: Any = np.bincount(codes, values, n_groups)
     return np.asarray(sums, dtype=float)
 
 
-def sorting_order(codes: IntArray) -> IntArray:
+def sorting_order(codes: Codes) -> Codes:
     """Find the stable order that sorts small integers, by counting (a sparse transpose)."""
     n_rows = len(codes)
     shape = (n_rows, int(np.max(codes)) + 1)
     ones = np.empty(n_rows, dtype=np.int8)
     by_row = sparse.csr_array((ones, codes, np.arange(n_rows + 1)), shape=shape)
-    order: IntArray = by_row.tocsc().indices
+    order: Codes = by_row.tocsc().indices
     return order

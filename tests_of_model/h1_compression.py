@@ -5,8 +5,8 @@ from functools import partial
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Panel
 from withintask.panel.transform import eager, lookup
@@ -22,15 +22,7 @@ from withintask.tests_of_model.hypothesis import Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.permutation import permute_arms
 from withintask.tests_of_model.regression import fit
 from withintask.tests_of_model.repeated import variance_net_of_noise
-from withintask.tests_of_model.rows import (
-    Codes,
-    TaskRows,
-    firm_task,
-    is_exposed,
-    task_rows,
-)
-
-Array = NDArray[np.float64]
+from withintask.tests_of_model.rows import TaskRows, firm_task, is_exposed, task_rows
 
 CLAIM = "On AI-exposed tasks the within-task coefficient of variation of output falls; the least able gain most."
 

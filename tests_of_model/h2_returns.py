@@ -5,8 +5,8 @@ from functools import partial
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Flags
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager
 from withintask.sim import equations as eq
@@ -18,8 +18,6 @@ from withintask.tests_of_model.fitted import Fit
 from withintask.tests_of_model.hypothesis import Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.pay_rows import PayRows, mean_before, pay_rows
 from withintask.tests_of_model.regression import fit
-
-Array = NDArray[np.float64]
 
 CLAIM = (
     "Returns to education fall for codifiable cognitive skills and rise for social and organizational skills, "
@@ -173,7 +171,7 @@ def _fit(change: Array, rows: PayRows, ability: str, *, by_exposure: bool = Fals
     )
 
 
-def _known(rows: PayRows, ability: str) -> NDArray[np.bool_]:
+def _known(rows: PayRows, ability: str) -> Flags:
     known = np.isfinite(rows.educ_cog) & np.isfinite(rows.educ_soc)
     if ability != "none":
         known &= np.isfinite(rows.ability)

@@ -2,8 +2,8 @@
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Flags
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup
 from withintask.sim.economy import Economy
@@ -12,9 +12,6 @@ from withintask.sim.screening import prior_variance, screening_after, screening_
 from withintask.tests_of_model.estimates import failure, from_fit, from_moments
 from withintask.tests_of_model.hypothesis import Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.regression import fit
-
-Array = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
 CLAIM = (
     "Credential requirements rise more in occupations where AI compresses the quality of output."
@@ -61,7 +58,7 @@ def delta_log_reliability(economy: Economy) -> float:
     return _exposed_minus_unexposed(logs[1] - logs[0], after.is_exposed)
 
 
-def _exposed_minus_unexposed(change: Array, is_exposed: NDArray[np.bool_]) -> float:
+def _exposed_minus_unexposed(change: Array, is_exposed: Flags) -> float:
     unexposed = float(change[~is_exposed].mean()) if (~is_exposed).any() else 0.0
     return float(change[is_exposed].mean()) - unexposed
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Codes
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup
 from withintask.sim.economy import Economy, State
@@ -17,9 +17,6 @@ from withintask.tests_of_model.hypothesis import Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.leave_out import leave_out_change
 from withintask.tests_of_model.pay_rows import PayRows, pay_rows
 from withintask.tests_of_model.regression import fit
-
-Array = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
 CLAIM = (
     "Between-firm pay dispersion rises relative to within-firm dispersion in industries where AI is proprietary and "

@@ -8,8 +8,8 @@ from scipy import linalg, sparse
 from scipy.sparse import csgraph
 from scipy.sparse import linalg as sparse_linalg
 
+from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import ConvergenceError
-from withintask.tests_of_model.grouping import FloatArray, IntArray
 
 # Sizes at which one method overtakes the next, from benchmarks/bench_regression.py.
 DENSE_SIZE = 2_000  # up to here dense Cholesky is fastest whatever the pattern
@@ -29,7 +29,7 @@ _CG_ACCEPTED = 1e-11
 _CG_ITERATIONS = 5_000
 
 
-_Factor = Callable[[FloatArray], FloatArray]
+_Factor = Callable[[Array], Array]
 
 
 class GroundedSolver:
@@ -47,7 +47,7 @@ class GroundedSolver:
     """
 
     def __init__(
-        self, factor: _Factor, free: IntArray, size: int, *, method: str, is_rank_exact: bool = True
+        self, factor: _Factor, free: Codes, size: int, *, method: str, is_rank_exact: bool = True
     ) -> None:
         self._factor = factor
         self._free = free
@@ -56,7 +56,7 @@ class GroundedSolver:
         self.method = method
         self.is_rank_exact = is_rank_exact
 
-    def solve(self, right: FloatArray) -> FloatArray:
+    def solve(self, right: Array) -> Array:
         """Level effects (size, n_right) for the right-hand sides (size, n_right)."""
         effects = np.zeros((self._size, right.shape[1]))
         if self.rank:
@@ -65,7 +65,7 @@ class GroundedSolver:
 
 
 def factor_laplacian(
-    laplacian: FloatArray | sparse.csr_array, grounded: IntArray, *, full_rank: bool
+    laplacian: Array | sparse.csr_array, grounded: Codes, *, full_rank: bool
 ) -> GroundedSolver:
     """Factor a positive semi-definite Laplacian once.
 
@@ -100,7 +100,7 @@ def factor_laplacian(
     return GroundedSolver(_cg_factor(inner), free, size, method="cg", is_rank_exact=full_rank)
 
 
-def _factor_dense(laplacian: FloatArray, free: IntArray, *, full_rank: bool) -> GroundedSolver:
+def _factor_dense(laplacian: Array, free: Codes, *, full_rank: bool) -> GroundedSolver:
     if not full_rank:
         free = free[_independent_dense(laplacian[np.ix_(free, free)])]
     first, last = free[0], free[-1] + 1
@@ -110,12 +110,12 @@ def _factor_dense(laplacian: FloatArray, free: IntArray, *, full_rank: bool) -> 
     return GroundedSolver(factor, free, len(laplacian), method="dense")
 
 
-def _dense_factor(matrix: FloatArray) -> _Factor:
+def _dense_factor(matrix: Array) -> _Factor:
     lower = linalg.cholesky(matrix, lower=True, check_finite=False)
     solve = linalg.lapack.dpotrs
 
-    def factor(right: FloatArray) -> FloatArray:
-        solution: FloatArray = solve(lower, right, lower=True)[0]
+    def factor(right: Array) -> Array:
+        solution: Array = solve(lower, right, lower=True)[0]
         return solution
 
     return factor
@@ -142,14 +142,14 @@ def _profile(matrix: sparse.csc_array) -> int:
     return int(width.sum())
 
 
-def _independent_dense(matrix: FloatArray) -> IntArray:
+def _independent_dense(matrix: Array) -> Codes:
     """Positions of a maximal independent set of levels, by Cholesky with diagonal pivoting."""
     scale = np.sqrt(np.diagonal(matrix))
     _, pivots, rank, _ = linalg.lapack.dpstrf(matrix / np.outer(scale, scale), tol=_PIVOT_SHARE)
     return np.sort(np.asarray(pivots[:rank], dtype=np.intp) - 1)
 
 
-def _independent_sparse(matrix: sparse.csc_array) -> IntArray:
+def _independent_sparse(matrix: sparse.csc_array) -> Codes:
     """Find the same in a sparse matrix, by the vanishing pivots of a slightly lifted copy.
 
     Lifting the diagonal by a share ε turns exactly zero pivots into ones of order ε, which are
@@ -166,16 +166,14 @@ def _cg_factor(matrix: sparse.csc_array) -> _Factor:
     rows = matrix.tocsr()
     preconditioner = sparse.diags_array(1 / rows.diagonal()).tocsr()
 
-    def factor(right: FloatArray) -> FloatArray:
+    def factor(right: Array) -> Array:
         return np.column_stack([_cg_solution(rows, preconditioner, column) for column in right.T])
 
     return factor
 
 
-def _cg_solution(
-    matrix: sparse.csr_array, preconditioner: sparse.csr_array, right: FloatArray
-) -> FloatArray:
-    solution: FloatArray = sparse_linalg.cg(
+def _cg_solution(matrix: sparse.csr_array, preconditioner: sparse.csr_array, right: Array) -> Array:
+    solution: Array = sparse_linalg.cg(
         matrix, right, rtol=_CG_RESIDUAL, atol=0.0, maxiter=_CG_ITERATIONS, M=preconditioner
     )[0]
     missed = float(np.linalg.norm(right - matrix @ solution))

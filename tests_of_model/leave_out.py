@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError, list_problems
-from withintask.tests_of_model.absorb import FloatArray, encode
+from withintask.tests_of_model.absorb import encode
 from withintask.tests_of_model.two_way import VarianceComponents, two_way_components
 
 
@@ -71,16 +72,14 @@ def leave_out_change(
     )
 
 
-def _named(
-    y: FloatArray, worker: npt.NDArray[np.int64], firm: npt.NDArray[np.int64], name: str
-) -> VarianceComponents:
+def _named(y: Array, worker: Codes, firm: Codes, name: str) -> VarianceComponents:
     try:
         return two_way_components(y, worker, firm, leave_out="match")
     except EstimationError as error:
         raise EstimationError(f"leave-out change, {name}: {error}") from error
 
 
-def _influence(side: VarianceComponents) -> FloatArray:
+def _influence(side: VarianceComponents) -> Array:
     """What each firm adds to the variance of firm effects, from its mean (n_firms,)."""
     return np.asarray(side.firm_share * (side.firm_effects**2 - side.plug_in.firm))
 
@@ -98,7 +97,7 @@ def _message(before: VarianceComponents, after: VarianceComponents) -> str:
 
 def _read(
     log_pay: npt.ArrayLike, worker: npt.ArrayLike, firm: npt.ArrayLike, is_post: npt.ArrayLike
-) -> tuple[FloatArray, npt.NDArray[np.bool_], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+) -> tuple[Array, Flags, Codes, Codes]:
     """Check the rows; codes are shared by both sides."""
     y = np.asarray(log_pay, dtype=float)
     columns = {"worker": worker, "firm": firm, "is_post": is_post}

@@ -9,13 +9,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.sim.economy import Economy
 from withintask.tests_of_model.moments import NAMES, economy_moments, fail_if_unknown
-
-Array = NDArray[np.float64]
 
 ILLUSTRATIVE = "illustrative"
 """Name of the packaged targets."""

@@ -4,14 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.sim.economy import Economy, solve_economy
 from withintask.sim.params import Params
 from withintask.tests_of_model import h1_compression, h2_returns, h3_credentials, h4_between
-
-Array = NDArray[np.float64]
 
 N_WORKERS = 2**15
 """Points of the population at which moments are matched."""

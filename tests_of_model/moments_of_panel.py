@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.panel.capabilities import missing
 from withintask.panel.errors import EstimationError, ModelError, list_problems
 from withintask.panel.panel import Panel
@@ -13,8 +13,6 @@ from withintask.tests_of_model.moment_targets import MomentTarget, make_target
 from withintask.tests_of_model.moments import moment
 from withintask.tests_of_model.registry import HYPOTHESES
 from withintask.tests_of_model.resample import Blocks, Unit, make_blocks, resample
-
-Array = NDArray[np.float64]
 
 OF_PANEL = ("m1", "m2", "m3", "m4", "m5")
 """Moments that tables of a panel hold; m6 needs incomes, which no table has."""

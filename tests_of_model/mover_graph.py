@@ -8,11 +8,11 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from withintask.panel.arrays import Codes, Flags
 from withintask.panel.errors import EstimationError
-from withintask.tests_of_model.absorb import IntArray, compact_codes, encode
+from withintask.tests_of_model.absorb import compact_codes, encode
 
 LeaveOut = Literal["observation", "match"]
-BoolArray = npt.NDArray[np.bool_]
 
 # Seed of the random labels by which bridges are found. A wrong answer needs a collision of 64-bit
 # sums, so the result does not depend on it.
@@ -23,7 +23,7 @@ _LABEL_SEED = 20_240_229
 class Pruned:
     """Rows in the leave-out connected set."""
 
-    rows: BoolArray
+    rows: Flags
     """Which rows are kept (n_obs,)."""
     n_dropped_disconnected: int
     """Rows outside the largest connected set."""
@@ -33,7 +33,7 @@ class Pruned:
     """Rows of workers left with one observation."""
 
 
-def leave_out_connected(worker: IntArray, firm: IntArray, *, leave_out: LeaveOut) -> Pruned:
+def leave_out_connected(worker: Codes, firm: Codes, *, leave_out: LeaveOut) -> Pruned:
     """Keep the largest set that stays connected when any one observation or match is left out.
 
     Parameters
@@ -81,7 +81,7 @@ def leave_out_connected(worker: IntArray, firm: IntArray, *, leave_out: LeaveOut
     )
 
 
-def _graph(worker: IntArray, firm: IntArray) -> sparse.csr_array:
+def _graph(worker: Codes, firm: Codes) -> sparse.csr_array:
     """Bipartite graph on workers, then firms."""
     n_workers = int(np.max(worker)) + 1
     size = n_workers + int(np.max(firm)) + 1
@@ -90,7 +90,7 @@ def _graph(worker: IntArray, firm: IntArray) -> sparse.csr_array:
     return (half + half.T).tocsr()
 
 
-def _largest_component(worker: IntArray, firm: IntArray, rows: BoolArray) -> BoolArray:
+def _largest_component(worker: Codes, firm: Codes, rows: Flags) -> Flags:
     """Rows, among those given, in the connected set that holds most rows."""
     if not rows.any():
         return rows
@@ -101,9 +101,7 @@ def _largest_component(worker: IntArray, firm: IntArray, rows: BoolArray) -> Boo
     return kept
 
 
-def _bridge_rows(
-    worker: IntArray, firm: IntArray, rows: BoolArray, leave_out: LeaveOut
-) -> BoolArray:
+def _bridge_rows(worker: Codes, firm: Codes, rows: Flags, leave_out: LeaveOut) -> Flags:
     """Rows of bridges: of matches of movers, or of single rows, that alone connect two parts."""
     match = encode(worker[rows], firm[rows])
     first = np.unique(match, return_index=True)[1]
@@ -119,7 +117,7 @@ def _bridge_rows(
     return found
 
 
-def _bridges(worker: IntArray, firm: IntArray) -> BoolArray:
+def _bridges(worker: Codes, firm: Codes) -> Flags:
     """Which edges of a connected bipartite graph, each given once, are bridges."""
     n_workers = int(np.max(worker)) + 1
     order, parent = csgraph.breadth_first_order(_graph(worker, firm), 0, directed=False)
@@ -132,11 +130,11 @@ def _bridges(worker: IntArray, firm: IntArray) -> BoolArray:
     is_tree = parent_place[ends[1]] == ends[0]
     labels = _label_sums(ends[:, ~is_tree], size)
     _add_to_parents(labels, parent_place)
-    bridges: BoolArray = is_tree & (labels[ends[1]] == 0)
+    bridges: Flags = is_tree & (labels[ends[1]] == 0)
     return bridges
 
 
-def _label_sums(ends: IntArray, size: int) -> npt.NDArray[np.uint64]:
+def _label_sums(ends: Codes, size: int) -> npt.NDArray[np.uint64]:
     """Xor of the random labels of the edges at each node."""
     generator = np.random.default_rng(_LABEL_SEED)
     drawn = generator.integers(2**64, size=ends.shape[1], dtype=np.uint64)
@@ -146,7 +144,7 @@ def _label_sums(ends: IntArray, size: int) -> npt.NDArray[np.uint64]:
     return labels
 
 
-def _add_to_parents(labels: npt.NDArray[np.uint64], parent_place: IntArray) -> None:
+def _add_to_parents(labels: npt.NDArray[np.uint64], parent_place: Codes) -> None:
     """Sum labels up the tree; nodes are in breadth-first order, so level by level from the end."""
     bounds = [1]
     while bounds[-1] < len(labels):

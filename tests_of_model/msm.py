@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy import special
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ConvergenceError, list_problems
 from withintask.panel.notation import symbol
 from withintask.sim.params import Params
@@ -32,8 +32,6 @@ from withintask.tests_of_model.msm_search import (
     search,
     sobol_starts,
 )
-
-Array = NDArray[np.float64]
 
 _REACHED = 1e-4
 """A target is met if the model's moment is within this share of its scale (its standard error, or its size)."""

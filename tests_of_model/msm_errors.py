@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.panel.notation import symbol
 from withintask.tests_of_model.msm_problem import (
@@ -18,8 +18,6 @@ from withintask.tests_of_model.msm_problem import (
 )
 from withintask.tests_of_model.msm_search import at_bound, minimize
 from withintask.tests_of_model.parallel import one_blas_thread
-
-Array = NDArray[np.float64]
 
 LEVEL = 0.95
 """Coverage of every interval."""

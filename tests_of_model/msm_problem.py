@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError, ParameterError, list_problems
 from withintask.sim.params import Params
 from withintask.tests_of_model.free_parameters import FreeParameters
 from withintask.tests_of_model.moment_targets import MomentTarget
 from withintask.tests_of_model.moments import N_WORKERS, model_moments
 
-Array = NDArray[np.float64]
 WeightKind = Literal["diagonal", "optimal", "identity"]
 
 _STEP = 1e-4

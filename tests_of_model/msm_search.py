@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError
 from withintask.sim.params import params_hash
 from withintask.tests_of_model.msm_problem import MsmProblem
 from withintask.tests_of_model.parallel import one_blas_thread
 
-Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 TOLERANCE = 1e-11

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError, ModelError, SourceError
 from withintask.sim.design import Design, design_hash, load_design
 from withintask.sim.economy import solve_economy
@@ -18,8 +18,6 @@ from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 from withintask.tests_of_model.moments import economy_moments
 from withintask.tests_of_model.moments_of_panel import OF_PANEL, estimator_of, panel_moments
-
-Array = NDArray[np.float64]
 
 DESIGN = "everything-linked"
 """The design that holds all tables."""

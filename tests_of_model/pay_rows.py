@@ -5,15 +5,11 @@ from functools import lru_cache
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Codes, Flags, floats
 from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup, optional
-
-Array = NDArray[np.float64]
-Codes = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 _OF_WORKER = ("educ_cog", "educ_soc", "ability_log", "ability_retest_log", "occupation_code")
 
@@ -79,15 +75,15 @@ def pay_rows(panel: Panel) -> PayRows:
         worker=codes(frame["worker_id"]),
         period=period,
         is_post=np.zeros(period.size, dtype=np.bool_) if first is None else period >= first,
-        pay=_floats(frame["pay"]),
+        pay=floats(frame["pay"]),
         firm=codes(optional(frame, "firm_id", pl.String)),
         firm_key=_firm_key(frame, panel),
         occupation=codes(occupation),
-        exposure=_floats(exposure["exposure"]),
-        educ_cog=_floats(of_worker["educ_cog"]),
-        educ_soc=_floats(of_worker["educ_soc"]),
-        ability=_floats(of_worker["ability_log"]),
-        retest=_floats(of_worker["ability_retest_log"]),
+        exposure=floats(exposure["exposure"]),
+        educ_cog=floats(of_worker["educ_cog"]),
+        educ_soc=floats(of_worker["educ_soc"]),
+        ability=floats(of_worker["ability_log"]),
+        retest=floats(of_worker["ability_retest_log"]),
     )
 
 
@@ -101,15 +97,11 @@ def _firm_key(frame: pl.DataFrame, panel: Panel) -> Codes:
     return np.asarray(found["key"].cast(pl.Int64).fill_null(-1).to_numpy())
 
 
-def _floats(column: pl.Series) -> Array:
-    return np.asarray(column.cast(pl.Float64).fill_null(float("nan")).to_numpy(), dtype=np.float64)
-
-
 def mean_before(rows: PayRows, panel: Panel) -> float:
     """Unit of level returns: mean human pay before AI where firms report it, else mean pay before AI."""
     before = ~rows.is_post if (~rows.is_post).any() else np.ones_like(rows.is_post)
     if panel.firms is not None and (rows.firm_key[before] >= 0).any():
-        human = _floats(optional(eager(panel.firms), "human_pay_mean", pl.Float64))
+        human = floats(optional(eager(panel.firms), "human_pay_mean", pl.Float64))
         found = human[rows.firm_key[before]][rows.firm_key[before] >= 0]
         if np.isfinite(found).any():
             return float(np.nanmean(found))

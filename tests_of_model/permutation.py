@@ -1,14 +1,12 @@
 """Randomization inference for small trials."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Codes
 from withintask.tests_of_model.absorb import compact_codes
 from withintask.tests_of_model.estimates import failure
 from withintask.tests_of_model.hypothesis import Estimate
-from withintask.tests_of_model.rows import Codes, TaskRows
-
-Array = NDArray[np.float64]
+from withintask.tests_of_model.rows import TaskRows
 
 N_PERMUTATIONS = 499
 """With the observed assignment this makes p-values multiples of 1/500."""

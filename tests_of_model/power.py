@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_ndtr, ndtr, ndtri
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError, ParameterError, list_problems, nearest
 from withintask.panel.notation import parameter_names
 from withintask.panel.panel import Panel
@@ -25,8 +25,6 @@ from withintask.tests_of_model.estimate import run_estimator
 from withintask.tests_of_model.hypothesis import Estimator
 from withintask.tests_of_model.replicate import solved
 from withintask.tests_of_model.verdict import POWER_GOAL
-
-Array = NDArray[np.float64]
 
 SHORT_NAMES = {
     "workers": "n_workers",

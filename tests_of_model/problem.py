@@ -7,13 +7,14 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
+from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import (
     EstimationError,
     ParameterError,
     list_problems,
     some_examples,
 )
-from withintask.tests_of_model.absorb import FloatArray, IntArray, Projector, compact_codes
+from withintask.tests_of_model.absorb import Projector, compact_codes
 from withintask.tests_of_model.conventions import CONVENTIONS, Convention
 from withintask.tests_of_model.fitted import CovarianceKind
 
@@ -25,21 +26,21 @@ FEW_CLUSTER_KINDS = ("CR2", "CR3", "jackknife")
 class Problem:
     """A checked regression; rows of the arrays are variables."""
 
-    y: FloatArray
+    y: Array
     """Outcome (n_rows,)."""
-    regressors: FloatArray
+    regressors: Array
     """All regressors (k, n_rows)."""
     names: tuple[str, ...]
     """Their names."""
     endogenous: tuple[int, ...]
     """Positions of the instrumented regressors."""
-    instruments: FloatArray
+    instruments: Array
     """Excluded instruments (n_instruments, n_rows)."""
     projector: Projector | None
     """The absorbed effects."""
-    weights: FloatArray | None
+    weights: Array | None
     """Analytic weights (n_rows,)."""
-    clusters: tuple[IntArray, ...]
+    clusters: tuple[Codes, ...]
     """Cluster codes without gaps."""
     covariance: CovarianceKind
     """Which covariance."""
@@ -47,7 +48,7 @@ class Problem:
     """Whose small-sample factors."""
     n_obs: int
     """Observations behind the rows; more than rows if the data are compressed."""
-    pure_square: FloatArray | None = None
+    pure_square: Array | None = None
     """Sum of squares of y around the row's mean (n_rows,), for compressed data."""
 
     @property
@@ -103,11 +104,11 @@ def read_problem(
     )
 
 
-def _floats(values: npt.ArrayLike) -> FloatArray:
+def _floats(values: npt.ArrayLike) -> Array:
     return np.asarray(values, dtype=float)
 
 
-def _variables(columns: npt.ArrayLike) -> FloatArray:
+def _variables(columns: npt.ArrayLike) -> Array:
     array = _floats(columns)
     return np.ascontiguousarray(array.T if array.ndim > 1 else array[None])
 
@@ -128,7 +129,7 @@ def _check_options(kind: str, convention: str, n_ways: int, *, is_iv: bool) -> N
         raise ParameterError(list_problems("regression", problems))
 
 
-def _column_problems(columns: dict[str, FloatArray | None]) -> list[str]:
+def _column_problems(columns: dict[str, Array | None]) -> list[str]:
     y, weights = columns["y"], columns["weights"]
     if y is None or y.ndim != 1 or len(y) == 0:
         return ["y must have one dimension and some rows"]
@@ -156,7 +157,7 @@ def _cluster_problems(clusters: list[npt.NDArray[Any]], n_rows: int) -> list[str
 
 
 def _projector_problems(
-    projector: Projector | None, weights: FloatArray | None, n_rows: int
+    projector: Projector | None, weights: Array | None, n_rows: int
 ) -> list[str]:
     problems = []
     if projector is not None:

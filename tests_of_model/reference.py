@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
+from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError, ParameterError
-from withintask.tests_of_model.absorb import FloatArray, IntArray
 from withintask.tests_of_model.fitted import Fit
 from withintask.tests_of_model.problem import FEW_CLUSTER_KINDS, Problem
 
@@ -51,7 +51,7 @@ def fit_reference(problem: Problem) -> Fit:
     return _by_sandwich(problem, dummies)
 
 
-def _by_statsmodels(problem: Problem, dummies: FloatArray) -> Fit:
+def _by_statsmodels(problem: Problem, dummies: Array) -> Fit:
     import statsmodels.api as sm
 
     exog = np.column_stack([problem.regressors.T, dummies])
@@ -68,7 +68,7 @@ def _by_statsmodels(problem: Problem, dummies: FloatArray) -> Fit:
     return _fit(problem, dummies, result.params, result.cov_params()[:k, :k], dof)
 
 
-def _by_absorbing(problem: Problem, dummies: FloatArray) -> Fit:
+def _by_absorbing(problem: Problem, dummies: Array) -> Fit:
     import pandas as pd
     from linearmodels.iv.absorbing import AbsorbingLS
 
@@ -89,7 +89,7 @@ def _by_absorbing(problem: Problem, dummies: FloatArray) -> Fit:
     return _fit(problem, dummies, result.params.to_numpy(), result.cov.to_numpy(), result.df_resid)
 
 
-def _by_sandwich(problem: Problem, dummies: FloatArray) -> Fit:
+def _by_sandwich(problem: Problem, dummies: Array) -> Fit:
     """Raw sandwiches of IV2SLS, times the factor of the convention."""
     model = _iv_model(problem, dummies)
     order = _iv_order(problem, dummies)
@@ -120,7 +120,7 @@ def _by_sandwich(problem: Problem, dummies: FloatArray) -> Fit:
     return _fit(problem, dummies, result.params.to_numpy()[order], matrix, dof)
 
 
-def _iv_model(problem: Problem, dummies: FloatArray) -> Any:
+def _iv_model(problem: Problem, dummies: Array) -> Any:
     from linearmodels.iv import IV2SLS
 
     X = problem.regressors
@@ -133,7 +133,7 @@ def _iv_model(problem: Problem, dummies: FloatArray) -> Any:
     )
 
 
-def _iv_order(problem: Problem, dummies: FloatArray) -> IntArray:
+def _iv_order(problem: Problem, dummies: Array) -> Codes:
     """Place of each of our regressors among IV2SLS's: exogenous, dummies, endogenous."""
     k = len(problem.names)
     exogenous = [p for p in range(k) if p not in problem.endogenous]
@@ -143,11 +143,11 @@ def _iv_order(problem: Problem, dummies: FloatArray) -> IntArray:
     return np.array([place[p] for p in range(k)], dtype=np.intp)
 
 
-def _factors(problem: Problem) -> Sequence[IntArray]:
+def _factors(problem: Problem) -> Sequence[Codes]:
     return () if problem.projector is None else problem.projector.codes
 
 
-def _dummies(problem: Problem) -> FloatArray:
+def _dummies(problem: Problem) -> Array:
     """Independent dummies of all effects (n_obs, rank), by QR with pivoting."""
     factors = _factors(problem)
     n_levels = sum(int(np.max(codes)) + 1 for codes in factors)
@@ -166,7 +166,7 @@ def _dummies(problem: Problem) -> FloatArray:
     return design[:, np.sort(pivots[:rank])]
 
 
-def _check_rank(problem: Problem, dummies: FloatArray) -> None:
+def _check_rank(problem: Problem, dummies: Array) -> None:
     design = np.column_stack([problem.regressors.T, dummies])
     missing = design.shape[1] - int(np.linalg.matrix_rank(design))
     if missing:
@@ -176,14 +176,14 @@ def _check_rank(problem: Problem, dummies: FloatArray) -> None:
         )
 
 
-def _n_absorbed(problem: Problem, dummies: FloatArray) -> int:
+def _n_absorbed(problem: Problem, dummies: Array) -> int:
     if problem.convention not in ("fixest", "linearmodels"):
         return int(dummies.shape[1])
     factors = _factors(problem)
     return sum(len(np.unique(codes)) for codes in factors) - max(len(factors) - 1, 0)
 
 
-def _n_nested(problem: Problem, dummies: FloatArray) -> int:
+def _n_nested(problem: Problem, dummies: Array) -> int:
     """Parameters of nested effects that the convention does not count."""
     factors = _factors(problem)
     inside = [
@@ -201,14 +201,12 @@ def _n_nested(problem: Problem, dummies: FloatArray) -> int:
     return int(np.linalg.matrix_rank(np.column_stack(blocks).astype(float))) - 1 if nested else 0
 
 
-def _labels(members: Sequence[IntArray]) -> IntArray:
+def _labels(members: Sequence[Codes]) -> Codes:
     rows = np.column_stack(members)
     return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.intp)
 
 
-def _fit(
-    problem: Problem, dummies: FloatArray, params: FloatArray, covariance: FloatArray, dof: float
-) -> Fit:
+def _fit(problem: Problem, dummies: Array, params: Array, covariance: Array, dof: float) -> Fit:
     k = len(problem.names)
     slopes = params[:k]
     partial = problem.y - slopes @ problem.regressors

@@ -12,8 +12,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError, ParameterError
-from withintask.tests_of_model.absorb import FloatArray, Projector
+from withintask.tests_of_model.absorb import Projector
 from withintask.tests_of_model.conventions import Convention, SmallSample, small_sample
 from withintask.tests_of_model.covariance import covariance_matrix
 from withintask.tests_of_model.few_clusters import few_clusters_covariance
@@ -195,7 +196,7 @@ def fit_problem(problem: Problem) -> Fit:
     )
 
 
-def _solve(within: Within) -> tuple[FloatArray, FloatArray]:
+def _solve(within: Within) -> tuple[Array, Array]:
     """Coefficients and residuals, with one step of refinement against lost digits."""
     params = within.bread @ (within.fitted @ within.y)
     residuals = within.y - params @ within.regressors
@@ -204,9 +205,7 @@ def _solve(within: Within) -> tuple[FloatArray, FloatArray]:
     return params + correction, residuals
 
 
-def _status(
-    problem: Problem, within: Within, residuals: FloatArray
-) -> tuple[Status, tuple[str, ...]]:
+def _status(problem: Problem, within: Within, residuals: Array) -> tuple[Status, tuple[str, ...]]:
     square = float(residuals @ residuals)
     if problem.pure_square is not None:
         square += float(problem.pure_square.sum())
@@ -218,8 +217,8 @@ def _status(
 
 
 def _inference(
-    problem: Problem, within: Within, residuals: FloatArray, sample: SmallSample
-) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
+    problem: Problem, within: Within, residuals: Array, sample: SmallSample
+) -> tuple[Array, Array, tuple[str, ...]]:
     if problem.covariance in FEW_CLUSTER_KINDS:
         few = few_clusters_covariance(problem, within, residuals)
         return few.matrix, few.dof, ()

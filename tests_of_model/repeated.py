@@ -1,17 +1,15 @@
 """Dispersion without the noise of measurement, where output is seen more than once before and after AI."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Panel
 from withintask.tests_of_model.absorb import encode
 from withintask.tests_of_model.dispersion import Cells, GroupEffects, fit_effects, make_cells
 from withintask.tests_of_model.estimates import failure, from_fit
 from withintask.tests_of_model.hypothesis import Estimate
-from withintask.tests_of_model.rows import Codes, TaskRows, firm_task, is_exposed, task_rows
-
-Array = NDArray[np.float64]
+from withintask.tests_of_model.rows import TaskRows, firm_task, is_exposed, task_rows
 
 TERM = "delta_log_mean_variance"
 _SLOTS = 4

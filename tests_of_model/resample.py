@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Codes
 from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Frame, Panel
 from withintask.panel.transform import eager
@@ -116,7 +116,7 @@ def resample(blocks: Blocks, unit: Unit, generator: np.random.Generator) -> Pane
     return take_clusters(blocks, unit, labels, drawn)
 
 
-def take_clusters(blocks: Blocks, unit: Unit, labels: pl.Series, drawn: NDArray[np.int64]) -> Panel:
+def take_clusters(blocks: Blocks, unit: Unit, labels: pl.Series, drawn: Codes) -> Panel:
     """Return the panel of the drawn clusters (positions in labels), a copy for each time one is drawn."""
     rank = np.empty(drawn.size, dtype=np.int64)
     order = np.argsort(drawn, kind="stable")

@@ -6,18 +6,14 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array, Codes, Flags, floats
 from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup, optional
 from withintask.tests_of_model.absorb import Projector
 from withintask.tests_of_model.fitted import Fit
 from withintask.tests_of_model.regression import fit
-
-Array = NDArray[np.float64]
-Codes = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,25 +100,21 @@ def task_rows(panel: Panel) -> TaskRows:
     frame = eager(panel.outputs)
     task = lookup(frame, "task_id", panel.tasks, ("exposure", "time_share", "skill_type"))
     period = frame["period"].to_numpy()
-    time_share = _floats(task["time_share"])
+    time_share = floats(task["time_share"])
     return TaskRows(
         worker=codes(frame["worker_id"]),
         task=codes(frame["task_id"]),
         firm=codes(optional(frame, "firm_id", pl.String)),
         period=period,
         is_post=period >= panel.info.first_ai_period,
-        output=_floats(frame["output"]),
-        access=_floats(optional(frame, "ai_access", pl.Boolean)),
-        use=_floats(optional(frame, "ai_use", pl.Float64)),
-        exposure=_floats(task["exposure"]),
+        output=floats(frame["output"]),
+        access=floats(optional(frame, "ai_access", pl.Boolean)),
+        use=floats(optional(frame, "ai_use", pl.Float64)),
+        exposure=floats(task["exposure"]),
         time_share=np.where(np.isnan(time_share), 1.0, time_share),
         is_soc=(task["skill_type"].cast(pl.String) == "soc").fill_null(False).to_numpy(),
         worker_ids=frame.select("worker_id"),
     )
-
-
-def _floats(column: pl.Series) -> Array:
-    return np.asarray(column.cast(pl.Float64).fill_null(float("nan")).to_numpy(), dtype=np.float64)
 
 
 ENOUGH_FIRMS = 10

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.sim.params import Params
 from withintask.tests_of_model.free_parameters import free_parameters
@@ -19,8 +19,6 @@ from withintask.tests_of_model.moments_of_panel import OF_PANEL
 from withintask.tests_of_model.msm_problem import MsmProblem, make_problem
 from withintask.tests_of_model.msm_search import at_bound, minimize
 from withintask.tests_of_model.parallel import run_all
-
-Array = NDArray[np.float64]
 
 FREE_GIVEN_SHARING = (
     "ai_floor",

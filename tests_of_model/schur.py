@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from withintask.tests_of_model.grouping import FloatArray, IntArray, group_sums, sorting_order
+from withintask.panel.arrays import Array, Codes, Flags
+from withintask.tests_of_model.grouping import group_sums, sorting_order
 from withintask.tests_of_model.laplacian import (
     DENSE_SIZE,
     GroundedSolver,
@@ -45,13 +45,13 @@ class Remainder:
 
     def __init__(
         self,
-        largest: IntArray,
-        rest: Sequence[IntArray],
-        weights: FloatArray | None,
-        total: FloatArray,
+        largest: Codes,
+        rest: Sequence[Codes],
+        weights: Array | None,
+        total: Array,
     ) -> None:
         sizes = [int(np.max(codes)) + 1 for codes in rest]
-        self.offsets: IntArray = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
+        self.offsets: Codes = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
         self._largest = largest
         self._rest = [codes + start for codes, start in zip(rest, self.offsets, strict=False)]
         self._weights = weights
@@ -96,7 +96,7 @@ class Remainder:
         shape = (len(self._total), self._size)
         return sparse.coo_array((np.tile(weights, len(self._rest)), place), shape=shape).tocsr()
 
-    def _linked_dense(self) -> FloatArray:
+    def _linked_dense(self) -> Array:
         """N' diag(1/total) N, by the cheapest of three ways."""
         rows = np.bincount(self._largest).astype(float) * len(self._rest)
         n_pairs = float(rows @ rows) / 2
@@ -105,10 +105,10 @@ class Remainder:
             return self._linked_by_pairs()
         if len(rows) * self._size**2 < n_pairs * _PRODUCTS_PER_PAIR:
             return self._linked_by_products()
-        linked: FloatArray = self._linked_sparse().toarray()
+        linked: Array = self._linked_sparse().toarray()
         return linked
 
-    def _linked_by_products(self) -> FloatArray:
+    def _linked_by_products(self) -> Array:
         shared = self._shared()
         scale = 1 / np.sqrt(self._total)
         linked = np.zeros((self._size, self._size))
@@ -119,7 +119,7 @@ class Remainder:
             linked += block.T @ block
         return linked
 
-    def _linked_by_pairs(self) -> FloatArray:
+    def _linked_by_pairs(self) -> Array:
         """Sum over the pairs of rows of each level; levels of equal size are handled together."""
         codes, weights, n_entries = self._sorted_entries()
         n_pairs = int((n_entries * (n_entries - 1) // 2).sum())
@@ -146,7 +146,7 @@ class Remainder:
         both[np.diag_indices(self._size)] += self._squares()
         return both
 
-    def _squares(self) -> FloatArray:
+    def _squares(self) -> Array:
         """Sum the pairs of each row with itself (size,)."""
         value = (1 / self._total)[self._largest]
         if self._weights is not None:
@@ -156,7 +156,7 @@ class Remainder:
             squares += group_sums(codes, value, self._size)
         return squares
 
-    def _sorted_entries(self) -> tuple[IntArray, FloatArray | None, IntArray]:
+    def _sorted_entries(self) -> tuple[Codes, Array | None, Codes]:
         """Other codes and weights in the order of the largest factor, and its level sizes."""
         times = len(self._rest)
         levels = self._largest if times == 1 else np.tile(self._largest, times)
@@ -172,8 +172,8 @@ class Remainder:
 
 
 def _equal_levels(
-    n_entries: IntArray, at_once: int
-) -> Iterator[tuple[IntArray, IntArray, tuple[IntArray, IntArray]]]:
+    n_entries: Codes, at_once: int
+) -> Iterator[tuple[Codes, Codes, tuple[Codes, Codes]]]:
     """Entries of the levels with equally many (n, n_levels), the levels, and the pairs of n.
 
     Batches are of at most ``at_once`` pairs, which no level alone exceeds.
@@ -191,7 +191,7 @@ def _equal_levels(
             yield (ends[levels] - size) + np.arange(size)[:, None], levels, (first, second)
 
 
-def _minus(own: sparse.csr_array, linked: FloatArray) -> FloatArray:
+def _minus(own: sparse.csr_array, linked: Array) -> Array:
     """Subtract in place of the dense matrix, whose memory is touched once."""
     np.negative(linked, out=linked)
     entries = own.tocoo()
@@ -199,14 +199,14 @@ def _minus(own: sparse.csr_array, linked: FloatArray) -> FloatArray:
     return linked
 
 
-def _first_of_component(linked: FloatArray | sparse.csr_array) -> IntArray:
+def _first_of_component(linked: Array | sparse.csr_array) -> Codes:
     if isinstance(linked, np.ndarray):
         return _first_of_dense_component(linked > 0)
     labels = csgraph.connected_components(linked, directed=False)[1]
     return np.unique(labels, return_index=True)[1].astype(np.intp, copy=False)
 
 
-def _first_of_dense_component(linked: npt.NDArray[np.bool_]) -> IntArray:
+def _first_of_dense_component(linked: Flags) -> Codes:
     """First level of each component, by breadth-first search on a dense pattern."""
     unseen = np.ones(len(linked), dtype=bool)
     first = []

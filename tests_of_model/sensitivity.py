@@ -5,16 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError
 from withintask.panel.notation import symbol
 from withintask.sim.economy import Economy, solve_economy
 from withintask.tests_of_model.moments import delta_gini_income
 from withintask.tests_of_model.msm import MsmFit
 from withintask.tests_of_model.msm_problem import MsmProblem, central_jacobian, fail_if_singular
-
-Array = NDArray[np.float64]
 
 DELTA_GINI = "delta_gini_income"
 """Name of the row of ΔGini among the parameters."""

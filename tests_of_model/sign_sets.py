@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.sim.economy import solve_economy
 from withintask.sim.inequality import gini
 from withintask.sim.params import Params
@@ -21,7 +21,6 @@ from withintask.tests_of_model.panel_noise import PanelNoise
 from withintask.tests_of_model.parallel import run_all
 from withintask.tests_of_model.stages import NOT_KEPT, Stages
 
-Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 BOXES = ("search", "plausible")

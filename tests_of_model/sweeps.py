@@ -4,14 +4,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from withintask.panel.arrays import Array
 from withintask.sim.economy import Economy, solve_economy
 from withintask.sim.params import Params, vary
 from withintask.sim.regime import PROPRIETARY_SHARE, boundary, change_axis, regime
 from withintask.tests_of_model import h1_compression, h2_returns, h3_credentials, h4_between
-
-Array = NDArray[np.float64]
 
 N_WORKERS = 2**14
 """Points of the population in sweeps; quadrature error of ΔGini there is about 1e-5."""

@@ -8,14 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, sparse
 
+from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError, ParameterError, list_problems
-from withintask.tests_of_model.absorb import (
-    FloatArray,
-    IntArray,
-    Projector,
-    compact_codes,
-    encode,
-)
+from withintask.tests_of_model.absorb import Projector, compact_codes, encode
 from withintask.tests_of_model.grouping import group_sums, sorting_order
 from withintask.tests_of_model.mover_graph import LeaveOut, Pruned, leave_out_connected
 from withintask.tests_of_model.regression import fit
@@ -72,11 +67,11 @@ class VarianceComponents:
     """The unit left out."""
     max_leverage: float
     """Largest leverage; the correction divides by one minus it."""
-    firms: IntArray
+    firms: Codes
     """Rank of each firm of the set among all firms given, sorted (n_firms,)."""
-    firm_effects: FloatArray
+    firm_effects: Array
     """Estimated effect of each firm (n_firms,), mean zero over observations; with estimation error."""
-    firm_share: FloatArray
+    firm_share: Array
     """Each firm's share of the observations (n_firms,)."""
 
 
@@ -152,19 +147,19 @@ def two_way_components(
 class _Matches:
     """Worker-firm matches, sorted by worker."""
 
-    worker: IntArray
-    firm: IntArray
-    n_rows: IntArray
-    mean: FloatArray
-    square: FloatArray
+    worker: Codes
+    firm: Codes
+    n_rows: Codes
+    mean: Array
+    square: Array
     """Sum of squares of y around the match mean."""
-    share: FloatArray
+    share: Array
     """Rows of the match among the worker's."""
-    of_row: IntArray
+    of_row: Codes
     """Match of each row."""
 
 
-def _matches(y: FloatArray, worker: IntArray, firm: IntArray) -> _Matches:
+def _matches(y: Array, worker: Codes, firm: Codes) -> _Matches:
     of_row = encode(worker, firm)
     first = np.unique(of_row, return_index=True)[1]
     n_rows = np.bincount(of_row)
@@ -186,21 +181,21 @@ def _matches(y: FloatArray, worker: IntArray, firm: IntArray) -> _Matches:
 class _Leverage:
     """Quadratic forms of each match's row, on the scale of one observation."""
 
-    hat: FloatArray
+    hat: Array
     """x'S⁻¹x."""
-    firm: FloatArray
+    firm: Array
     """x'S⁻¹AS⁻¹x of the variance of firm effects."""
-    worker: FloatArray
+    worker: Array
     """The same of worker effects."""
-    covariance: FloatArray
+    covariance: Array
     """The same of their covariance."""
 
 
 def _decompose(
     matches: _Matches,
-    residuals: FloatArray,
-    y: FloatArray,
-    names: IntArray,
+    residuals: Array,
+    y: Array,
+    names: Codes,
     pruned: Pruned,
     leave_out: LeaveOut,
 ) -> VarianceComponents:
@@ -234,7 +229,7 @@ def _decompose(
     )
 
 
-def _firm_inverse(matches: _Matches, n_firms: int) -> FloatArray:
+def _firm_inverse(matches: _Matches, n_firms: int) -> Array:
     """Inverse of the firm Laplacian, the first firm held at zero (n_firms, n_firms)."""
     shape = (int(matches.worker[-1]) + 1, n_firms)
     place = (matches.worker, matches.firm)
@@ -248,7 +243,7 @@ def _firm_inverse(matches: _Matches, n_firms: int) -> FloatArray:
     return inverse
 
 
-def _leverages(matches: _Matches, inverse: FloatArray, n_obs: int) -> _Leverage:
+def _leverages(matches: _Matches, inverse: Array, n_obs: int) -> _Leverage:
     """Leverages and bias weights from quadratic forms of f = firm of match − mix of the worker."""
     firm_rows = group_sums(matches.firm, matches.n_rows)
     spread = (inverse * firm_rows) @ inverse
@@ -268,12 +263,12 @@ def _leverages(matches: _Matches, inverse: FloatArray, n_obs: int) -> _Leverage:
     )
 
 
-def _by_worker(matches: _Matches, values: FloatArray | IntArray) -> FloatArray:
+def _by_worker(matches: _Matches, values: Array | Codes) -> Array:
     """Sum over a worker's matches, repeated for each of them."""
     return group_sums(matches.worker, values)[matches.worker]
 
 
-def _forms(matches: _Matches, matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _forms(matches: _Matches, matrix: Array) -> tuple[Array, Array, Array]:
     """e'Me, e'Mp and p'Mp for each match, e its firm and p the mix of firms of its worker."""
     mixed = np.empty(len(matches.firm))
     for places in _equal_sizes(matches.worker):
@@ -283,7 +278,7 @@ def _forms(matches: _Matches, matrix: FloatArray) -> tuple[FloatArray, FloatArra
     return matrix[matches.firm, matches.firm], mixed, _by_worker(matches, matches.share * mixed)
 
 
-def _equal_sizes(worker: IntArray) -> Iterator[IntArray]:
+def _equal_sizes(worker: Codes) -> Iterator[Codes]:
     """Places of the matches of workers with equally many (n_matches, n_workers), in batches."""
     counts = np.bincount(worker)
     ends = np.cumsum(counts)
@@ -296,13 +291,13 @@ def _equal_sizes(worker: IntArray) -> Iterator[IntArray]:
             yield (ends[same[start : start + step]] - size) + np.arange(size)[:, None]
 
 
-def _firm_effects(matches: _Matches, inverse: FloatArray) -> FloatArray:
+def _firm_effects(matches: _Matches, inverse: Array) -> Array:
     worker_mean = _by_worker(matches, matches.share * matches.mean)
     pulled = matches.n_rows * (matches.mean - worker_mean)
     return np.asarray(inverse @ group_sums(matches.firm, pulled, len(inverse)))
 
 
-def _plug_in(matches: _Matches, effects: FloatArray) -> Components:
+def _plug_in(matches: _Matches, effects: Array) -> Components:
     firm_effect = effects[matches.firm]
     worker_effect = _by_worker(matches, matches.share * (matches.mean - firm_effect))
     moments = np.cov(firm_effect, worker_effect, ddof=0, fweights=matches.n_rows)
@@ -314,10 +309,10 @@ def _plug_in(matches: _Matches, effects: FloatArray) -> Components:
 def _error_variances(
     matches: _Matches,
     leverage: _Leverage,
-    residuals: FloatArray,
-    y: FloatArray,
+    residuals: Array,
+    y: Array,
     leave_out: LeaveOut,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+) -> tuple[Array, Array, Array]:
     """Unbiased error variance of each match, its weight in rows, and the leverages divided by."""
     n_rows = matches.n_rows
     centred = y - y.mean()
@@ -332,7 +327,7 @@ def _error_variances(
     return np.where(is_stayer, within, moved), n_rows.astype(float), hat[~is_stayer]
 
 
-def _corrected(plug_in: Components, leverage: _Leverage, variance: FloatArray) -> Components:
+def _corrected(plug_in: Components, leverage: _Leverage, variance: Array) -> Components:
     """Subtract the bias, variance (n_matches,) being that of the error times the rows."""
     return Components(
         firm=plug_in.firm - float(leverage.firm @ variance),
@@ -347,7 +342,7 @@ def _read(
     firm: npt.ArrayLike,
     controls: npt.ArrayLike | None,
     leave_out: str,
-) -> tuple[FloatArray, IntArray, IntArray, FloatArray | None]:
+) -> tuple[Array, Codes, Codes, Array | None]:
     if leave_out not in get_args(LeaveOut):
         raise ParameterError(
             f"two-way components: leave_out is {leave_out!r}, expected 'observation' or 'match'"

@@ -10,8 +10,9 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError, ParameterError, list_problems
-from withintask.tests_of_model.absorb import FloatArray, IntArray, encode
+from withintask.tests_of_model.absorb import encode
 from withintask.tests_of_model.grouping import group_sums
 from withintask.tests_of_model.two_way import (
     Components,
@@ -40,7 +41,7 @@ class BetweenWithin:
     """Mean variance inside groups."""
     between_plug_in: float
     """Variance of the estimated means, biased upwards by their noise."""
-    leave_out: FloatArray
+    leave_out: Array
     """Between and within variance without each group (n_groups, 2)."""
     n_obs: int
     """Rows used."""
@@ -60,7 +61,7 @@ class BetweenWithin:
         return float(np.log(self.between / self.within)) if self.between > 0 else float("nan")
 
     @property
-    def covariance(self) -> FloatArray:
+    def covariance(self) -> Array:
         """Jackknife covariance of (between, within) over groups (2, 2)."""
         return self._jackknife(self.leave_out)
 
@@ -86,9 +87,9 @@ class BetweenWithin:
         slope = np.array([1 / self.between, -1 / self.within])
         return float(np.sqrt(slope @ self.covariance @ slope))
 
-    def _jackknife(self, values: FloatArray) -> FloatArray:
+    def _jackknife(self, values: Array) -> Array:
         deviations = values - values.mean(axis=0)
-        covariance: FloatArray = (self.n_groups - 1) / self.n_groups * (deviations.T @ deviations)
+        covariance: Array = (self.n_groups - 1) / self.n_groups * (deviations.T @ deviations)
         return covariance
 
 
@@ -154,7 +155,7 @@ def between_within(
     )
 
 
-def _sums(y: FloatArray, codes: IntArray, w: FloatArray) -> FloatArray:
+def _sums(y: Array, codes: Codes, w: Array) -> Array:
     """Sum up each group (n_groups, 7); every estimate is a function of the groups' total."""
     weight = group_sums(codes, w)
     mean = group_sums(codes, w * y) / weight
@@ -174,30 +175,30 @@ def _sums(y: FloatArray, codes: IntArray, w: FloatArray) -> FloatArray:
     )
 
 
-def _plug_in(sums: FloatArray) -> FloatArray:
+def _plug_in(sums: Array) -> Array:
     weight, _, first, second, *_ = np.moveaxis(sums, -1, 0)
-    plug_in: FloatArray = second / weight - (first / weight) ** 2
+    plug_in: Array = second / weight - (first / weight) ** 2
     return plug_in
 
 
-def _between(sums: FloatArray, groups_are: Groups) -> FloatArray:
+def _between(sums: Array, groups_are: Groups) -> Array:
     weight, weight_square, _, _, _, noise, noise_square = np.moveaxis(sums, -1, 0)
-    corrected: FloatArray = _plug_in(sums) - (noise / weight - noise_square / weight**2)
+    corrected: Array = _plug_in(sums) - (noise / weight - noise_square / weight**2)
     if groups_are == "fixed":
         return corrected
-    sampled: FloatArray = corrected / (1 - weight_square / weight**2)
+    sampled: Array = corrected / (1 - weight_square / weight**2)
     return sampled
 
 
-def _within(sums: FloatArray) -> FloatArray:
+def _within(sums: Array) -> Array:
     weight, _, _, _, within, *_ = np.moveaxis(sums, -1, 0)
-    mean: FloatArray = within / weight
+    mean: Array = within / weight
     return mean
 
 
 def _read(
     values: npt.ArrayLike, groups: npt.ArrayLike, weights: npt.ArrayLike | None, groups_are: str
-) -> tuple[FloatArray, IntArray, FloatArray]:
+) -> tuple[Array, Codes, Array]:
     if groups_are not in get_args(Groups):
         raise ParameterError(
             f"between_within: groups_are is {groups_are!r}, expected 'sampled' or 'fixed'"

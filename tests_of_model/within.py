@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError, some_examples
-from withintask.tests_of_model.absorb import FloatArray, IntArray
 from withintask.tests_of_model.problem import Problem
-
-BoolArray = npt.NDArray[np.bool_]
 
 # Share of a variable's sum of squares left by the effects below which nothing but rounding is left.
 _ABSORBED_SHARE = 1e-18
@@ -22,19 +19,19 @@ _COLLINEAR_SHARE = 1e-10
 class Within:
     """Projected variables times the square root of the weights; rows are variables."""
 
-    y: FloatArray
+    y: Array
     """Outcome (n_rows,)."""
-    regressors: FloatArray
+    regressors: Array
     """Regressors that are kept (k, n_rows)."""
-    fitted: FloatArray
+    fitted: Array
     """Regressors projected on the instruments (k, n_rows); the regressors themselves for OLS."""
-    instruments: FloatArray
+    instruments: Array
     """Exogenous regressors and excluded instruments that are kept (m, n_rows)."""
-    kept: IntArray
+    kept: Codes
     """Positions of the kept regressors among all."""
     n_excluded: int
     """Excluded instruments that are kept, the last of ``instruments``."""
-    bread: FloatArray
+    bread: Array
     """Inverse cross-product of the fitted regressors (k, k)."""
     total_square: float
     """Weighted sum of squares of the outcome before projection."""
@@ -83,7 +80,7 @@ def project(problem: Problem) -> Within:
     )
 
 
-def independent_rows(moments: FloatArray) -> IntArray:
+def independent_rows(moments: Array) -> Codes:
     """Positions of rows independent of the earlier ones, from their cross-products (m, m)."""
     remaining = moments.copy()
     original = np.diagonal(moments).copy()
@@ -97,14 +94,14 @@ def independent_rows(moments: FloatArray) -> IntArray:
     return np.array(kept, dtype=np.intp)
 
 
-def _squares(rows: FloatArray, weights: FloatArray | None) -> FloatArray:
+def _squares(rows: Array, weights: Array | None) -> Array:
     weighted = rows if weights is None else rows * weights
     return np.array([row @ other for row, other in zip(rows, weighted, strict=True)])
 
 
 def _kept_regressors(
-    problem: Problem, moments: FloatArray, columns: IntArray, exists: BoolArray
-) -> tuple[IntArray, list[str]]:
+    problem: Problem, moments: Array, columns: Codes, exists: Flags
+) -> tuple[Codes, list[str]]:
     varying = np.flatnonzero(exists[columns])
     place = columns[varying]
     kept = varying[independent_rows(moments[np.ix_(place, place)])]
@@ -126,8 +123,8 @@ def _kept_regressors(
 
 
 def _kept_instruments(
-    problem: Problem, moments: FloatArray, kept: IntArray, exists: BoolArray
-) -> tuple[IntArray, int, list[str]]:
+    problem: Problem, moments: Array, kept: Codes, exists: Flags
+) -> tuple[Codes, int, list[str]]:
     """Exogenous regressors first, then the excluded instruments that add to them."""
     exogenous = np.array([1 + p for p in kept if p not in problem.endogenous], dtype=np.intp)
     first = 1 + len(problem.names)
@@ -146,9 +143,9 @@ def _kept_instruments(
     return chosen, n_excluded, messages
 
 
-def inverse(matrix: FloatArray) -> FloatArray:
+def inverse(matrix: Array) -> Array:
     """Invert a positive definite matrix, scaled to a unit diagonal first."""
     scale = 1 / np.sqrt(np.diagonal(matrix))
     both = scale[:, None] * scale
-    inverted: FloatArray = np.linalg.inv(matrix * both) * both
+    inverted: Array = np.linalg.inv(matrix * both) * both
     return inverted
