@@ -1,7 +1,5 @@
 """DuckDB files: write a new one beside the old and put it in place only when it is complete."""
 
-import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,30 +8,10 @@ import duckdb
 import polars as pl
 
 from withintask.ingest.tables import Table
+from withintask.panel.atomic import replacing
 from withintask.panel.errors import ParameterError, SourceError
 
 FORMATS = ("table", "csv", "json", "parquet")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; move it there if the block succeeds, else delete it.
-
-    Raises
-    ------
-    ParameterError
-        If `path` is a directory.
-    """
-    if path.is_dir():
-        raise ParameterError(f"{path}: is a directory; give the name of a file")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-        temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,14 +1,12 @@
 """Copy a store into a folder of Parquet files."""
 
-import os
-import secrets
-import shutil
 from pathlib import Path
 
 import duckdb
 
 from withintask.ingest.registry import TABLES
 from withintask.ingest.views import VIEWS
+from withintask.panel.atomic import replacing_folder
 from withintask.panel.errors import ParameterError
 
 PARTITIONED = {"oews": ("year", "level")}
@@ -27,15 +25,9 @@ def export_parquet(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """
     if folder.exists() and not _is_ours(folder):
         raise ParameterError(f"{folder}: holds other files; give a new or empty folder for Parquet")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
-    temporary.mkdir()
-    try:
+    with replacing_folder(folder) as temporary:
         for name in [*(t.name for t in TABLES), *(v.table.name for v in VIEWS)]:
             _copy(connection, name, temporary)
-        _swap(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _is_ours(folder: Path) -> bool:
@@ -50,13 +42,3 @@ def _copy(connection: duckdb.DuckDBPyConnection, name: str, folder: Path) -> Non
         target, options = folder / f"{name}.parquet", "FORMAT parquet"
     quoted = str(target).replace("'", "''")
     connection.execute(f"COPY (SELECT * FROM {name}) TO '{quoted}' ({options})")
-
-
-def _swap(new: Path, old: Path) -> None:
-    if old.exists():
-        discarded = old.with_name(f".{old.name}.{secrets.token_hex(4)}.old")
-        os.replace(old, discarded)
-        os.replace(new, old)
-        shutil.rmtree(discarded)
-    else:
-        os.replace(new, old)

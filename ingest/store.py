@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from withintask.ingest.database import comment_on, connect, create_table, insert, replacing
+from withintask.ingest.database import comment_on, connect, create_table, insert
 from withintask.ingest.files import require_directory
 from withintask.ingest.oews.audit import AUDIT, combine_audits
 from withintask.ingest.oews.comparable import (
@@ -34,6 +34,7 @@ from withintask.ingest.publication import Publication
 from withintask.ingest.registry import ADAPTERS, TABLES
 from withintask.ingest.sources import SOURCE, changed, describe_sources, removed
 from withintask.ingest.views import VIEWS
+from withintask.panel.atomic import replacing
 from withintask.panel.errors import ParameterError, SourceError, list_problems
 
 _OEWS_KINDS = (WORKBOOK, FLAT)

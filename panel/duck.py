@@ -1,6 +1,5 @@
 """A panel in a DuckDB file: one table each, and ``panel_info``."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, fields
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from withintask.panel.atomic import replacing
 from withintask.panel.errors import SourceError
 from withintask.panel.mapping import TableMapping
 from withintask.panel.panel import TABLES, Panel, PanelInfo
@@ -28,16 +28,16 @@ def write_file(panel: Panel, file: Path) -> Path:
 
     if file.exists():
         _fail_if_not_ours(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".writing-", dir=file.parent) as staging:
-        new = Path(staging) / file.name
-        with duckdb.connect(str(new)) as connection:
-            for name, frame in {**panel.tables(), INFO_TABLE: _info_frame(panel.info)}.items():
-                parquet = Path(staging) / "table.parquet"
-                frame.lazy().sink_parquet(parquet)
-                query = f"CREATE TABLE {name} AS SELECT * FROM read_parquet(?)"
-                connection.execute(query, [str(parquet)])
-        os.replace(new, file)
+    with (
+        replacing(file) as new,
+        tempfile.TemporaryDirectory(prefix=".writing-", dir=file.parent) as staging,
+        duckdb.connect(str(new)) as connection,
+    ):
+        for name, frame in {**panel.tables(), INFO_TABLE: _info_frame(panel.info)}.items():
+            parquet = Path(staging) / "table.parquet"
+            frame.lazy().sink_parquet(parquet)
+            query = f"CREATE TABLE {name} AS SELECT * FROM read_parquet(?)"
+            connection.execute(query, [str(parquet)])
     return file
 
 

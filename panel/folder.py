@@ -1,21 +1,16 @@
 """Write a panel as a folder of Parquet or CSV files and a manifest."""
 
-import os
-import shutil
 import tempfile
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
+from withintask.panel.atomic import put_in_place, remove_folder, save_text
 from withintask.panel.errors import SourceError
 from withintask.panel.manifest import MANIFEST, read_manifest, toml_text
 from withintask.panel.panel import TABLES, Frame, Panel, PanelInfo
-
-_TRIES = 100
-_PAUSE_SECONDS = 0.02
 
 FileLayout = Literal["parquet", "csv"]
 
@@ -36,22 +31,13 @@ def write_folder(panel: Panel, folder: Path, *, layout: FileLayout) -> Path:
             tables[name] = {"n_rows": _write_table(frame, staging / name, layout)}
         for name, table in tables.items():
             table["file"] = _free_name(folder, name, layout)
-            os.replace(staging / name, folder / table["file"])
-        write_text(manifest_text(panel.info, tables, layout=layout), folder / MANIFEST)
+            put_in_place(staging / name, folder / table["file"])
+        save_text(folder / MANIFEST, manifest_text(panel.info, tables, layout=layout))
     finally:
-        _remove(staging)
+        remove_folder(staging)
     for file in old:
         file.unlink(missing_ok=True)
     return folder
-
-
-def _remove(staging: Path) -> None:
-    """Remove a folder; a sink that failed may still be closing its file while its error is already here."""
-    for _ in range(_TRIES):
-        shutil.rmtree(staging, ignore_errors=True)
-        if not staging.exists():
-            return
-        time.sleep(_PAUSE_SECONDS)
 
 
 def manifest_text(info: PanelInfo, tables: dict[str, dict[str, Any]], *, layout: str) -> str:
@@ -60,13 +46,6 @@ def manifest_text(info: PanelInfo, tables: dict[str, dict[str, Any]], *, layout:
 
     head = {"schema": SCHEMA_VERSION, "format": layout, **asdict(info)}
     return toml_text({"panel": head, "tables": tables})
-
-
-def write_text(text: str, file: Path) -> None:
-    """Write a text file in one step."""
-    temporary = file.with_name(f".{file.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, file)
 
 
 def _fail_if_not_ours(folder: Path) -> None:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from withintask.panel.atomic import save_text
 from withintask.panel.codebook import codebook
 from withintask.panel.errors import SourceError
-from withintask.panel.folder import write_text
 from withintask.panel.manifest import MANIFEST
 from withintask.panel.schema import SCHEMA_VERSION, SCHEMAS
 
@@ -63,8 +63,8 @@ def write_template(folder: str | Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     sections = [_HEAD]
     for name, schema in SCHEMAS.items():
-        write_text(",".join(schema.column_names()) + "\n", target / f"{name}.csv")
+        save_text(target / f"{name}.csv", ",".join(schema.column_names()) + "\n")
         sections.append(f'[tables.{name}]\nfile = "{name}.csv"\n')
-    write_text(codebook(), target / CODEBOOK)
-    write_text("\n".join(sections), target / MANIFEST)
+    save_text(target / CODEBOOK, codebook())
+    save_text(target / MANIFEST, "\n".join(sections))
     return target

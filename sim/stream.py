@@ -1,8 +1,5 @@
 """Panels larger than memory: drawn in chunks of whole firms and written as partitioned Parquet."""
 
-import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from withintask.panel.arrays import Array
+from withintask.panel.atomic import replacing_folder
 from withintask.panel.errors import ParameterError, SourceError, list_problems
 from withintask.panel.folder import manifest_text
 from withintask.panel.manifest import MANIFEST, read_manifest
@@ -108,14 +106,9 @@ def write_streamed(
     _fail_if_not_streamable(economy, design, target, rows_per_chunk)
     source = _open(economy, design, seed=seed, replicate=replicate)
     bounds = chunk_bounds(design, rows_per_chunk)
-    staging = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    staging.mkdir(parents=True)
-    try:
+    with replacing_folder(target) as staging:
         counts = _write_chunks(source, bounds, staging, on_progress)
         _write_rest(source, staging, counts)
-        os.replace(staging, target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return Written(folder=target, n_rows=max(counts.values(), default=0), n_chunks=len(bounds))
 
 

@@ -1,10 +1,11 @@
 """Replicates on disk: parts that are complete or absent, so that a killed run can go on."""
 
-import os
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
+from withintask.panel.atomic import save
 from withintask.panel.errors import SourceError
 
 SCHEMA = {
@@ -37,11 +38,8 @@ ORDER = ("world", "design", "replicate", "hypothesis", "estimator", "term")
 
 
 def write_atomically(frame: pl.DataFrame, path: Path) -> None:
-    """Write a Parquet file under a temporary name and rename it: the old file or the new, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    frame.write_parquet(temporary, compression="zstd", statistics=False)
-    os.replace(temporary, path)
+    """Write a Parquet file as parts of ledgers and stages are: the old file or the new, never half of one."""
+    save(path, partial(frame.write_parquet, compression="zstd", statistics=False))
 
 
 def read_part(path: Path) -> pl.DataFrame:

@@ -1,7 +1,6 @@
 """Targets of the method of moments: values, errors and sources, from a TOML file or from an economy."""
 
 import math
-import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from withintask.panel.arrays import Array
+from withintask.panel.atomic import save_text
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.sim.economy import Economy
 from withintask.tests_of_model.moments import NAMES, economy_moments, fail_if_unknown
@@ -243,10 +243,7 @@ def save_target(target: MomentTarget, path: Path | str) -> None:
         if math.isfinite(target.low[k]) and math.isfinite(target.high[k]):
             lines.append(f"range = [{float(target.low[k])!r}, {float(target.high[k])!r}]")
         lines += [f"status = {_quoted(target.status[k])}", f"source = {_quoted(target.source[k])}"]
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    save_text(Path(path), "\n".join(lines) + "\n")
 
 
 def _quoted(text: str) -> str:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from withintask.panel.arrays import Array
+from withintask.panel.atomic import save_text
 from withintask.panel.errors import ParameterError
 from withintask.sim.params import params_hash
 from withintask.tests_of_model.msm_problem import MsmProblem
@@ -243,9 +243,7 @@ class _Ledger:
     def add(self, k: int, minimum: Minimum) -> None:
         self.done[k] = minimum
         rows = {str(j): _row(one) for j, one in sorted(self.done.items())}
-        temporary = self.path.with_name(f".{self.path.name}.tmp")
-        temporary.write_text(json.dumps({"key": self.key, "starts": rows}), encoding="utf-8")
-        os.replace(temporary, self.path)
+        save_text(self.path, json.dumps({"key": self.key, "starts": rows}))
 
 
 def _row(one: Minimum) -> dict[str, object]:

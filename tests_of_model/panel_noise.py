@@ -1,7 +1,6 @@
 """Sampling covariance of the moments in a panel that links everything, from replicates of the simulated design."""
 
 import hashlib
-import os
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from withintask.panel.arrays import Array
+from withintask.panel.atomic import save_text
 from withintask.panel.errors import EstimationError, ModelError, SourceError
 from withintask.sim.design import Design, design_hash, load_design
 from withintask.sim.economy import solve_economy
@@ -113,7 +113,7 @@ def panel_noise(
 
 
 def save_noise(noise: PanelNoise, path: Path) -> None:
-    """Write the covariance as TOML, under a temporary name first."""
+    """Write the covariance as TOML."""
     rows = [f"  [{', '.join(repr(float(v)) for v in row)}]," for row in noise.covariance]
     lines = [
         f"# Covariance of the estimates of {', '.join(OF_PANEL)} in the design {DESIGN}, over simulated replicates.",
@@ -126,10 +126,7 @@ def save_noise(noise: PanelNoise, path: Path) -> None:
         *rows,
         "]",
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    save_text(path, "\n".join(lines) + "\n")
 
 
 def _stored(path: Path, key: str, design: Design, n_replicates: int) -> PanelNoise | None:

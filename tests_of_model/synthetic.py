@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from withintask.panel.atomic import save_text
 from withintask.panel.errors import ParameterError, SourceError, list_problems, nearest
 from withintask.panel.notation import SYMBOLS
 from withintask.panel.panel import Panel
@@ -177,12 +178,8 @@ def write_synthetic(panel: Panel, recipe: Recipe, folder: Path) -> None:
 
 
 def _write_recipe(recipe: Recipe, folder: Path) -> None:
-    path = folder / RECIPE
-    path.parent.mkdir(exist_ok=True)
-    temporary = path.with_suffix(".tmp")
     plain = {**asdict(recipe), "params": {k: _plain(v) for k, v in asdict(recipe.params).items()}}
-    temporary.write_text(json.dumps(plain, indent=1), encoding="utf-8")
-    temporary.replace(path)
+    save_text(folder / RECIPE, json.dumps(plain, indent=1))
 
 
 def _plain(value: float) -> float | str:

@@ -69,15 +69,14 @@ def dictionary(*, out: Path | None = None) -> None:
     out
         Markdown file to write instead of printing.
     """
-    from withintask.ingest.database import replacing
     from withintask.ingest.dictionary import data_dictionary
+    from withintask.panel.atomic import save_text
 
     page = data_dictionary()
     if out is None:
         print(page, end="")
         return
-    with replacing(out) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    save_text(out, page)
 
 
 def _print_summary(built: "BuiltStore", parquet: Path | None) -> None:

@@ -108,7 +108,8 @@ def sensitivity(
     """
     import polars as pl
 
-    from withintask.report.tables import print_rows, save
+    from withintask.panel.atomic import save
+    from withintask.report.tables import print_rows
     from withintask.sim.params import load_params
     from withintask.tests_of_model.free_parameters import FREE
     from withintask.tests_of_model.moment_targets import load_target
@@ -242,7 +243,8 @@ def _effect(value: float, row: tuple[float, ...]) -> str:
 
 
 def _show(found: "MsmFit", *, is_illustrative: bool, profile: list[str], out: Path | None) -> None:
-    from withintask.report.tables import print_rows, save
+    from withintask.panel.atomic import save
+    from withintask.report.tables import print_rows
     from withintask.tests_of_model.msm_errors import open_end, profile_interval
 
     if is_illustrative:

@@ -96,6 +96,7 @@ def query(
     """
     from withintask.ingest.database import query as run_query
     from withintask.ingest.database import write_rows
+    from withintask.panel.atomic import save_text
     from withintask.panel.errors import ParameterError
 
     if file_format == "parquet" and out is None:
@@ -104,7 +105,7 @@ def query(
     if out is None:
         print({"table": render, "csv": _csv, "json": _json}[file_format](rows))
     elif file_format == "table":
-        out.write_text(render(rows) + "\n", encoding="utf-8")
+        save_text(out, render(rows) + "\n")
     else:
         write_rows(rows, out, file_format)
 

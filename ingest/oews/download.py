@@ -1,7 +1,6 @@
 """Download OEWS archives from BLS: polite, resumable, checked before they take their name."""
 
 import http.client
-import os
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 from withintask.ingest.files import LIMITS, check_archive
 from withintask.ingest.oews.vintages import load_layouts
+from withintask.panel.atomic import put_in_place
 from withintask.panel.errors import ParameterError, SourceError, list_problems
 
 _CHUNK = 1 << 16
@@ -143,7 +143,7 @@ def _fetch(
             time.sleep(settings.pause_seconds * 2 ** (attempt - 2))
         try:
             _transfer(path.name, part, settings, on_progress)
-            os.replace(part, path)
+            put_in_place(part, path)
             return Downloaded(
                 path=path, n_bytes=path.stat().st_size, was_there=False, n_attempts=attempt
             )

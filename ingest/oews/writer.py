@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from withintask.ingest.database import replacing
 from withintask.ingest.oews.vintages import (
     MEANS,
     WAGE_KINDS,
@@ -14,6 +13,7 @@ from withintask.ingest.oews.vintages import (
     Vintage,
     load_layouts,
 )
+from withintask.panel.atomic import replacing
 from withintask.panel.errors import SchemaError, list_problems
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
+from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ModelError
 from withintask.report.matrix import run_study
-from withintask.report.tables import print_rows, save
+from withintask.report.tables import print_rows
 from withintask.sim.design import load_design
 from withintask.sim.params import load_params
 from withintask.sim.worlds import NO_AI, REFERENCE, load_world
@@ -172,7 +173,7 @@ def _write_page(
             design=load_design(DESIGN),
         )
     )
-    save(out / "index.html", lambda path: path.write_text(page, encoding="utf-8"))
+    save_text(out / "index.html", page)
 
 
 def _report(oews: pl.DataFrame, label: str, table: pl.DataFrame) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from withintask.panel.atomic import save, save_text
 from withintask.panel.notation import symbol
-from withintask.report.tables import save
 from withintask.sim.params import load_params, params_hash
 from withintask.tests_of_model.admissible import chi_square_bound
 from withintask.tests_of_model.claims import CONDITIONAL, FAILS, HOLDS
@@ -84,7 +84,7 @@ def write_headline(found: Headline, out: Path) -> None:
         save(out / "figures" / f"{name}.png", partial(_write_bytes, data))
         images[name] = base64.b64encode(data).decode("ascii")
     page = render(found, images)
-    save(out / "index.html", lambda path: Path(path).write_text(page, encoding="utf-8"))
+    save_text(out / "index.html", page)
 
 
 def render(found: Headline, images: dict[str, str]) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from withintask.report.tables import markdown_table, print_rows, save
+from withintask.panel.atomic import save, save_text
+from withintask.report.tables import markdown_table, print_rows
 from withintask.sim.design import Design, load_designs
 from withintask.sim.params import load_params
 from withintask.sim.worlds import NO_AI, REFERENCE, load_worlds
@@ -72,7 +73,7 @@ def run_matrix(
     note = f"{counts[0]} replicates, {counts[1]} in each rival world, seed {seed}"
     draw_matrix(judged, out / "matrix.png", note=note)
     rows = _best_rows(judged)
-    save(out / "matrix.md", lambda path: path.write_text(_page(rows, note), encoding="utf-8"))
+    save_text(out / "matrix.md", _page(rows, note))
     print_rows(_HEADER, rows, title="Identification matrix: the best estimator of each design")
     print(f"{out}: replicates and diagnosis as .parquet; matrix as .parquet, .csv, .md and .png")
     return judged

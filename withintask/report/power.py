@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from withintask.panel.atomic import save
 from withintask.panel.errors import EstimationError, ParameterError
 from withintask.report.matrix import progress, run_study
-from withintask.report.tables import print_rows, save
+from withintask.report.tables import print_rows
 from withintask.sim.design import Design, load_design
 from withintask.sim.params import Params, load_params
 from withintask.sim.worlds import REFERENCE, World, load_world

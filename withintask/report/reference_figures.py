@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from withintask.report.tables import print_rows, save
+from withintask.panel.atomic import save_text
+from withintask.report.tables import print_rows
 from withintask.sim.economy import Economy, solve_economy
 from withintask.sim.education import entrant_education
 from withintask.sim.params import Params, load_params, vary
@@ -79,7 +80,7 @@ def run_reference_figures(*, n_scrambles: int, out: Path | None) -> pl.DataFrame
     for (part,), rows in figures.group_by("part", maintain_order=True):
         print_rows(("figure", "value", "quadrature s.d."), _cells(rows), title=str(part))
     if out is not None:
-        save(out, lambda path: path.write_text(_page(figures, n_scrambles), encoding="utf-8"))
+        save_text(out, _page(figures, n_scrambles))
     return figures
 
 

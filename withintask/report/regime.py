@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from withintask.report.tables import print_rows, save
+from withintask.panel.atomic import save
+from withintask.report.tables import print_rows
 from withintask.sim.params import Params, load_params, vary
 from withintask.sim.policies import load_policies, policy_effects
 from withintask.sim.regime import (

@@ -7,9 +7,10 @@ import polars as pl
 
 from withintask.ingest import education_changes, occupation_changes
 from withintask.ingest.panels.adapters import import_panel
+from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ParameterError
 from withintask.panel.panel import Panel
-from withintask.report.tables import markdown_table, print_rows, save
+from withintask.report.tables import markdown_table, print_rows
 from withintask.tests_of_model.hypothesis import OK
 from withintask.tests_of_model.occupations import education_regressions, occupation_regressions
 from withintask.tests_of_model.published import published_results
@@ -89,7 +90,7 @@ def run_results(data: Path, out: Path, store: Path | None = None) -> None:
     tables = {name: _table(frame, _LABELS[name]) for name, frame in frames.items()}
     for name, (header, rows) in tables.items():
         print_rows(header, rows, title=name)
-    save(out / "results.md", lambda path: path.write_text(_page(frames, tables), encoding="utf-8"))
+    save_text(out / "results.md", _page(frames, tables))
     print(
         f"{out}: results.md, results.png, and panels, occupations, education as .parquet and .csv"
     )

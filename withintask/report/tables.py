@@ -1,13 +1,13 @@
 """Estimates and other results as tables for people and for programs."""
 
 import math
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
+from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ParameterError
 from withintask.tests_of_model.hypothesis import OK
 
@@ -104,15 +104,7 @@ def write_table(frame: pl.DataFrame, kind: str, out: Path | None) -> None:
     if out is None:
         print(content)
     else:
-        save(out, lambda path: path.write_text(content, encoding="utf-8"))
-
-
-def save(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file under a temporary name in its folder and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    write(temporary)
-    os.replace(temporary, path)
+        save_text(out, content)
 
 
 _LATEX = {"estimate": 4, "std_error": 4, "p_value": 3, "truth": 4}
