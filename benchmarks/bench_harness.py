@@ -14,7 +14,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import numpy as np
 import polars as pl
 
-from withintask.sim.design import load_design
+from withintask.sim.designs import load_design
 from withintask.sim.params import load_params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from withintask.sim.design import change_design, load_design
+from withintask.sim.designs import change_design, load_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params, vary
 from withintask.sim.shocks import draw_shocks

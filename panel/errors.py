@@ -82,3 +82,8 @@ def some_examples(values: Sequence[object]) -> str:
     shown = ", ".join(str(value) for value in values[:_EXAMPLES])
     rest = len(values) - _EXAMPLES
     return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def unknown_name(key: str, known: Iterable[str]) -> str:
+    """Say that a name is unknown, with the nearest known one."""
+    return f"{key}: unknown{nearest(key, known)}"

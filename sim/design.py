@@ -1,17 +1,9 @@
-"""Data designs: what an analyst would have, as data in ``designs/*.toml``."""
+"""A data design: what an analyst would have. Its values are data, see ``designs.py``."""
 
-import hashlib
-import json
-import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from importlib.resources import files
-from pathlib import Path
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
-
-from withintask.panel.errors import ParameterError, list_problems, nearest
-from withintask.sim.design_checks import design_problems, unknown_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,113 +112,3 @@ class Design:
 
 def _rebuild(values: dict[str, Any]) -> Design:
     return Design(**{**values, "columns": MappingProxyType(values["columns"])})
-
-
-def load_designs(path: Path | str | None = None) -> tuple[Design, ...]:
-    """Read designs from a TOML file or a folder of them, ordered by number.
-
-    Parameters
-    ----------
-    path
-        File or folder; the packaged twelve if None.
-
-    Returns
-    -------
-    tuple of Design
-        Checked designs.
-
-    Raises
-    ------
-    ParameterError
-        If a key is missing, unknown or impossible; all problems of all files are listed.
-    """
-    folder = files("withintask.sim").joinpath("designs") if path is None else Path(path)
-    entries = (
-        [folder] if folder.is_file() else sorted(folder.iterdir(), key=lambda entry: entry.name)
-    )
-    named = [
-        (entry.name, entry.read_text(encoding="utf-8"))
-        for entry in entries
-        if entry.name.endswith(".toml")
-    ]
-    if not named:
-        raise ParameterError(
-            f"{folder}: expected a design file or a folder of .toml designs; found none"
-        )
-    designs, problems = [], []
-    for name, text in named:
-        try:
-            designs.append(_parse(name, text))
-        except ParameterError as error:
-            problems.append(str(error))
-    if problems:
-        raise ParameterError("\n".join(problems))
-    return tuple(sorted(designs, key=lambda design: design.number))
-
-
-def load_design(name: str) -> Design:
-    """Return the packaged design of a name.
-
-    Raises
-    ------
-    ParameterError
-        If there is none; the nearest name is suggested.
-    """
-    designs = {design.name: design for design in load_designs()}
-    if name not in designs:
-        hint = nearest(name, designs) or f"; known: {', '.join(designs)}"
-        raise ParameterError(f"design {name!r}: unknown{hint}")
-    return designs[name]
-
-
-def change_design(design: Design, **changes: object) -> Design:
-    """Return a design with some fields replaced, checked as a whole.
-
-    Raises
-    ------
-    ParameterError
-        Lists every unknown field and impossible value.
-    """
-    known = [field.name for field in fields(Design)]
-    unknown = [unknown_name(key, known) for key in changes if key not in known]
-    if unknown:
-        raise ParameterError(list_problems(f"design {design.name}", unknown))
-    changed = replace(design, **changes)  # type: ignore[arg-type]
-    _fail_if_impossible(changed, f"design {design.name}")
-    return changed
-
-
-def design_hash(design: Design) -> str:
-    """Return sixteen hexadecimal digits that name a design's every field."""
-    plain = asdict(replace(design, columns={}))
-    plain["columns"] = {table: list(columns) for table, columns in sorted(design.columns.items())}
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _parse(where: str, text: str) -> Design:
-    try:
-        entry = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ParameterError(f"{where}: expected TOML; {error}") from error
-    known = [field.name for field in fields(Design)]
-    problems = [f"{name}: missing" for name in known if name not in entry]
-    problems += [unknown_name(key, known) for key in entry if key not in known]
-    tables = entry.get("columns", {})
-    if not isinstance(tables, dict) or not all(_is_names(names) for names in tables.values()):
-        problems.append("columns: expected a table of lists of column names")
-    if problems:
-        raise ParameterError(list_problems(where, problems, advice="Nothing was drawn."))
-    columns = {table: tuple(names) for table, names in tables.items()}
-    design = Design(**{**entry, "columns": MappingProxyType(columns)})
-    _fail_if_impossible(design, where)
-    return design
-
-
-def _is_names(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)
-
-
-def _fail_if_impossible(design: Design, where: str) -> None:
-    problems = design_problems(design)
-    if problems:
-        raise ParameterError(list_problems(where, problems, advice="Nothing was drawn."))

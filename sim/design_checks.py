@@ -1,15 +1,12 @@
 """What a design may ask for; all problems are found before anything is drawn."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-from withintask.panel.errors import ParameterError, list_problems, nearest
-
-if TYPE_CHECKING:
-    from withintask.sim.design import Design
-    from withintask.sim.params import Params
+from withintask.panel.errors import ParameterError, list_problems, unknown_name
+from withintask.sim.design import Design
+from withintask.sim.params import Params
 
 TREATMENTS = ("universal", "randomized", "self_selected", "staggered", "staggered_opposed")
 """Who has AI after its arrival: everybody, a random part of each firm's workers, those who choose it, or firms in
@@ -57,7 +54,7 @@ _NOT_NEGATIVE = (
 )  # fmt: skip
 
 
-def check_design(design: "Design", params: "Params") -> None:
+def check_design(design: Design, params: Params) -> None:
     """Refuse a design that this economy cannot fill.
 
     Raises
@@ -85,17 +82,12 @@ def check_design(design: "Design", params: "Params") -> None:
         )
 
 
-def design_problems(design: "Design") -> list[str]:
+def design_problems(design: Design) -> list[str]:
     """Name everything that is wrong with a design: first types, and where they are right, values."""
     return _type_problems(design) or [*_size_problems(design), *_table_problems(design)]
 
 
-def unknown_name(key: str, known: Iterable[str]) -> str:
-    """Say that a name is unknown, with the nearest known one."""
-    return f"{key}: unknown{nearest(key, known)}"
-
-
-def _type_problems(design: "Design") -> list[str]:
+def _type_problems(design: Design) -> list[str]:
     problems = []
     for field in fields(design):
         value, kind = getattr(design, field.name), field.type
@@ -110,7 +102,7 @@ def _type_problems(design: "Design") -> list[str]:
     return problems
 
 
-def _size_problems(design: "Design") -> list[str]:
+def _size_problems(design: Design) -> list[str]:
     from_cells = design.task_sampling == "cells"
     checks = [
         (
@@ -154,7 +146,7 @@ def _size_problems(design: "Design") -> list[str]:
     return [message for holds, message in checks if not holds]
 
 
-def _table_problems(design: "Design") -> list[str]:
+def _table_problems(design: Design) -> list[str]:
     problems = [
         f"columns.{unknown_name(table, OBSERVABLE)}"
         for table in design.columns

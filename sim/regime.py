@@ -10,9 +10,8 @@ import polars as pl
 from scipy.optimize import brentq
 
 from withintask.panel.arrays import Array
-from withintask.panel.errors import ParameterError
+from withintask.panel.errors import ParameterError, unknown_name
 from withintask.panel.notation import parameter_names, symbol
-from withintask.sim.design_checks import unknown_name
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import Params, load_sources, make_params
 

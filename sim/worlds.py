@@ -8,7 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from withintask.panel.errors import ParameterError, list_problems, nearest
-from withintask.sim.design import Design, change_design
+from withintask.sim.design import Design
+from withintask.sim.designs import change_design
 from withintask.sim.params import Params, vary
 
 REFERENCE = "reference"

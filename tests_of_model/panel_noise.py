@@ -11,7 +11,8 @@ import numpy as np
 from withintask.panel.arrays import Array
 from withintask.panel.atomic import save_text
 from withintask.panel.errors import EstimationError, ModelError, SourceError
-from withintask.sim.design import Design, design_hash, load_design
+from withintask.sim.design import Design
+from withintask.sim.designs import design_hash, load_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import Params, params_hash
 from withintask.sim.shocks import draw_shocks

@@ -15,7 +15,8 @@ from withintask.panel.errors import EstimationError, ParameterError, list_proble
 from withintask.panel.notation import parameter_names
 from withintask.panel.panel import Panel
 from withintask.panel.transform import eager
-from withintask.sim.design import Design, change_design
+from withintask.sim.design import Design
+from withintask.sim.designs import change_design
 from withintask.sim.params import Params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate

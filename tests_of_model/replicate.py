@@ -13,7 +13,8 @@ import polars as pl
 from withintask.panel.capabilities import missing
 from withintask.panel.errors import ParameterError
 from withintask.panel.panel import Panel
-from withintask.sim.design import Design, design_hash
+from withintask.sim.design import Design
+from withintask.sim.designs import design_hash
 from withintask.sim.economy import Economy, solve_economy
 from withintask.sim.params import Params, params_hash
 from withintask.sim.shocks import draw_shocks

@@ -13,7 +13,8 @@ from withintask.panel.errors import ParameterError, SourceError, list_problems, 
 from withintask.panel.notation import SYMBOLS
 from withintask.panel.panel import Panel
 from withintask.panel.store import write_panel
-from withintask.sim.design import Design, change_design, load_design
+from withintask.sim.design import Design
+from withintask.sim.designs import change_design, load_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import Params, load_params, make_params, vary
 from withintask.sim.shocks import draw_shocks

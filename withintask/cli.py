@@ -150,7 +150,7 @@ def results(data: Path, *, out: Path = Path("out/results"), store: Path | None =
 def designs() -> None:
     """List the data designs."""
     from withintask.report.tables import print_rows
-    from withintask.sim.design import load_designs
+    from withintask.sim.designs import load_designs
 
     print_rows(
         ("number", "name", "what it is"),

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from reference_simulator import ReferencePanel
 
-from withintask.sim.design import change_design, load_design
+from withintask.sim.designs import change_design, load_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import vary
 from withintask.sim.shocks import draw_shocks

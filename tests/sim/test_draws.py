@@ -8,7 +8,7 @@ import pytest
 
 from withintask.panel.errors import ParameterError
 from withintask.panel.validate import validate
-from withintask.sim.design import change_design, load_design, load_designs
+from withintask.sim.designs import change_design, load_design, load_designs
 from withintask.sim.shocks import STREAMS, draw_shocks, shock_shapes
 from withintask.sim.simulate import simulate, simulate_many
 from withintask.sim.stream import draw_chunks, scan_streamed, write_streamed

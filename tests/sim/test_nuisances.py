@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from withintask.sim.design import change_design, load_design
+from withintask.sim.designs import change_design, load_design
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 

@@ -8,8 +8,8 @@ from withintask.panel.errors import ParameterError
 from withintask.panel.notation import parameter_names
 from withintask.panel.schema import SCHEMAS
 from withintask.panel.validate import validate
-from withintask.sim.design import change_design, design_hash, load_design, load_designs
 from withintask.sim.design_checks import OBSERVABLE, check_design
+from withintask.sim.designs import change_design, design_hash, load_design, load_designs
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import Params, load_params, load_sources, make_params, params_hash, vary
 from withintask.sim.shocks import draw_shocks
@@ -228,3 +228,26 @@ def test_a_design_hash_names_every_field():
     assert design_hash(design) != design_hash(
         change_design(design, columns={"workers": ("worker_id",)})
     )
+
+
+def test_a_design_of_ones_own_states_only_what_differs(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('like = "rct"\nn_workers = 80\n', encoding="utf-8")
+    expected = change_design(load_design("rct"), name="mine", number=0, summary="", n_workers=80)
+    assert load_design(path) == expected
+
+
+def test_a_file_of_several_designs_shares_its_defaults(tmp_path):
+    path = tmp_path / "mine.toml"
+    text = '[defaults]\nlike = "rct"\nn_workers = 80\n[small]\n[large]\nn_workers = 160\n'
+    path.write_text(text, encoding="utf-8")
+    assert [(d.name, d.n_workers) for d in load_designs(path)] == [("small", 80), ("large", 160)]
+    with pytest.raises(ParameterError, match="expected one design, found 2"):
+        load_design(path)
+
+
+def test_a_design_that_shows_nothing_is_refused(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("n_workers = 80\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match="columns: missing"):
+        load_design(path)

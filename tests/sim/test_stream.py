@@ -8,7 +8,7 @@ from polars.testing import assert_frame_equal
 from withintask.panel.errors import ParameterError, SourceError
 from withintask.panel.store import read_panel
 from withintask.panel.transform import eager
-from withintask.sim.design import change_design, load_design
+from withintask.sim.designs import change_design, load_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params
 from withintask.sim.shocks import draw_shocks

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from withintask.panel.panel import Panel
-from withintask.sim.design import change_design, load_design
+from withintask.sim.designs import change_design, load_design
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 from withintask.tests_of_model.estimate import NOT_ESTIMABLE, choose, estimate, run_estimator

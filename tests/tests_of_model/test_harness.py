@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from withintask.panel.errors import ParameterError, SourceError
-from withintask.sim.design import load_design
+from withintask.sim.designs import load_design
 from withintask.sim.params import load_params
 from withintask.sim.worlds import load_world, load_worlds
 from withintask.tests_of_model import verdict as rule
@@ -359,7 +359,7 @@ def test_dask_gives_the_same_rows_though_a_worker_is_killed(study, serial, tmp_p
 SLOW_RUN = f"""
 import sys, time
 from pathlib import Path
-from withintask.sim.design import load_design
+from withintask.sim.designs import load_design
 from withintask.sim.params import load_params
 from withintask.sim.worlds import load_world
 from withintask.tests_of_model.replicate import plan, replicate

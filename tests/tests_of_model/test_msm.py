@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from withintask.panel.errors import ConvergenceError, EstimationError, ParameterError
-from withintask.sim.design import load_design
+from withintask.sim.designs import load_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params, vary
 from withintask.sim.shocks import draw_shocks

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from withintask.panel.errors import SourceError
-from withintask.sim.design import change_design, load_design
+from withintask.sim.designs import change_design, load_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params, vary
 from withintask.sim.shocks import draw_shocks

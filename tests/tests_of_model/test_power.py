@@ -6,7 +6,7 @@ import pytest
 from scipy.special import ndtr
 
 from withintask.panel.errors import EstimationError, ParameterError
-from withintask.sim.design import load_design
+from withintask.sim.designs import load_design
 from withintask.tests_of_model.power import (
     calibrate,
     cluster_power,

@@ -7,7 +7,7 @@ unbiased estimator that happens with probability 6e-5 a case. Coverage may fall 
 import polars as pl
 import pytest
 
-from withintask.sim.design import change_design, load_design
+from withintask.sim.designs import change_design, load_design
 from withintask.sim.params import load_params
 from withintask.sim.worlds import load_world
 from withintask.tests_of_model.diagnose import diagnose, wide

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from withintask.panel.errors import ParameterError
-from withintask.sim.design import load_design
+from withintask.sim.designs import load_design
 from withintask.sim.params import load_params, vary
 from withintask.tests_of_model.admissible import chi_square_bound, gini_range
 from withintask.tests_of_model.free_parameters import free_parameters

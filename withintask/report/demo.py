@@ -11,7 +11,7 @@ from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ModelError
 from withintask.report.matrix import run_study
 from withintask.report.tables import print_rows
-from withintask.sim.design import load_design
+from withintask.sim.designs import load_design
 from withintask.sim.params import load_params
 from withintask.sim.worlds import NO_AI, REFERENCE, load_world
 from withintask.tests_of_model.diagnose import diagnose, wide

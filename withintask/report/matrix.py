@@ -9,7 +9,8 @@ import polars as pl
 
 from withintask.panel.atomic import save, save_text
 from withintask.report.tables import markdown_table, print_rows
-from withintask.sim.design import Design, load_designs
+from withintask.sim.design import Design
+from withintask.sim.designs import load_designs
 from withintask.sim.params import load_params
 from withintask.sim.worlds import NO_AI, REFERENCE, load_worlds
 from withintask.tests_of_model.diagnose import diagnose

@@ -13,7 +13,8 @@ from withintask.panel.atomic import save
 from withintask.panel.errors import EstimationError, ParameterError
 from withintask.report.matrix import progress, run_study
 from withintask.report.tables import print_rows
-from withintask.sim.design import Design, load_design
+from withintask.sim.design import Design
+from withintask.sim.designs import load_design
 from withintask.sim.params import Params, load_params
 from withintask.sim.worlds import REFERENCE, World, load_world
 from withintask.tests_of_model.diagnosands import LEVEL
