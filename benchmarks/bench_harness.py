@@ -19,8 +19,8 @@ from withintask.sim.params import load_params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 from withintask.sim.worlds import REFERENCE, load_world
-from withintask.tests_of_model.estimate import choose
-from withintask.tests_of_model.replicate import plan, replicate, solved
+from withintask.tests_of_model.harness.replicate import plan, replicate, solved
+from withintask.tests_of_model.hypotheses.estimate import choose
 
 SEED = 1
 TURNS = 4

@@ -13,13 +13,13 @@ import numpy as np
 
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params, vary
-from withintask.tests_of_model.free_parameters import FREE, free_parameters
-from withintask.tests_of_model.moment_targets import target_from_economy
-from withintask.tests_of_model.moments import model_moments
-from withintask.tests_of_model.msm import fit_msm
-from withintask.tests_of_model.msm_problem import make_problem
-from withintask.tests_of_model.msm_search import minimize
-from withintask.tests_of_model.parallel import processes
+from withintask.tests_of_model.harness.parallel import processes
+from withintask.tests_of_model.moments.fit import fit_msm
+from withintask.tests_of_model.moments.free_parameters import FREE, free_parameters
+from withintask.tests_of_model.moments.moments import model_moments
+from withintask.tests_of_model.moments.problem import make_problem
+from withintask.tests_of_model.moments.search import minimize
+from withintask.tests_of_model.moments.targets import target_from_economy
 
 TRUTH = (0.7, 0.15, 1.6, 0.018, 0.6, 0.2)
 SHARE = 0.02

@@ -20,10 +20,10 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from withintask.tests_of_model.absorb import Projector
-from withintask.tests_of_model.bootstrap import wild_bootstrap
-from withintask.tests_of_model.compressed import fit_compressed
-from withintask.tests_of_model.regression import fit
+from withintask.tests_of_model.regression.absorb import Projector
+from withintask.tests_of_model.regression.bootstrap import wild_bootstrap
+from withintask.tests_of_model.regression.compressed import fit_compressed
+from withintask.tests_of_model.regression.fit import fit
 
 NAMES = ("x1", "x2")
 

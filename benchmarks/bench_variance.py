@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from withintask.tests_of_model.two_way import two_way_components
+from withintask.tests_of_model.components.two_way import two_way_components
 
 PEER = """
 import sys, time

@@ -7,9 +7,9 @@ import pytest
 
 from withintask.panel.notation import SYMBOLS, parameter_names
 from withintask.sim.params import Params, load_sources
-from withintask.tests_of_model.estimate import estimate
-from withintask.tests_of_model.replicate import solved
-from withintask.tests_of_model.synthetic import draw_panel
+from withintask.tests_of_model.harness.replicate import solved
+from withintask.tests_of_model.harness.synthetic import draw_panel
+from withintask.tests_of_model.hypotheses.estimate import estimate
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -55,7 +55,11 @@ def simulate(
     stream
         Draw and write in chunks, for a panel larger than memory; the folder must be new.
     """
-    from withintask.tests_of_model.synthetic import draw_panel, stream_panel, write_synthetic
+    from withintask.tests_of_model.harness.synthetic import (
+        draw_panel,
+        stream_panel,
+        write_synthetic,
+    )
 
     if stream:
         from withintask.report.matrix import progress
@@ -111,8 +115,8 @@ def estimate(
     """
     from withintask.panel.store import read_panel
     from withintask.report.tables import print_estimates, write_table
-    from withintask.tests_of_model.estimate import estimate as run
-    from withintask.tests_of_model.synthetic import with_truth
+    from withintask.tests_of_model.harness.synthetic import with_truth
+    from withintask.tests_of_model.hypotheses.estimate import estimate as run
 
     found = run(
         read_panel(panel),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
-    from withintask.tests_of_model.msm import MsmFit
+    from withintask.tests_of_model.moments.fit import MsmFit
 
 app = App(
     name="msm", help="Fit the model's parameters to moments, and say what the moments identify."
@@ -61,11 +61,11 @@ def fit(
     """
     from withintask.report.headline import reporting
     from withintask.sim.params import load_params
-    from withintask.tests_of_model.free_parameters import FREE
-    from withintask.tests_of_model.moment_targets import load_target
-    from withintask.tests_of_model.msm import fit_msm
-    from withintask.tests_of_model.msm_errors import fail_if_not_free
-    from withintask.tests_of_model.parallel import processes as pool
+    from withintask.tests_of_model.harness.parallel import processes as pool
+    from withintask.tests_of_model.moments.errors import fail_if_not_free
+    from withintask.tests_of_model.moments.fit import fit_msm
+    from withintask.tests_of_model.moments.free_parameters import FREE
+    from withintask.tests_of_model.moments.targets import load_target
 
     wanted = load_target(target)
     fail_if_not_free(profile or [], free or FREE)
@@ -111,10 +111,10 @@ def sensitivity(
     from withintask.panel.atomic import save
     from withintask.report.tables import print_rows
     from withintask.sim.params import load_params
-    from withintask.tests_of_model.free_parameters import FREE
-    from withintask.tests_of_model.moment_targets import load_target
-    from withintask.tests_of_model.msm import fit_msm
-    from withintask.tests_of_model.sensitivity import sensitivity as compute
+    from withintask.tests_of_model.moments.fit import fit_msm
+    from withintask.tests_of_model.moments.free_parameters import FREE
+    from withintask.tests_of_model.moments.sensitivity import sensitivity as compute
+    from withintask.tests_of_model.moments.targets import load_target
 
     wanted = load_target(target)
     chosen = wanted.take(moments) if moments else wanted
@@ -146,8 +146,8 @@ def moments(panel: Path, *, out: Path, only: Names = None, draws: int = 200, see
     from withintask.panel.store import read_panel
     from withintask.report.headline import reporting
     from withintask.report.tables import print_rows
-    from withintask.tests_of_model.moment_targets import save_target
-    from withintask.tests_of_model.moments_of_panel import OF_PANEL, panel_target
+    from withintask.tests_of_model.moments.of_panel import OF_PANEL, panel_target
+    from withintask.tests_of_model.moments.targets import save_target
 
     with reporting() as report:
         found = panel_target(
@@ -180,8 +180,8 @@ def noise(*, replicates: int = 400, seed: int = 0, params: Path | None = None, o
     """
     from withintask.report.headline import reporting
     from withintask.sim.params import load_params
-    from withintask.tests_of_model.moments_of_panel import OF_PANEL
-    from withintask.tests_of_model.panel_noise import panel_noise
+    from withintask.tests_of_model.moments.noise import panel_noise
+    from withintask.tests_of_model.moments.of_panel import OF_PANEL
 
     with reporting() as report:
         found = panel_noise(
@@ -245,7 +245,7 @@ def _effect(value: float, row: tuple[float, ...]) -> str:
 def _show(found: "MsmFit", *, is_illustrative: bool, profile: list[str], out: Path | None) -> None:
     from withintask.panel.atomic import save
     from withintask.report.tables import print_rows
-    from withintask.tests_of_model.msm_errors import open_end, profile_interval
+    from withintask.tests_of_model.moments.errors import open_end, profile_interval
 
     if is_illustrative:
         print("Illustrative targets: the result estimates nothing about the world.")

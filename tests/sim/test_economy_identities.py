@@ -10,10 +10,10 @@ from withintask.sim.economy import solve_economy, solve_path
 from withintask.sim.inequality import gini, lognormal_log_sd
 from withintask.sim.params import load_params, make_params, vary
 from withintask.sim.screening import screening_after, screening_before
-from withintask.tests_of_model import h1_compression as h1
-from withintask.tests_of_model import h2_returns as h2
-from withintask.tests_of_model import h3_credentials as h3
-from withintask.tests_of_model import h4_between as h4
+from withintask.tests_of_model.hypotheses import h1_compression as h1
+from withintask.tests_of_model.hypotheses import h2_returns as h2
+from withintask.tests_of_model.hypotheses import h3_credentials as h3
+from withintask.tests_of_model.hypotheses import h4_between as h4
 
 ROUNDING = 1e-12
 VARIANTS = [

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from withintask.panel.errors import EstimationError, ParameterError
-from withintask.tests_of_model import bootstrap
-from withintask.tests_of_model.bootstrap import wild_bootstrap
-from withintask.tests_of_model.regression import fit
+from withintask.tests_of_model.regression.bootstrap import wild_bootstrap
+from withintask.tests_of_model.regression.fit import bootstrap, fit
 
 NAMES = ("x1", "x2")
 EFFECTS = [(), ("worker",), ("cell",), ("worker", "cell")]

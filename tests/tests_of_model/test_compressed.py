@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from withintask.panel.errors import EstimationError, ParameterError
-from withintask.tests_of_model.absorb import encode
-from withintask.tests_of_model.compressed import fit_compressed
-from withintask.tests_of_model.regression import fit
+from withintask.tests_of_model.regression.absorb import encode
+from withintask.tests_of_model.regression.compressed import fit_compressed
+from withintask.tests_of_model.regression.fit import fit
 
 
 def table(n_obs=3_000):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from withintask.tests_of_model.regression import fit
+from withintask.tests_of_model.regression.fit import fit
 
 NAMES = ("x1", "x2")
 

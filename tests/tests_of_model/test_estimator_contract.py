@@ -11,10 +11,15 @@ from withintask.panel.panel import Panel
 from withintask.sim.designs import change_design, load_design
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
-from withintask.tests_of_model.estimate import NOT_ESTIMABLE, choose, estimate, run_estimator
-from withintask.tests_of_model.hypothesis import OK
-from withintask.tests_of_model.replicate import solved
-from withintask.tests_of_model.synthetic import draw_panel
+from withintask.tests_of_model.harness.replicate import solved
+from withintask.tests_of_model.harness.synthetic import draw_panel
+from withintask.tests_of_model.hypotheses.estimate import (
+    NOT_ESTIMABLE,
+    choose,
+    estimate,
+    run_estimator,
+)
+from withintask.tests_of_model.hypotheses.hypothesis import OK
 
 ESTIMATORS = {f"{h.name}-{e.name}": e for h, e in choose()}
 DESIGNS = {

@@ -16,13 +16,13 @@ from withintask.panel.errors import ParameterError, SourceError
 from withintask.sim.designs import load_design
 from withintask.sim.params import load_params
 from withintask.sim.worlds import load_world, load_worlds
-from withintask.tests_of_model import verdict as rule
-from withintask.tests_of_model.diagnosands import DIAGNOSANDS, Replicates
-from withintask.tests_of_model.diagnose import diagnose, failures, not_estimable, wide
-from withintask.tests_of_model.engines import open_executor
-from withintask.tests_of_model.estimate import NOT_ESTIMABLE
-from withintask.tests_of_model.ledger import SCHEMA
-from withintask.tests_of_model.replicate import BLOCK, plan, replicate, run_block
+from withintask.tests_of_model.harness import verdict as rule
+from withintask.tests_of_model.harness.diagnosands import DIAGNOSANDS, Replicates
+from withintask.tests_of_model.harness.diagnose import diagnose, failures, not_estimable, wide
+from withintask.tests_of_model.harness.engines import open_executor
+from withintask.tests_of_model.harness.ledger import SCHEMA
+from withintask.tests_of_model.harness.replicate import BLOCK, plan, replicate, run_block
+from withintask.tests_of_model.hypotheses.estimate import NOT_ESTIMABLE
 
 N = 4_000
 ESTIMATORS = ("linear_probability", "compression_iv")
@@ -252,7 +252,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bytes(study, serial, tmp_pa
 def test_a_resumed_run_computes_only_what_is_missing(study, tmp_path, monkeypatch):
     replicate(study, ledger=tmp_path)
     monkeypatch.setattr(
-        "withintask.tests_of_model.replicate.run_block",
+        "withintask.tests_of_model.harness.replicate.run_block",
         lambda *a: pytest.fail("ran a stored block"),
     )
     replicate(study, ledger=tmp_path)
@@ -261,7 +261,7 @@ def test_a_resumed_run_computes_only_what_is_missing(study, tmp_path, monkeypatc
 def test_a_new_version_of_an_estimator_is_run_again(study, tmp_path, monkeypatch):
     from dataclasses import replace
 
-    from withintask.tests_of_model import replicate as module
+    from withintask.tests_of_model.harness import replicate as module
 
     replicate(study, ledger=tmp_path)
     module._estimators.cache_clear()
@@ -362,7 +362,7 @@ from pathlib import Path
 from withintask.sim.designs import load_design
 from withintask.sim.params import load_params
 from withintask.sim.worlds import load_world
-from withintask.tests_of_model.replicate import plan, replicate
+from withintask.tests_of_model.harness.replicate import plan, replicate
 
 study = plan(load_params(), [load_design("postings")], [load_world("reference")], seed=3,
              replicates={8 * BLOCK}, estimators=["linear_probability"])

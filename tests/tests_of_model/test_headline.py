@@ -10,14 +10,14 @@ import pytest
 from withintask.panel.errors import ParameterError, SourceError
 from withintask.report.headline import write_headline
 from withintask.sim.params import load_params, vary
-from withintask.tests_of_model import claims
-from withintask.tests_of_model.headline import QUICK, headline
-from withintask.tests_of_model.moment_targets import load_target
-from withintask.tests_of_model.moments_of_panel import OF_PANEL
-from withintask.tests_of_model.scenarios import by_end, tally
-from withintask.tests_of_model.sign_sets import SetPlan
-from withintask.tests_of_model.stages import NOT_KEPT, Stages, stage_key
-from withintask.tests_of_model.sweeps import crossings
+from withintask.tests_of_model.evidence import claims
+from withintask.tests_of_model.evidence.headline import QUICK, headline
+from withintask.tests_of_model.evidence.scenarios import by_end, tally
+from withintask.tests_of_model.evidence.sign_sets import SetPlan
+from withintask.tests_of_model.evidence.sweeps import crossings
+from withintask.tests_of_model.harness.stages import NOT_KEPT, Stages, stage_key
+from withintask.tests_of_model.moments.of_panel import OF_PANEL
+from withintask.tests_of_model.moments.targets import load_target
 
 TINY = replace(
     QUICK,

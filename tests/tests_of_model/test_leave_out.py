@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from withintask.panel.errors import EstimationError
-from withintask.tests_of_model.leave_out import leave_out_change
-from withintask.tests_of_model.two_way import two_way_components
+from withintask.tests_of_model.components.leave_out import leave_out_change
+from withintask.tests_of_model.components.two_way import two_way_components
 
 N_WORKERS, N_FIRMS, N_PERIODS = 200, 8, 8
 SPREAD_BEFORE, SPREAD_AFTER = 0.3, 0.5

@@ -9,27 +9,27 @@ import pytest
 from withintask.panel.errors import EstimationError, ParameterError
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params, vary
-from withintask.tests_of_model.moment_targets import (
-    load_target,
-    make_target,
-    save_target,
-    target_from_economy,
-)
-from withintask.tests_of_model.moments import (
+from withintask.tests_of_model.harness.synthetic import draw_panel
+from withintask.tests_of_model.moments.moments import (
     NAMES,
     economy_moments,
     model_moments,
     moment,
     quadrature_covariance,
 )
-from withintask.tests_of_model.moments_of_panel import (
+from withintask.tests_of_model.moments.of_panel import (
     OF_PANEL,
     nearest_covariance,
     panel_moments,
     panel_target,
 )
-from withintask.tests_of_model.resample import make_blocks, take_clusters
-from withintask.tests_of_model.synthetic import draw_panel
+from withintask.tests_of_model.moments.resample import make_blocks, take_clusters
+from withintask.tests_of_model.moments.targets import (
+    load_target,
+    make_target,
+    save_target,
+    target_from_economy,
+)
 
 N = 2**11
 # Figures of a prototype whose exposure draws differ from ours.

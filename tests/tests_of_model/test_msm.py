@@ -13,15 +13,15 @@ from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params, vary
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
-from withintask.tests_of_model.free_parameters import FREE, free_parameters
-from withintask.tests_of_model.moment_targets import make_target, target_from_economy
-from withintask.tests_of_model.moments import NAMES, model_moments
-from withintask.tests_of_model.moments_of_panel import OF_PANEL, panel_moments
-from withintask.tests_of_model.msm import fit_msm
-from withintask.tests_of_model.msm_errors import compute_errors, profile_interval
-from withintask.tests_of_model.msm_problem import make_problem
-from withintask.tests_of_model.msm_search import minimize
-from withintask.tests_of_model.sensitivity import sensitivity
+from withintask.tests_of_model.moments.errors import compute_errors, profile_interval
+from withintask.tests_of_model.moments.fit import fit_msm
+from withintask.tests_of_model.moments.free_parameters import FREE, free_parameters
+from withintask.tests_of_model.moments.moments import NAMES, model_moments
+from withintask.tests_of_model.moments.of_panel import OF_PANEL, panel_moments
+from withintask.tests_of_model.moments.problem import make_problem
+from withintask.tests_of_model.moments.search import minimize
+from withintask.tests_of_model.moments.sensitivity import sensitivity
+from withintask.tests_of_model.moments.targets import make_target, target_from_economy
 
 N = 2**10
 TRUTH = {

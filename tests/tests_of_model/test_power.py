@@ -7,7 +7,7 @@ from scipy.special import ndtr
 
 from withintask.panel.errors import EstimationError, ParameterError
 from withintask.sim.designs import load_design
-from withintask.tests_of_model.power import (
+from withintask.tests_of_model.harness.power import (
     calibrate,
     cluster_power,
     design_grid,
@@ -18,7 +18,7 @@ from withintask.tests_of_model.power import (
     smallest_sample,
     two_group_power,
 )
-from withintask.tests_of_model.synthetic import draw_panel
+from withintask.tests_of_model.harness.synthetic import draw_panel
 
 Z = 1.959963984540054
 Z80 = 0.8416212335729143

@@ -13,8 +13,11 @@ from withintask.ingest.panels.wages import cps_rows
 from withintask.ingest.store import build_store
 from withintask.panel.errors import ParameterError
 from withintask.report.results import FOLDERS, published_panels, run_results
-from withintask.tests_of_model.occupations import education_regressions, occupation_regressions
-from withintask.tests_of_model.published import published_results
+from withintask.tests_of_model.evidence.occupations import (
+    education_regressions,
+    occupation_regressions,
+)
+from withintask.tests_of_model.evidence.published import published_results
 
 pytestmark = pytest.mark.real_data
 

@@ -10,8 +10,8 @@ import pytest
 from withintask.sim.designs import change_design, load_design
 from withintask.sim.params import load_params
 from withintask.sim.worlds import load_world
-from withintask.tests_of_model.diagnose import diagnose, wide
-from withintask.tests_of_model.replicate import plan, replicate
+from withintask.tests_of_model.harness.diagnose import diagnose, wide
+from withintask.tests_of_model.harness.replicate import plan, replicate
 
 pytestmark = pytest.mark.slow
 

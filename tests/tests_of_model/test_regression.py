@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from withintask.panel.errors import EstimationError, ParameterError
-from withintask.tests_of_model.absorb import Projector
-from withintask.tests_of_model.regression import fit
+from withintask.tests_of_model.regression.absorb import Projector
+from withintask.tests_of_model.regression.fit import fit
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from withintask.tests_of_model.regression import fit
+from withintask.tests_of_model.regression.fit import fit
 
 NAMES = ("x", "d", "z")
 ABSORB = {"none": (), "one": ("worker",), "three": ("worker", "cell", "period")}

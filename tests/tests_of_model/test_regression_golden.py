@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from withintask.tests_of_model.bootstrap import wild_bootstrap
-from withintask.tests_of_model.regression import fit
+from withintask.tests_of_model.regression.bootstrap import wild_bootstrap
+from withintask.tests_of_model.regression.fit import fit
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "regression"
 FRAME = pl.read_csv(GOLDEN / "panel.csv")

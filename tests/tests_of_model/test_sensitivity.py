@@ -6,13 +6,13 @@ import pytest
 from withintask.panel.errors import ParameterError
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params
-from withintask.tests_of_model.free_parameters import FREE
-from withintask.tests_of_model.moment_targets import target_from_economy
-from withintask.tests_of_model.moments import NAMES, model_moments
-from withintask.tests_of_model.msm import fit_msm
-from withintask.tests_of_model.msm_problem import make_problem
-from withintask.tests_of_model.msm_search import minimize
-from withintask.tests_of_model.sensitivity import DELTA_GINI, measures, sensitivity
+from withintask.tests_of_model.moments.fit import fit_msm
+from withintask.tests_of_model.moments.free_parameters import FREE
+from withintask.tests_of_model.moments.moments import NAMES, model_moments
+from withintask.tests_of_model.moments.problem import make_problem
+from withintask.tests_of_model.moments.search import minimize
+from withintask.tests_of_model.moments.sensitivity import DELTA_GINI, measures, sensitivity
+from withintask.tests_of_model.moments.targets import target_from_economy
 
 N = 2**10
 FOUR = ("ai_floor", "credential_cost_scale", "proprietary", "rent_sharing")

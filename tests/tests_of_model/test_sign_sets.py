@@ -9,15 +9,15 @@ import pytest
 from withintask.panel.errors import ParameterError
 from withintask.sim.designs import load_design
 from withintask.sim.params import load_params, vary
-from withintask.tests_of_model.admissible import chi_square_bound, gini_range
-from withintask.tests_of_model.free_parameters import free_parameters
-from withintask.tests_of_model.moment_targets import load_target
-from withintask.tests_of_model.moments import model_moments
-from withintask.tests_of_model.moments_of_panel import OF_PANEL
-from withintask.tests_of_model.msm_problem import make_problem
-from withintask.tests_of_model.panel_noise import DESIGN, PanelNoise
-from withintask.tests_of_model.scenarios import scenarios
-from withintask.tests_of_model.sign_sets import SetPlan, sign_sets
+from withintask.tests_of_model.evidence.admissible import chi_square_bound, gini_range
+from withintask.tests_of_model.evidence.scenarios import scenarios
+from withintask.tests_of_model.evidence.sign_sets import SetPlan, sign_sets
+from withintask.tests_of_model.moments.free_parameters import free_parameters
+from withintask.tests_of_model.moments.moments import model_moments
+from withintask.tests_of_model.moments.noise import DESIGN, PanelNoise
+from withintask.tests_of_model.moments.of_panel import OF_PANEL
+from withintask.tests_of_model.moments.problem import make_problem
+from withintask.tests_of_model.moments.targets import load_target
 
 N = 2**9
 # Orders of magnitude of the design's standard errors; `withintask msm noise` computes them.

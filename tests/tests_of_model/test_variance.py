@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from withintask.panel.errors import EstimationError, ParameterError
-from withintask.tests_of_model.mover_graph import leave_out_connected
-from withintask.tests_of_model.variance import between_within, two_way_components
+from withintask.tests_of_model.components.between_within import between_within, two_way_components
+from withintask.tests_of_model.components.mover_graph import leave_out_connected
 
 MOMENTS = ("firm", "worker", "covariance")
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from withintask.tests_of_model.two_way import two_way_components
+from withintask.tests_of_model.components.two_way import two_way_components
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "variance"
 FRAME = pl.read_csv(GOLDEN / "panel.csv")

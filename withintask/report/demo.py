@@ -14,8 +14,8 @@ from withintask.report.tables import print_rows
 from withintask.sim.designs import load_design
 from withintask.sim.params import load_params
 from withintask.sim.worlds import NO_AI, REFERENCE, load_world
-from withintask.tests_of_model.diagnose import diagnose, wide
-from withintask.tests_of_model.replicate import plan
+from withintask.tests_of_model.harness.diagnose import diagnose, wide
+from withintask.tests_of_model.harness.replicate import plan
 
 DESIGN = "rct-ability"
 ESTIMATORS = ("dispersion_by_access", "gradient", "gradient_iv")

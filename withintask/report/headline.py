@@ -16,16 +16,16 @@ import polars as pl
 from withintask.panel.atomic import save, save_text
 from withintask.panel.notation import symbol
 from withintask.sim.params import load_params, params_hash
-from withintask.tests_of_model.admissible import chi_square_bound
-from withintask.tests_of_model.claims import CONDITIONAL, FAILS, HOLDS
-from withintask.tests_of_model.headline import FULL, QUICK, Headline, headline
-from withintask.tests_of_model.moment_targets import load_target
-from withintask.tests_of_model.moments import NAMES
-from withintask.tests_of_model.moments_of_panel import OF_PANEL
-from withintask.tests_of_model.msm_errors import open_end
-from withintask.tests_of_model.parallel import processes
-from withintask.tests_of_model.scenarios import by_end, tally
-from withintask.tests_of_model.sensitivity import DELTA_GINI
+from withintask.tests_of_model.evidence.admissible import chi_square_bound
+from withintask.tests_of_model.evidence.claims import CONDITIONAL, FAILS, HOLDS
+from withintask.tests_of_model.evidence.headline import FULL, QUICK, Headline, headline
+from withintask.tests_of_model.evidence.scenarios import by_end, tally
+from withintask.tests_of_model.harness.parallel import processes
+from withintask.tests_of_model.moments.errors import open_end
+from withintask.tests_of_model.moments.moments import NAMES
+from withintask.tests_of_model.moments.of_panel import OF_PANEL
+from withintask.tests_of_model.moments.sensitivity import DELTA_GINI
+from withintask.tests_of_model.moments.targets import load_target
 
 _BOXES = {"search": "the wide search bounds", "plausible": "the plausible ranges"}
 _CSS = {HOLDS: "holds", CONDITIONAL: "conditional", FAILS: "fails"}

@@ -9,9 +9,9 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 from matplotlib.figure import Figure
 
 from withintask.panel.notation import symbol
-from withintask.tests_of_model.claims import Claim
-from withintask.tests_of_model.headline import Headline
-from withintask.tests_of_model.sensitivity import DELTA_GINI, Sensitivity
+from withintask.tests_of_model.evidence.claims import Claim
+from withintask.tests_of_model.evidence.headline import Headline
+from withintask.tests_of_model.moments.sensitivity import DELTA_GINI, Sensitivity
 
 RISES, FALLS, NEUTRAL, FAINT = "#b2182b", "#2166ac", "#444444", "#bbbbbb"
 _FIRST, _SECOND = "#222222", "#d97706"

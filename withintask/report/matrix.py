@@ -13,11 +13,11 @@ from withintask.sim.design import Design
 from withintask.sim.designs import load_designs
 from withintask.sim.params import load_params
 from withintask.sim.worlds import NO_AI, REFERENCE, load_worlds
-from withintask.tests_of_model.diagnose import diagnose
-from withintask.tests_of_model.engines import open_executor
-from withintask.tests_of_model.estimate import choose
-from withintask.tests_of_model.replicate import Study, plan, replicate
-from withintask.tests_of_model.verdict import CLAIMS, RANK, verdicts
+from withintask.tests_of_model.harness.diagnose import diagnose
+from withintask.tests_of_model.harness.engines import open_executor
+from withintask.tests_of_model.harness.replicate import Study, plan, replicate
+from withintask.tests_of_model.harness.verdict import CLAIMS, RANK, verdicts
+from withintask.tests_of_model.hypotheses.estimate import choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,10 +17,8 @@ from withintask.sim.design import Design
 from withintask.sim.designs import load_design
 from withintask.sim.params import Params, load_params
 from withintask.sim.worlds import REFERENCE, World, load_world
-from withintask.tests_of_model.diagnosands import LEVEL
-from withintask.tests_of_model.estimate import NOT_ESTIMABLE, choose
-from withintask.tests_of_model.hypothesis import Estimator, Hypothesis
-from withintask.tests_of_model.power import (
+from withintask.tests_of_model.harness.diagnosands import LEVEL
+from withintask.tests_of_model.harness.power import (
     Crossing,
     calibrate,
     design_grid,
@@ -33,10 +31,12 @@ from withintask.tests_of_model.power import (
     smallest_effect,
     smallest_sample,
 )
-from withintask.tests_of_model.registry import HYPOTHESES
-from withintask.tests_of_model.replicate import plan
-from withintask.tests_of_model.synthetic import apply_settings
-from withintask.tests_of_model.verdict import POWER_GOAL
+from withintask.tests_of_model.harness.replicate import plan
+from withintask.tests_of_model.harness.synthetic import apply_settings
+from withintask.tests_of_model.harness.verdict import POWER_GOAL
+from withintask.tests_of_model.hypotheses.estimate import NOT_ESTIMABLE, choose
+from withintask.tests_of_model.hypotheses.hypothesis import Estimator, Hypothesis
+from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 
 
 @dataclass(frozen=True, kw_only=True)

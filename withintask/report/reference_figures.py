@@ -13,10 +13,10 @@ from withintask.sim.education import entrant_education
 from withintask.sim.params import Params, load_params, vary
 from withintask.sim.regime import PROPRIETARY_SHARE, boundary, change_axis
 from withintask.sim.screening import Screening, screening_after, screening_before
-from withintask.tests_of_model import h1_compression as h1
-from withintask.tests_of_model import h2_returns as h2
-from withintask.tests_of_model import h4_between as h4
-from withintask.tests_of_model.moments import MOMENTS
+from withintask.tests_of_model.hypotheses import h1_compression as h1
+from withintask.tests_of_model.hypotheses import h2_returns as h2
+from withintask.tests_of_model.hypotheses import h4_between as h4
+from withintask.tests_of_model.moments.moments import MOMENTS
 
 Figures = dict[str, float]
 

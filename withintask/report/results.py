@@ -11,9 +11,12 @@ from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ParameterError
 from withintask.panel.panel import Panel
 from withintask.report.tables import markdown_table, print_rows
-from withintask.tests_of_model.hypothesis import OK
-from withintask.tests_of_model.occupations import education_regressions, occupation_regressions
-from withintask.tests_of_model.published import published_results
+from withintask.tests_of_model.evidence.occupations import (
+    education_regressions,
+    occupation_regressions,
+)
+from withintask.tests_of_model.evidence.published import published_results
+from withintask.tests_of_model.hypotheses.hypothesis import OK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

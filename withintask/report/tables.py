@@ -9,7 +9,7 @@ import polars as pl
 
 from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ParameterError
-from withintask.tests_of_model.hypothesis import OK
+from withintask.tests_of_model.hypotheses.hypothesis import OK
 
 
 def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:

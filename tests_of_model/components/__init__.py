@@ -1,0 +1,1 @@
+"""Variance components: between and within, two-way, leave-out."""

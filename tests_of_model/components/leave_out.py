@@ -1,0 +1,119 @@
+"""Change of leave-out-corrected firm-effect variance when AI arrives, with an error over firms."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from withintask.panel.arrays import Array, Codes, Flags
+from withintask.panel.errors import EstimationError, list_problems
+from withintask.tests_of_model.components.two_way import VarianceComponents, two_way_components
+from withintask.tests_of_model.regression.absorb import encode
+
+
+class LeaveOutChange(NamedTuple):
+    """Change of the variance of firm effects, after minus before."""
+
+    change: float
+    """Leave-out-corrected variance after minus before, squared log points."""
+    std_error: float
+    """Over firms drawn from a population."""
+    n_firms: int
+    """Firms in the leave-one-out connected set of either side."""
+    message: str
+    """Rows and firms used on each side, and what was left out."""
+
+
+def leave_out_change(
+    log_pay: npt.ArrayLike, worker: npt.ArrayLike, firm: npt.ArrayLike, is_post: npt.ArrayLike
+) -> LeaveOutChange:
+    """Estimate how the variance of firm effects changes, on each side's leave-one-out set.
+
+    Parameters
+    ----------
+    log_pay
+        (n_obs,), finite.
+    worker, firm
+        Codes (n_obs,), anything that sorts; a firm keeps the code on both sides.
+    is_post
+        Whether the row is after adoption (n_obs,), bool or 0 and 1.
+
+    Returns
+    -------
+    LeaveOutChange
+        ``(change, std_error, n_firms, message)``.
+
+    Raises
+    ------
+    EstimationError
+        Bad data, or a side without firms tied by enough movers.
+
+    Notes
+    -----
+    Var(ψ) after minus before, each corrected by leaving out worker-firm matches (Kline, Saggio and
+    Sølvsten 2020). Both variances are over observations of the side's own leave-one-out connected
+    set; the sets may differ, and the message gives their sizes.
+
+    The error is that of a weighted mean over firms of (ψ̂ - ψ̄)² after minus before. It counts the draw
+    of firms and the estimation error of each ψ̂, whose correlation between firms tied by movers it leaves out.
+    """
+    y, post, workers, firms = _read(log_pay, worker, firm, is_post)
+    before = _named(y[~post], workers[~post], firms[~post], "before")
+    after = _named(y[post], workers[post], firms[post], "after")
+    influence = np.zeros(int(firms.max()) + 1)
+    influence[np.unique(firms[post])[after.firms]] += _influence(after)
+    influence[np.unique(firms[~post])[before.firms]] -= _influence(before)
+    n_firms = int(np.count_nonzero(influence))
+    return LeaveOutChange(
+        change=after.leave_out.firm - before.leave_out.firm,
+        std_error=float(np.sqrt(n_firms / (n_firms - 1) * influence @ influence)),
+        n_firms=n_firms,
+        message=_message(before, after),
+    )
+
+
+def _named(y: Array, worker: Codes, firm: Codes, name: str) -> VarianceComponents:
+    try:
+        return two_way_components(y, worker, firm, leave_out="match")
+    except EstimationError as error:
+        raise EstimationError(f"leave-out change, {name}: {error}") from error
+
+
+def _influence(side: VarianceComponents) -> Array:
+    """What each firm adds to the variance of firm effects, from its mean (n_firms,)."""
+    return np.asarray(side.firm_share * (side.firm_effects**2 - side.plug_in.firm))
+
+
+def _message(before: VarianceComponents, after: VarianceComponents) -> str:
+    parts = [
+        f"{name}: {side.n_obs} of {len(side.pruned.rows)} rows, {side.n_firms} firms and "
+        f"{side.n_movers} movers in the leave-one-out connected set"
+        for name, side in (("before", before), ("after", after))
+    ]
+    if min(before.leave_out.firm, after.leave_out.firm) <= 0:
+        parts.append("a corrected variance is not positive")
+    return "; ".join(parts)
+
+
+def _read(
+    log_pay: npt.ArrayLike, worker: npt.ArrayLike, firm: npt.ArrayLike, is_post: npt.ArrayLike
+) -> tuple[Array, Flags, Codes, Codes]:
+    """Check the rows; codes are shared by both sides."""
+    y = np.asarray(log_pay, dtype=float)
+    columns = {"worker": worker, "firm": firm, "is_post": is_post}
+    arrays = {name: np.asarray(column) for name, column in columns.items()}
+    problems = [
+        f"{name} has shape {column.shape}, expected {y.shape}"
+        for name, column in arrays.items()
+        if column.shape != y.shape
+    ]
+    post = arrays["is_post"]
+    if not np.isin(post, (0, 1)).all():
+        problems.append("is_post has values other than 0 and 1")
+    if not np.isfinite(y).all():
+        problems.append(f"log_pay has {int((~np.isfinite(y)).sum())} missing or infinite values")
+    if not problems and len(np.unique(post)) < 2:
+        problems.append("all rows are on one side of is_post")
+    if problems:
+        raise EstimationError(list_problems("leave-out change", problems))
+    return y, post.astype(np.bool_), encode(arrays["worker"]), encode(arrays["firm"])

@@ -1,0 +1,1 @@
+"""What the model says: claims, sweeps, scenarios, sign sets, published results. Numbers only."""

@@ -1,0 +1,1 @@
+"""Replicates, diagnosis, verdicts and power."""

@@ -1,0 +1,307 @@
+"""Replicates: worlds x designs x estimators x replicates to one row an estimate; resumable, in parallel."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import polars as pl
+
+from withintask.panel.capabilities import missing
+from withintask.panel.errors import ParameterError
+from withintask.panel.panel import Panel
+from withintask.sim.design import Design
+from withintask.sim.designs import design_hash
+from withintask.sim.economy import Economy, solve_economy
+from withintask.sim.params import Params, params_hash
+from withintask.sim.shocks import draw_shocks
+from withintask.sim.simulate import simulate
+from withintask.sim.worlds import World
+from withintask.tests_of_model.harness.ledger import SCHEMA, ordered, read_part, write_atomically
+from withintask.tests_of_model.harness.parallel import one_blas_thread
+from withintask.tests_of_model.hypotheses.estimate import NOT_ESTIMABLE, attempt, choose
+from withintask.tests_of_model.hypotheses.estimates import failure
+from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
+from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
+
+Named = tuple[str, str]
+
+BLOCK = 25
+"""Replicates of one design that are drawn and stored together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Some replicates of one design in one world: the unit of work, of storage and of resumption."""
+
+    world: str
+    """Name of the world."""
+    params: Params
+    """Parameters of the world."""
+    design: Design
+    """The design as it is in the world."""
+    seed: int
+    """Seed of the study."""
+    first: int
+    """First replicate."""
+    last: int
+    """Last replicate, exclusive."""
+    estimators: tuple[Named, ...]
+    """Hypothesis and estimator names."""
+
+    @property
+    def labels(self) -> tuple[str, str, str, str, int]:
+        """First columns of its rows: world, design, the hashes of design and parameters, seed."""
+        hashes = design_hash(self.design), params_hash(self.params)
+        return (self.world, self.design.name, *hashes, self.seed)
+
+    @property
+    def key(self) -> str:
+        """Name of the block's part: what its rows depend on, but for the estimators."""
+        world, _, of_design, of_params, seed = self.labels
+        parts = (world, of_params, of_design, seed, self.first, self.last)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What is replicated: the blocks of all worlds and designs."""
+
+    blocks: tuple[Block, ...]
+    """Blocks, in order."""
+
+    @property
+    def n_replicates(self) -> int:
+        """Panels to be drawn in all."""
+        return sum(block.last - block.first for block in self.blocks)
+
+
+def plan(
+    params: Params,
+    designs: Sequence[Design],
+    worlds: Sequence[World],
+    *,
+    seed: int,
+    replicates: int | dict[str, int],
+    hypotheses: Sequence[str] = (),
+    estimators: Sequence[str] = (),
+) -> Study:
+    """Lay out a study.
+
+    Parameters
+    ----------
+    params
+        Baseline parameters, which worlds change.
+    designs, worlds
+        To be crossed.
+    seed
+        Seed of the study; the same shocks serve all worlds and designs.
+    replicates
+        Number of replicates, or one number a world.
+    hypotheses, estimators
+        Names to keep; all if empty.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown or a number is not positive.
+    """
+    counts = (
+        replicates if isinstance(replicates, dict) else {world.name: replicates for world in worlds}
+    )
+    wrong = [f"{name}: {count}" for name, count in counts.items() if count < 1]
+    if wrong:
+        raise ParameterError(f"replicates: expected at least 1 a world; {', '.join(wrong)}")
+    named = tuple((h.name, e.name) for h, e in choose(hypotheses, estimators))
+    blocks = [
+        Block(
+            world=world.name,
+            params=world.change_params(params),
+            design=world.change_design(design),
+            seed=seed,
+            first=first,
+            last=min(first + BLOCK, counts[world.name]),
+            estimators=named,
+        )
+        for world in worlds
+        for design in designs
+        for first in range(0, counts[world.name], BLOCK)
+    ]
+    return Study(blocks=tuple(blocks))
+
+
+def replicate(
+    study: Study,
+    *,
+    executor: Executor | None = None,
+    ledger: Path | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> pl.DataFrame:
+    """Run a study.
+
+    Parameters
+    ----------
+    study
+        From :func:`plan`.
+    executor
+        Any executor; serial if None. Results do not depend on it.
+    ledger
+        Folder of parts. What is there already is not run again; each block is stored as it is done, so that a
+        killed run can go on and ends with the same rows.
+    on_progress
+        Called with the panels done and the panels in all.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``ledger.SCHEMA``, ordered; a failed estimate is a row with its status and message.
+    """
+    done, frames = 0, []
+    with one_blas_thread():
+        for block, frame in _results(study, executor, ledger):
+            frames.append(frame)
+            done += block.last - block.first
+            if on_progress:
+                on_progress(done, study.n_replicates)
+    return ordered(pl.concat(frames)) if frames else pl.DataFrame(schema=SCHEMA)
+
+
+def _results(
+    study: Study, executor: Executor | None, ledger: Path | None
+) -> Iterator[tuple[Block, pl.DataFrame]]:
+    waiting: dict[Future[pl.DataFrame], Block] = {}
+    try:
+        for block in study.blocks:
+            stored = _current(block, _stored(block, ledger))
+            todo = _missing_estimators(block, stored)
+            if not todo:
+                yield block, stored
+            elif executor is None:
+                yield block, _store(block, stored, run_block(block, todo), ledger)
+            else:
+                waiting[executor.submit(run_block, block, todo)] = block
+        while waiting:
+            finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in finished:
+                block = waiting.pop(future)
+                stored = _current(block, _stored(block, ledger))
+                yield block, _store(block, stored, future.result(), ledger)
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _stored(block: Block, ledger: Path | None) -> pl.DataFrame:
+    return pl.DataFrame(schema=SCHEMA) if ledger is None else read_part(_path(block, ledger))
+
+
+def _path(block: Block, ledger: Path) -> Path:
+    return ledger / f"{block.key}.parquet"
+
+
+def _store(
+    block: Block, stored: pl.DataFrame, fresh: pl.DataFrame, ledger: Path | None
+) -> pl.DataFrame:
+    frame = ordered(pl.concat([stored, fresh]))
+    if ledger is not None:
+        write_atomically(frame, _path(block, ledger))
+    return frame
+
+
+def _current(block: Block, stored: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the estimators asked for, at their present version."""
+    wanted = pl.DataFrame(
+        [(h.name, e.name, e.version) for h, e in _estimators(block.estimators)],
+        schema={"hypothesis": pl.String, "estimator": pl.String, "estimator_version": pl.Int64},
+        orient="row",
+    )
+    return stored.join(wanted, on=wanted.columns, how="semi", maintain_order="left")
+
+
+def _missing_estimators(block: Block, stored: pl.DataFrame) -> tuple[Named, ...]:
+    present = set(stored.select("hypothesis", "estimator").unique().iter_rows())
+    return tuple(name for name in block.estimators if name not in present)
+
+
+@lru_cache(maxsize=64)
+def _estimators(named: tuple[Named, ...]) -> tuple[tuple[Hypothesis, Estimator], ...]:
+    by_name = {(h.name, e.name): (h, e) for h, e in choose()}
+    return tuple(by_name[name] for name in named)
+
+
+_solving = threading.Lock()
+
+
+@lru_cache(maxsize=32)
+def _solve(params: Params) -> tuple[Economy, dict[str, dict[str, float]]]:
+    economy = solve_economy(params)
+    truths: dict[str, dict[str, float]] = {h.name: h.truth(economy) for h in HYPOTHESES}
+    return economy, truths
+
+
+def solved(params: Params) -> tuple[Economy, dict[str, dict[str, float]]]:
+    """Return the economy of params and the truth of every term by hypothesis; solved once a process."""
+    with _solving:
+        return _solve(params)
+
+
+def run_block(block: Block, named: tuple[Named, ...]) -> pl.DataFrame:
+    """Draw the block's panels and run the named estimators; pure, so it may run anywhere.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``ledger.SCHEMA``.
+    """
+    with one_blas_thread():
+        economy, truths = solved(block.params)
+        chosen = _estimators(named)
+        labels = block.labels
+        capable: dict[str, tuple[str, ...]] = {}
+        rows: list[tuple[object, ...]] = []
+        for number in range(block.first, block.last):
+            panel = simulate(
+                economy, block.design, draw_shocks(block.design, seed=block.seed, replicate=number)
+            )
+            for hypothesis, estimator in chosen:
+                if number == block.first:
+                    capable[estimator.name] = missing(panel, estimator.needs)
+                rows.extend(
+                    (*labels, number, *_row(hypothesis, estimator, estimate, truths))
+                    for estimate in _run(estimator, panel, capable[estimator.name])
+                )
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def _run(estimator: Estimator, panel: Panel, gaps: tuple[str, ...]) -> tuple[Estimate, ...]:
+    if gaps:
+        return tuple(failure(term, NOT_ESTIMABLE, "; ".join(gaps)) for term in estimator.terms)
+    return attempt(estimator, panel)
+
+
+def _row(
+    hypothesis: Hypothesis,
+    estimator: Estimator,
+    estimate: Estimate,
+    truths: dict[str, dict[str, float]],
+) -> tuple[object, ...]:
+    return (
+        hypothesis.name,
+        estimator.name,
+        estimator.version,
+        estimate.term,
+        truths[hypothesis.name][estimate.term],
+        estimate.estimate,
+        estimate.std_error,
+        estimate.statistic,
+        estimate.p_value,
+        estimate.conf_low,
+        estimate.conf_high,
+        estimate.n_obs,
+        estimate.n_clusters,
+        estimate.status,
+        estimate.message,
+    )

@@ -1,0 +1,218 @@
+"""Synthetic panels on disk: drawn by name, and their truth computed again from the recipe beside them."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import polars as pl
+
+from withintask.panel.atomic import save_text
+from withintask.panel.errors import ParameterError, SourceError, list_problems, nearest
+from withintask.panel.notation import SYMBOLS
+from withintask.panel.panel import Panel
+from withintask.panel.store import write_panel
+from withintask.sim.design import Design
+from withintask.sim.designs import change_design, load_design
+from withintask.sim.economy import solve_economy
+from withintask.sim.params import Params, load_params, make_params, vary
+from withintask.sim.shocks import draw_shocks
+from withintask.sim.simulate import simulate
+from withintask.sim.stream import Progress, Written, write_streamed
+from withintask.sim.worlds import load_world
+from withintask.tests_of_model.harness.replicate import solved
+
+RECIPE = Path("synthetic") / "recipe.json"
+"""Where a synthetic panel keeps what its truth follows from; readers of panels ignore it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a synthetic panel was drawn from."""
+
+    world: str
+    """World."""
+    seed: int
+    """Seed."""
+    replicate: int
+    """Replicate."""
+    params: Params
+    """All parameters."""
+    design: str
+    """Name of the design."""
+
+
+def draw_panel(
+    design: str,
+    *,
+    world: str = "reference",
+    seed: int = 1,
+    replicate: int = 0,
+    settings: Sequence[str] = (),
+) -> tuple[Panel, Recipe]:
+    """Draw one panel by the names of its design and world.
+
+    Parameters
+    ----------
+    design, world
+        Packaged names.
+    seed, replicate
+        Which draw.
+    settings
+        ``name=value`` changes of the design's fields or of the parameters.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown or a value impossible.
+    """
+    changed, recipe = _recipe(design, world, seed, replicate, settings)
+    economy = solve_economy(recipe.params)
+    shocks = draw_shocks(changed, seed=seed, replicate=replicate)
+    return simulate(economy, changed, shocks), recipe
+
+
+def stream_panel(
+    design: str,
+    folder: Path,
+    *,
+    world: str = "reference",
+    seed: int = 1,
+    replicate: int = 0,
+    settings: Sequence[str] = (),
+    on_progress: Progress | None = None,
+) -> Written:
+    """Draw a panel that need not fit in memory, chunk by chunk, into a new folder with its recipe.
+
+    Parameters
+    ----------
+    design, world, seed, replicate, settings
+        As for :func:`draw_panel`, whose panel it is.
+    folder
+        Folder that does not exist yet.
+    on_progress
+        Called after every chunk.
+
+    Returns
+    -------
+    Written
+        Folder, rows of the largest table, and parts.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown, a value impossible or the folder exists.
+    """
+    changed, recipe = _recipe(design, world, seed, replicate, settings)
+    economy = solve_economy(recipe.params)
+    written = write_streamed(
+        economy, changed, seed=seed, replicate=replicate, folder=folder, on_progress=on_progress
+    )
+    _write_recipe(recipe, folder)
+    return written
+
+
+def _recipe(
+    design: str, world: str, seed: int, replicate: int, settings: Sequence[str]
+) -> tuple[Design, Recipe]:
+    """The design as it is in the world, and the recipe."""
+    chosen = load_world(world)
+    changed, params = apply_settings(
+        load_design(design), chosen.change_params(load_params()), settings
+    )
+    recipe = Recipe(world=world, seed=seed, replicate=replicate, params=params, design=design)
+    return chosen.change_design(changed), recipe
+
+
+def apply_settings(
+    design: Design, params: Params, settings: Sequence[str]
+) -> tuple[Design, Params]:
+    """Apply ``name=value`` changes to whichever of design and parameters has the name.
+
+    Raises
+    ------
+    ParameterError
+        Lists every setting that is not of that form or names nothing.
+    """
+    of_design = {field.name: field.type for field in fields(Design) if field.name != "columns"}
+    of_params = {field.name: field.type for field in fields(Params)}
+    changes: tuple[dict[str, object], dict[str, object]] = ({}, {})
+    problems = []
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        kinds = [kinds for kinds in (of_design, of_params) if name in kinds]
+        try:
+            if not equals or not kinds:
+                hint = _hint(name, (*of_design, *of_params))
+                raise ValueError(
+                    f"expected name=value with a field of the design or a parameter{hint}"
+                )
+            changes[0 if kinds[0] is of_design else 1][name] = _parse(kinds[0][name], text)
+        except ValueError as error:
+            problems.append(f"{setting}: {error}")
+    if problems:
+        raise ParameterError(list_problems("--set", problems))
+    return change_design(design, **changes[0]), vary(params, **changes[1])
+
+
+def _hint(name: str, known: tuple[str, ...]) -> str:
+    """The name that a symbol such as ξ stands for, or the nearest name."""
+    by_symbol = [row.name for row in SYMBOLS if row.symbol == name and row.name in known]
+    return f"; {name} is {by_symbol[0]}" if by_symbol else nearest(name, known)
+
+
+def _parse(kind: object, text: str) -> object:
+    if kind is bool:
+        if text not in ("true", "false"):
+            raise ValueError("expected true or false")
+        return text == "true"
+    if kind is str:
+        return text
+    return int(text) if kind is int else float(text)
+
+
+def write_synthetic(panel: Panel, recipe: Recipe, folder: Path) -> None:
+    """Write a panel with its recipe beside it."""
+    write_panel(panel, folder)
+    _write_recipe(recipe, folder)
+
+
+def _write_recipe(recipe: Recipe, folder: Path) -> None:
+    plain = {**asdict(recipe), "params": {k: _plain(v) for k, v in asdict(recipe.params).items()}}
+    save_text(folder / RECIPE, json.dumps(plain, indent=1))
+
+
+def _plain(value: float) -> float | str:
+    return value if math.isfinite(value) else "inf"
+
+
+def read_recipe(folder: Path) -> Recipe | None:
+    """Read the recipe of a panel; None if the panel is not synthetic.
+
+    Raises
+    ------
+    SourceError
+        If there is one that cannot be read.
+    """
+    path = folder / RECIPE
+    if not path.is_file():
+        return None
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        values = {name: float(v) if v == "inf" else v for name, v in plain.pop("params").items()}
+        return Recipe(**plain, params=make_params(values, where=str(path)))
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"{path}: not a recipe of a synthetic panel: {error}") from error
+
+
+def with_truth(estimates: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """Add the column truth: the estimand in the panel's economy, null where the panel is real."""
+    recipe = read_recipe(folder)
+    if recipe is None:
+        return estimates.with_columns(truth=pl.lit(None, dtype=pl.Float64))
+    _, truths = solved(recipe.params)
+    pairs = estimates.select("hypothesis", "term").iter_rows()
+    return estimates.with_columns(
+        truth=pl.Series([truths[h][t] for h, t in pairs], dtype=pl.Float64)
+    )

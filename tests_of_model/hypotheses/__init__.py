@@ -1,0 +1,1 @@
+"""H1 to H4, and what their estimators share."""

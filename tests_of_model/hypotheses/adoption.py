@@ -1,0 +1,133 @@
+"""Staggered adoption: effects on cell dispersion, robust to effects that grow with time since adoption.
+
+Two-way effects compare late adopters with early ones whose own effect is still growing, and so are biased
+(Goodman-Bacon 2021); the robust estimator compares each cohort only with firms that have not yet adopted
+(Callaway and Sant'Anna 2021).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from withintask.panel.arrays import Array, Codes
+from withintask.tests_of_model.hypotheses.dispersion import log_dispersion, make_cells
+from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
+from withintask.tests_of_model.hypotheses.hypothesis import Estimate
+from withintask.tests_of_model.regression.absorb import encode
+from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task, fit_two_way
+
+TERM = "delta_log_cv"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DispersionPaths:
+    """Log dispersion of each firm and task over periods; units seen in every period."""
+
+    path: Array
+    """Log coefficient of variation, (unit, period)."""
+    adoption: Codes
+    """First period with access, counted from the panel's first; the number of periods if never, (unit,)."""
+    firm: Codes
+    """Firm, (unit,)."""
+    task: Codes
+    """Task, (unit,)."""
+    n_rows: int
+    """Rows of output behind the paths."""
+    n_left_out: int
+    """Units left out because a period has too few rows."""
+
+
+def dispersion_paths(rows: TaskRows) -> DispersionPaths:
+    """Compute the paths of all firm-task units."""
+    unit = firm_task(rows)
+    cells = make_cells(unit, np.zeros_like(unit), rows.period, rows.is_post)
+    theta, _ = log_dispersion(cells, rows.output, "log_cv")
+    first = int(rows.period.min())
+    n_periods = int(rows.period.max()) - first + 1
+    path = theta.reshape(cells.n_groups, 2, n_periods)[:, 0]
+    adoption = np.full(cells.n_groups, n_periods)
+    with_access = rows.access > 0
+    np.minimum.at(adoption, unit[with_access], rows.period[with_access] - first)
+    n_tasks = int(rows.task.max()) + 1
+    seen = np.isfinite(path).all(axis=1)
+    number = np.flatnonzero(seen)
+    return DispersionPaths(
+        path=path[seen],
+        adoption=adoption[seen],
+        firm=number // n_tasks,
+        task=number % n_tasks,
+        n_rows=rows.output.size,
+        n_left_out=int(np.unique(unit).size - number.size),
+    )
+
+
+def longest_effect(paths: DispersionPaths) -> Estimate:
+    """Effect at the longest time since adoption that not-yet-adopters can be compared with.
+
+    The mean over cohorts g of E[θ(g+e) - θ(g-1) | adopted at g] - E[the same | not adopted by g+e], weighted by the
+    cohorts' sizes; errors from the units' influence, clustered by firm and by task, variances added; degrees of freedom
+    of the side with fewest firms.
+    """
+    n_periods = paths.path.shape[1]
+    for age in range(n_periods - 1, -1, -1):
+        cohorts = [g for g in range(1, n_periods - age) if _can_compare(paths, g, age)]
+        if cohorts:
+            return _effect_at(paths, cohorts, age)
+    return failure(
+        TERM,
+        "unusable",
+        "no cohort has both a period before adoption and firms that have not yet adopted",
+    )
+
+
+def _can_compare(paths: DispersionPaths, cohort: int, age: int) -> bool:
+    return bool((paths.adoption == cohort).any() and (paths.adoption > cohort + age).any())
+
+
+def _effect_at(paths: DispersionPaths, cohorts: list[int], age: int) -> Estimate:
+    n_units = paths.adoption.size
+    total = sum(int((paths.adoption == g).sum()) for g in cohorts)
+    effect, influence, fewest = 0.0, np.zeros(n_units), n_units
+    for cohort in cohorts:
+        change = paths.path[:, cohort + age] - paths.path[:, cohort - 1]
+        adopters, others = paths.adoption == cohort, paths.adoption > cohort + age
+        share = adopters.sum() / total
+        effect += share * (change[adopters].mean() - change[others].mean())
+        for chosen, sign in ((adopters, share), (others, -share)):
+            n_firms = np.unique(paths.firm[chosen]).size
+            fewest = min(fewest, n_firms)
+            # Each side's mean is estimated from its own firms: n/(n - 1), as in a comparison of two means.
+            small = np.sqrt(n_firms / (n_firms - 1)) if n_firms > 1 else np.inf
+            influence[chosen] += (
+                sign * small * (change[chosen] - change[chosen].mean()) / chosen.sum()
+            )
+    variance = sum(
+        float(np.square(np.bincount(code, influence)).sum()) for code in (paths.firm, paths.task)
+    )
+    left = f", {paths.n_left_out} firm-task units left out" if paths.n_left_out else ""
+    return from_moments(
+        TERM,
+        float(effect),
+        float(np.sqrt(variance)),
+        dof=fewest - 1,
+        n_obs=paths.n_rows,
+        n_clusters=fewest,
+        convention="influence, clustered by firm and by task",
+        message=f"{age + 1} periods after adoption, {len(cohorts)} cohorts{left}",
+    )
+
+
+def two_way_effect(paths: DispersionPaths) -> Estimate:
+    """Coefficient of adoption with firm-task and period effects."""
+    n_units, n_periods = paths.path.shape
+    period = np.tile(np.arange(n_periods), n_units)
+    unit = np.repeat(np.arange(n_units), n_periods)
+    adopted = (period >= paths.adoption[unit]).astype(np.float64)
+    fitted = fit_two_way(
+        paths.path.ravel(),
+        adopted[:, None],
+        names=["adopted"],
+        absorb=[unit, encode(period)],
+        clusters=(paths.firm[unit], paths.task[unit]),
+    )
+    return from_fit(fitted, {TERM: "adopted"})[0]

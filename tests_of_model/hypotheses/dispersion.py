@@ -1,0 +1,245 @@
+"""Dispersion of output within cells, its change, and the influence of every row on it.
+
+A cell holds the rows of one firm, task, arm and period; a group is a firm and task. The effect of a group is a sum of
+its cells' log dispersions with weights that make a difference or a difference in differences. Each row gets a
+pseudo-value: its group's effect plus the row's own influence on it, so that the weighted mean of the pseudo-values
+is the estimate and their clustered covariance is its sampling variance, over workers or firms and over tasks.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from withintask.panel.arrays import Array, Codes, Flags
+from withintask.panel.errors import EstimationError
+from withintask.tests_of_model.regression.fitted import Fit
+from withintask.tests_of_model.samples.task_rows import TaskRows, clusters, fit_two_way
+
+MEASURES = ("log_cv", "log_variance", "log_iqr", "log_deviation")
+"""Log coefficient of variation of output; log variance and log interquartile range of log output; mean log absolute
+deviation from the cell's mean, over that mean."""
+
+SMALLEST_CELL = 4
+"""Rows below which a cell's dispersion is not used: the jackknife needs a variance of n - 1 rows."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cells:
+    """Cells of a sample of task rows."""
+
+    of_row: Codes
+    """Cell of each row, (row,)."""
+    group: Codes
+    """Group of each cell, (cell,)."""
+    arm: Codes
+    """Arm of each cell, (cell,)."""
+    is_post: Flags
+    """Whether the cell is after AI's arrival, (cell,)."""
+    count: Array
+    """Rows of each cell, 0 where empty, (cell,)."""
+    n_groups: int
+    """Groups."""
+
+
+def make_cells(group: Codes, arm: Codes, period: Codes, is_post: Flags) -> Cells:
+    """Sort rows into cells of group, arm and period."""
+    first = int(period.min())
+    n_periods = int(period.max()) - first + 1
+    n_groups = int(group.max()) + 1
+    code = (group * 2 + arm) * n_periods + (period - first)
+    n_cells = n_groups * 2 * n_periods
+    cell = np.arange(n_cells)
+    post_period = np.zeros(n_periods, dtype=np.bool_)
+    post_period[period[is_post] - first] = True
+    return Cells(
+        of_row=code,
+        group=cell // (2 * n_periods),
+        arm=cell // n_periods % 2,
+        is_post=post_period[cell % n_periods],
+        count=np.bincount(code, minlength=n_cells).astype(np.float64),
+        n_groups=n_groups,
+    )
+
+
+def log_dispersion(cells: Cells, output: Array, measure: str) -> tuple[Array, Array]:
+    """Log dispersion of each cell, corrected for its size, and each row's influence on it.
+
+    Parameters
+    ----------
+    cells
+        Cells of the rows.
+    output
+        Positive output, (row,).
+    measure
+        One of MEASURES.
+
+    Returns
+    -------
+    tuple of arrays
+        (cell,) and (row,). Cells of fewer than SMALLEST_CELL rows or without variation are NaN. The jackknife
+        removes the bias of order 1/n; the interquartile range is uncorrected and its influence is zero.
+    """
+    if measure == "log_iqr":
+        return _log_iqr(cells, np.log(output)), np.zeros(output.size)
+    if measure == "log_deviation":
+        return _log_deviation(cells, output)
+    values = output if measure == "log_cv" else np.log(output)
+    n, row_cell = cells.count, cells.of_row
+    total = np.bincount(row_cell, values, minlength=n.size).astype(np.float64)
+    square = np.bincount(row_cell, values**2, minlength=n.size).astype(np.float64)
+    left = (n[row_cell] - 1, total[row_cell] - values, square[row_cell] - values**2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        theta = _log_spread(n, total, square, measure)
+        theta_left = _log_spread(*left, measure)
+        mean_left = np.bincount(row_cell, theta_left, minlength=n.size) / n
+        corrected = n * theta - (n - 1) * mean_left
+        influence = -left[0] * (theta_left - mean_left[row_cell])
+    usable = (n >= SMALLEST_CELL) & np.isfinite(corrected)
+    return np.where(usable, corrected, np.nan), np.where(usable[row_cell], influence, 0.0)
+
+
+def _log_spread(n: Array, total: Array, square: Array, measure: str) -> Array:
+    mean = total / n
+    variance = (square - n * mean**2) / (n - 1)
+    variance = np.where(variance > np.finfo(float).eps * square, variance, np.nan)
+    return np.log(variance) / 2 - np.log(mean) if measure == "log_cv" else np.log(variance)
+
+
+def _log_deviation(cells: Cells, output: Array) -> tuple[Array, Array]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.bincount(cells.of_row, output, minlength=cells.count.size) / cells.count
+        deviation = np.log(np.abs(output / mean[cells.of_row] - 1))
+        theta = np.bincount(cells.of_row, deviation, minlength=cells.count.size) / cells.count
+    usable = (cells.count >= SMALLEST_CELL) & np.isfinite(theta)
+    influence = (
+        np.where(usable[cells.of_row], deviation, 0.0) - np.where(usable, theta, 0.0)[cells.of_row]
+    )
+    return np.where(usable, theta, np.nan), influence
+
+
+def _log_iqr(cells: Cells, values: Array) -> Array:
+    order = np.lexsort((values, cells.of_row))
+    ordered = values[order]
+    start = np.cumsum(cells.count) - cells.count
+    spread = np.full(cells.count.size, np.nan)
+    usable = np.flatnonzero(cells.count >= SMALLEST_CELL)
+    at = [_interpolate(ordered, start[usable], cells.count[usable], q) for q in (1 / 4, 3 / 4)]
+    with np.errstate(divide="ignore"):
+        spread[usable] = np.log(at[1] - at[0])
+    return np.where(np.isfinite(spread), spread, np.nan)
+
+
+def _interpolate(ordered: Array, start: Array, count: Array, quantile: float) -> Array:
+    place = start + quantile * (count - 1)
+    low = np.floor(place).astype(np.int64)
+    high = np.minimum(low + 1, (start + count - 1).astype(np.int64))
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GroupEffects:
+    """Effects of groups and pseudo-values of rows; rows of unusable groups are left out."""
+
+    effect: Array
+    """Effect of each group, NaN where unusable, (group,)."""
+    pseudo: Array
+    """Pseudo-values, (row,)."""
+    is_used: Flags
+    """Rows of usable groups, (row,)."""
+    message: str
+    """Which groups were left out."""
+
+
+def group_effects(
+    cells: Cells,
+    output: Array,
+    measure: str,
+    *,
+    arms: tuple[int, ...],
+    sides: tuple[int, ...] = (0, 1),
+) -> GroupEffects:
+    """Effect of each group: after minus before, for arm 1 minus the same for arm 0.
+
+    Parameters
+    ----------
+    cells, output, measure
+        As for :func:`log_dispersion`.
+    arms
+        (0, 1) for a difference between arms, (0,) for one arm.
+    sides
+        (0, 1) for after minus before, (1,) for after alone.
+    """
+    theta, influence = log_dispersion(cells, output, measure)
+    sign = np.where(cells.is_post, 1.0, -1.0) * np.where(
+        cells.arm == 1, 1.0, -1.0 if 1 in arms else 1.0
+    )
+    slot = (cells.group * 2 + cells.arm) * 2 + cells.is_post
+    exists = cells.count > 0
+    n_slots = cells.n_groups * 4
+    periods = np.bincount(slot[exists], minlength=n_slots)
+    weight = np.where(exists, sign / np.maximum(periods[slot], 1), 0.0)
+    wanted = np.isin(np.arange(n_slots) // 2 % 2, arms) & np.isin(np.arange(n_slots) % 2, sides)
+    is_missing = (
+        np.bincount(np.arange(n_slots) // 4, wanted & (periods == 0), minlength=cells.n_groups) > 0
+    )
+    effect = np.bincount(
+        cells.group, np.where(exists, weight * theta, 0.0), minlength=cells.n_groups
+    ).astype(np.float64)
+    effect[is_missing] = np.nan
+    row_group, size = cells.group[cells.of_row], np.bincount(cells.group, cells.count)
+    share = weight[cells.of_row] / cells.count[cells.of_row] * size[row_group]
+    is_used = np.isfinite(effect)[row_group]
+    n_left = int(np.count_nonzero((size > 0) & ~np.isfinite(effect)))
+    return GroupEffects(
+        effect=effect,
+        pseudo=effect[row_group] + share * influence,
+        is_used=is_used,
+        message=_left_out(n_left, int(np.count_nonzero(size > 0))),
+    )
+
+
+def _left_out(n_left: int, n_groups: int) -> str:
+    if n_left == 0:
+        return ""
+    return f"{n_left} of {n_groups} firm-task groups left out: an empty cell, under {SMALLEST_CELL} rows, or no variation"
+
+
+def fit_effects(
+    rows: TaskRows, cells: Cells, effects: GroupEffects, treated: Array | None = None
+) -> Fit:
+    """Average the groups' effects, weighted by worker time before AI if it was seen, with clustered errors.
+
+    Parameters
+    ----------
+    rows, cells, effects
+        The sample; all share the row axis.
+    treated
+        Indicator of treated rows' groups, (row,), for a difference between groups; None for a mean.
+
+    Returns
+    -------
+    Fit
+        One coefficient ``effect``; with treated also ``constant``.
+
+    Raises
+    ------
+    EstimationError
+        If no group is usable.
+    """
+    if not effects.is_used.any():
+        raise EstimationError(f"no firm-task group is usable: {effects.message}")
+    row_group = cells.group[cells.of_row]
+    counted = np.ones_like(rows.is_post) if rows.is_post.all() else ~rows.is_post
+    time = np.bincount(row_group, rows.time_share * counted, minlength=cells.n_groups)
+    size = np.bincount(row_group, minlength=cells.n_groups)
+    used = effects.is_used & (time[row_group] > 0)
+    weight = (time / np.maximum(size, 1))[row_group][used]
+    columns = [np.ones(used.sum())] if treated is None else [treated[used], np.ones(used.sum())]
+    names = ["effect"] if treated is None else ["effect", "constant"]
+    return fit_two_way(
+        effects.pseudo[used],
+        np.column_stack(columns),
+        names=names,
+        weights=weight,
+        clusters=clusters(rows.take(used)),
+    )

@@ -1,0 +1,192 @@
+"""Run estimators on a panel: one tidy row an estimate, and a row for what could not be run."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import polars as pl
+
+from withintask.panel.capabilities import missing
+from withintask.panel.errors import ParameterError
+from withintask.panel.panel import Panel
+from withintask.tests_of_model.hypotheses.estimates import failure
+from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator, Hypothesis
+from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
+from withintask.tests_of_model.regression.fit import Engine, fitting
+from withintask.tests_of_model.regression.fitted import CovarianceKind
+
+NOT_ESTIMABLE = "not_estimable"
+"""Status where the panel lacks a column or a link."""
+FAILED = "failed"
+"""Status where an estimator raised an error."""
+
+ESTIMATE_SCHEMA = {
+    "hypothesis": pl.String,
+    "estimator": pl.String,
+    "term": pl.String,
+    "estimate": pl.Float64,
+    "std_error": pl.Float64,
+    "dof": pl.Float64,
+    "statistic": pl.Float64,
+    "p_value": pl.Float64,
+    "p_value_adjusted": pl.Float64,
+    "conf_low": pl.Float64,
+    "conf_high": pl.Float64,
+    "n_obs": pl.Int64,
+    "n_clusters": pl.Int64,
+    "status": pl.String,
+    "message": pl.String,
+    "convention": pl.String,
+}
+"""Columns of an estimate, on any panel."""
+
+# The estimator whose primary term stands for its hypothesis in the family-wise correction: the first that ran, in
+# this order of trust.
+_PREFERRED = {
+    "H1": (
+        "dispersion_by_access",
+        "dispersion_staggered",
+        "dispersion_by_exposure",
+        "dispersion_by_use",
+        "dispersion_between_arms",
+        "dispersion_before_after",
+    ),
+    "H2": ("mincer_iv", "mincer", "mincer_no_ability"),
+    "H3": ("linear_probability", "logit"),
+    "H4": ("variance_contrast",),
+}
+
+
+def estimate(
+    panel: Panel,
+    *,
+    hypotheses: Sequence[str] = (),
+    estimators: Sequence[str] = (),
+    engine: Engine = "fast",
+    few_clusters: CovarianceKind | None = None,
+) -> pl.DataFrame:
+    """Estimate hypotheses on a panel, real or synthetic.
+
+    Parameters
+    ----------
+    panel
+        Any panel; it is read into memory.
+    hypotheses, estimators
+        Names to keep; all if empty.
+    engine, few_clusters
+        How regressions are fitted, see :func:`withintask.tests_of_model.regression.fit.fitting`.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row an estimator and term: estimate, std_error, interval, p_value, p_value_adjusted (Holm, over the
+        hypotheses' primary terms), n_obs, n_clusters, status, message, convention. A term that could not be estimated
+        is a row that says why.
+
+    Raises
+    ------
+    ParameterError
+        If a name is not known.
+    """
+    chosen = choose(hypotheses, estimators)
+    whole = panel.collect()
+    with fitting(engine=engine, few_clusters=few_clusters):
+        rows = [
+            {
+                "hypothesis": hypothesis.name,
+                "estimator": one.name,
+                **asdict(row),
+                "p_value_adjusted": math.nan,
+            }
+            for hypothesis, one in chosen
+            for row in run_estimator(one, whole)
+        ]
+    frame = pl.DataFrame(rows, schema=ESTIMATE_SCHEMA, orient="row")
+    return _adjusted(frame)
+
+
+def choose(
+    hypotheses: Sequence[str] = (), estimators: Sequence[str] = ()
+) -> tuple[tuple[Hypothesis, Estimator], ...]:
+    """Return the hypotheses' estimators of the given names, all if no names are given.
+
+    Raises
+    ------
+    ParameterError
+        Names every unknown name and the known ones.
+    """
+    known = {h.name for h in HYPOTHESES}, {e.name for h in HYPOTHESES for e in h.estimators}
+    unknown = [
+        n
+        for given, names in zip((hypotheses, estimators), known, strict=True)
+        for n in given
+        if n not in names
+    ]
+    if unknown:
+        listed = "; ".join(
+            f"{h.name}: {', '.join(e.name for e in h.estimators)}" for h in HYPOTHESES
+        )
+        raise ParameterError(
+            f"unknown hypothesis or estimator: {', '.join(unknown)}; known are {listed}"
+        )
+    return tuple(
+        (h, e)
+        for h in HYPOTHESES
+        for e in h.estimators
+        if (not hypotheses or h.name in hypotheses) and (not estimators or e.name in estimators)
+    )
+
+
+def run_estimator(estimator: Estimator, panel: Panel) -> tuple[Estimate, ...]:
+    """Run one estimator; whatever goes wrong becomes rows with a status, never a gap.
+
+    Returns
+    -------
+    tuple of Estimate
+        One row for each of the estimator's terms, in their order.
+    """
+    gaps = missing(panel, estimator.needs)
+    if gaps:
+        return tuple(failure(term, NOT_ESTIMABLE, "; ".join(gaps)) for term in estimator.terms)
+    return attempt(estimator, panel)
+
+
+def attempt(estimator: Estimator, panel: Panel) -> tuple[Estimate, ...]:
+    """Run an estimator on a panel that has what it needs, turning any error into rows."""
+    try:
+        found = {row.term: row for row in estimator.run(panel)}
+    except Exception as error:
+        return tuple(
+            failure(term, FAILED, f"{type(error).__name__}: {error}") for term in estimator.terms
+        )
+    return tuple(
+        found.get(term, failure(term, "unusable", "the panel lacks what this term needs"))
+        for term in estimator.terms
+    )
+
+
+def _adjusted(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add Holm's p-values over one primary term a hypothesis."""
+    from statsmodels.stats.multitest import multipletests
+
+    primary = [place for h in HYPOTHESES if (place := _primary_row(frame, h)) is not None]
+    values = frame["p_value_adjusted"].to_list()
+    if primary:
+        p_values = [frame["p_value"][place] for place in primary]
+        for place, adjusted in zip(primary, multipletests(p_values, method="holm")[1], strict=True):
+            values[place] = float(adjusted)
+    return frame.with_columns(p_value_adjusted=pl.Series(values, dtype=pl.Float64))
+
+
+def _primary_row(frame: pl.DataFrame, hypothesis: Hypothesis) -> int | None:
+    usable = frame.with_row_index("place").filter(
+        (pl.col("hypothesis") == hypothesis.name)
+        & (pl.col("term") == hypothesis.primary)
+        & (pl.col("status") == OK)
+        & pl.col("p_value").is_not_nan()
+    )
+    for name in _PREFERRED[hypothesis.name]:
+        found = usable.filter(pl.col("estimator") == name)
+        if found.height:
+            return int(found["place"][0])
+    return None

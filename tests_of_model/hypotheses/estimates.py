@@ -1,0 +1,88 @@
+"""From a fit, a point estimate or a failure to the tidy rows that every estimator returns."""
+
+import math
+
+from scipy import special
+
+from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate
+from withintask.tests_of_model.regression.fitted import Fit
+
+LEVEL = 0.95
+"""Coverage of every interval."""
+
+
+def from_fit(fit: Fit, names: dict[str, str], *, message: str = "") -> tuple[Estimate, ...]:
+    """Make rows of some coefficients of a fit.
+
+    Parameters
+    ----------
+    fit
+        A regression.
+    names
+        Term of the estimate to name of the regressor.
+    message
+        Anything to add to the fit's own messages.
+    """
+    bounds = fit.conf_int(LEVEL)
+    said = "; ".join((*((message,) if message else ()), *fit.messages))
+    rows = []
+    for term, name in names.items():
+        place = fit.position(name)
+        is_usable = math.isfinite(fit.params[place]) and math.isfinite(fit.std_error[place])
+        rows.append(
+            Estimate(
+                term=term,
+                estimate=float(fit.params[place]),
+                std_error=float(fit.std_error[place]),
+                dof=float(fit.dof[place]),
+                statistic=float(fit.statistic[place]),
+                p_value=float(fit.p_value[place]),
+                conf_low=float(bounds[place, 0]),
+                conf_high=float(bounds[place, 1]),
+                n_obs=fit.n_obs,
+                n_clusters=fit.n_clusters,
+                status=OK if is_usable else (fit.status if fit.status != OK else "no_variance"),
+                message=said,
+                convention=f"{fit.covariance_kind}, {fit.convention}",
+            )
+        )
+    return tuple(rows)
+
+
+def from_moments(
+    term: str,
+    estimate: float,
+    std_error: float,
+    *,
+    dof: float,
+    n_obs: int,
+    n_clusters: int,
+    convention: str,
+    message: str = "",
+) -> Estimate:
+    """Make a row of a point estimate, its standard error and its degrees of freedom."""
+    statistic = estimate / std_error if std_error > 0 else math.nan
+    half = float(special.stdtrit(dof, (1 + LEVEL) / 2)) * std_error
+    is_usable = math.isfinite(estimate) and math.isfinite(std_error) and std_error > 0
+    return Estimate(
+        term=term,
+        estimate=estimate,
+        std_error=std_error,
+        dof=dof,
+        statistic=statistic,
+        p_value=2 * float(special.stdtr(dof, -abs(statistic))) if is_usable else math.nan,
+        conf_low=estimate - half,
+        conf_high=estimate + half,
+        n_obs=n_obs,
+        n_clusters=n_clusters,
+        status=OK if is_usable else "no_variance",
+        message=message,
+        convention=convention,
+    )
+
+
+def failure(term: str, status: str, message: str) -> Estimate:
+    """Make the row of an estimate that could not be computed."""
+    return Estimate(
+        term=term, estimate=math.nan, std_error=math.nan, status=status, message=message
+    )

@@ -1,0 +1,422 @@
+"""H1: on exposed tasks, dispersion across workers falls, and the least able gain most."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import polars as pl
+
+from withintask.panel.arrays import Array, Codes
+from withintask.panel.errors import EstimationError
+from withintask.panel.panel import Panel
+from withintask.panel.transform import eager, lookup
+from withintask.sim.cells import SkillCells, exposed_cells
+from withintask.sim.economy import Economy
+from withintask.sim.params import Params
+from withintask.tests_of_model.hypotheses.adoption import (
+    dispersion_paths,
+    longest_effect,
+    two_way_effect,
+)
+from withintask.tests_of_model.hypotheses.dispersion import fit_effects, group_effects, make_cells
+from withintask.tests_of_model.hypotheses.estimates import failure, from_fit
+from withintask.tests_of_model.hypotheses.gradients import gradient_of_ability, gradient_of_output
+from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
+from withintask.tests_of_model.hypotheses.permutation import permute_arms
+from withintask.tests_of_model.hypotheses.repeated import variance_net_of_noise
+from withintask.tests_of_model.regression.absorb import compact_codes
+from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task, is_exposed, task_rows
+
+CLAIM = "On AI-exposed tasks the within-task coefficient of variation of output falls; the least able gain most."
+
+
+def scope(params: Params) -> bool:
+    """The claim is made where skill and AI substitute inside a task, ρ > 0."""
+    return params.task_substitution > 0
+
+
+# Estimands -------------------------------------------------------------------------------------
+
+
+def delta_log_cv(economy: Economy) -> float:
+    """H1a: Σ ω_z E_j[ln CV(y₁|z,j) - ln CV(y₀|z)] over exposed cells, firms worker-weighted."""
+    return _sum_over_cells(economy, _log_cv)
+
+
+def delta_log_variance(economy: Economy) -> float:
+    """H1a with the log variance of log output in place of the log coefficient of variation."""
+    return _sum_over_cells(economy, _log_variance_of_log)
+
+
+def delta_log_mean_variance(economy: Economy) -> float:
+    """The same with the variance of log output averaged over firms before the log is taken."""
+    total = 0.0
+    for cells in exposed_cells(economy):
+        weight = cells.grid.weight
+        after = np.exp(_log_variance_of_log(cells.output_after(), weight)) @ cells.firm_weight
+        before = _log_variance_of_log(cells.human_output, weight)
+        total += float(cells.cell_weight @ (np.log(after) - before))
+    return total
+
+
+def delta_log_iqr(economy: Economy) -> float:
+    """H1a with the log interquartile range of log output; output rises with skill, so quartiles of skill serve."""
+    total = 0.0
+    for cells in exposed_cells(economy):
+        skill = economy.population.workers.human_capital[:, cells.skill]
+        quartile = np.quantile(skill, [1 / 4, 3 / 4])
+        log_before = np.log(economy.params.task_productivity * quartile)
+        log_after = np.log(cells.output_at(economy, quartile))
+        change = np.log(np.diff(log_after)[..., 0]) - np.log(np.diff(log_before))[0]
+        total += float(cells.mean_over_cells(change))
+    return total
+
+
+def delta_log_cv_pooled(economy: Economy) -> float:
+    """The change in ln CV when output is pooled over firms; it holds the spread of AI across firms too."""
+    total = 0.0
+    for cells in exposed_cells(economy):
+        output, weight = cells.output_after(), cells.grid.weight
+        mean = cells.firm_weight @ (output @ weight).T
+        square = cells.firm_weight @ (output**2 @ weight).T
+        after = np.log(square - mean**2) / 2 - np.log(mean)
+        total += float(cells.cell_weight @ (after - _log_cv(cells.human_output, weight)))
+    return total
+
+
+def ability_gradient(economy: Economy) -> float:
+    """H1b: population coefficient on ln θ of ln(y₁/y₀) on (ln θ, e_k, cell x firm effects), exposed cells."""
+    workers = economy.population.workers
+    moments, products = np.zeros((2, 2)), np.zeros(2)
+    for cells in exposed_cells(economy):
+        gain = cells.mean_over_cells(np.log(cells.output_after() / cells.human_output))
+        regressors = np.column_stack([workers.log_ability, workers.education[:, cells.skill]])
+        regressors = regressors - regressors.mean(axis=0)
+        n_workers = regressors.shape[0]
+        moments += cells.cell_weight.sum() * regressors.T @ regressors / n_workers
+        products += (regressors.T @ cells.grid.basis / n_workers) @ gain
+    return float(np.linalg.solve(moments, products)[0])
+
+
+def _log_cv(output: Array, weight: Array) -> Array:
+    mean = output @ weight
+    return np.asarray(np.log((output - mean[..., None]) ** 2 @ weight) / 2 - np.log(mean))
+
+
+def _log_variance_of_log(output: Array, weight: Array) -> Array:
+    log_output = np.log(output)
+    deviation = log_output - (log_output @ weight)[..., None]
+    return np.asarray(np.log(deviation**2 @ weight))
+
+
+def _sum_over_cells(economy: Economy, statistic: Callable[[Array, Array], Array]) -> float:
+    def change(cells: SkillCells) -> Array:
+        weight = cells.grid.weight
+        return statistic(cells.output_after(), weight) - statistic(cells.human_output, weight)
+
+    return sum(float(cells.mean_over_cells(change(cells))) for cells in exposed_cells(economy))
+
+
+# Estimators ------------------------------------------------------------------------------------
+
+_POOLED = "delta_log_cv_pooled"
+_MEASURE = {
+    "delta_log_cv": "log_cv",
+    "delta_log_variance": "log_variance",
+    "delta_log_iqr": "log_iqr",
+    _POOLED: "log_cv",
+}
+
+
+def _dispersion_by_arm(
+    panel: Panel, *, treatment: str, terms: tuple[str, ...], measure: str = ""
+) -> tuple[Estimate, ...]:
+    """Difference in differences of log dispersion within firm and task, between arms of workers."""
+    rows = task_rows(panel)
+    arm = rows.arm(rows.access if treatment == "access" else rows.use)
+    # A worker lost before AI's arrival is in no known arm; counting him as untreated would select the arms.
+    known = is_exposed(rows) & (arm >= 0)
+    arm, chosen = arm[known], rows.take(known)
+    group = {term: chosen.task if term == _POOLED else firm_task(chosen) for term in terms}
+    measures = {term: measure or _MEASURE[term] for term in terms}
+    return tuple(
+        _effect(term, chosen, group[term], arm, measures[term], arms=(0, 1)) for term in terms
+    )
+
+
+def _dispersion_between_arms(panel: Panel, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
+    """Log dispersion within firm and task, rows with access minus rows without, after AI's arrival alone."""
+    rows = task_rows(panel)
+    chosen = rows.take(rows.is_post & is_exposed(rows) & np.isfinite(rows.access))
+    arm = (chosen.access > 0).astype(np.int64)
+    return tuple(
+        _effect(term, chosen, firm_task(chosen), arm, _MEASURE[term], arms=(0, 1), sides=(1,))
+        for term in terms
+    )
+
+
+def _dispersion_before_after(panel: Panel, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
+    """Log dispersion within firm and task, after minus before, of workers who got access; nobody to compare with."""
+    rows = task_rows(panel)
+    chosen = rows.take(is_exposed(rows) & (rows.arm(rows.access) == 1))
+    arm = np.zeros_like(chosen.task)
+    return tuple(
+        _effect(term, chosen, firm_task(chosen), arm, _MEASURE[term], arms=(0,)) for term in terms
+    )
+
+
+def _dispersion_by_exposure(panel: Panel, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
+    """Log dispersion after minus before, exposed minus unexposed tasks, within firms."""
+    rows = task_rows(panel)
+    if not np.isnan(rows.access).all():
+        rows = rows.take(rows.arm(rows.access) == 1)
+    group, arm = firm_task(rows), np.zeros_like(rows.task)
+    treated = (rows.exposure > 0).astype(np.float64)
+    if treated.all():
+        return tuple(
+            failure(term, "unusable", "no unexposed task to compare with") for term in terms
+        )
+    return tuple(
+        _effect(term, rows, group, arm, _MEASURE[term], arms=(0,), treated=treated)
+        for term in terms
+    )
+
+
+def _occupation_percentiles(panel: Panel) -> tuple[Estimate, ...]:
+    """The occupation regression: change of ln(p90/p10) of pay on exposure, at the mean exposure of exposed ones.
+
+    Pay mixes tasks, firms and prices, so this does not estimate the compression of task output; top-coded
+    occupations drop out.
+    """
+    assert panel.occupation_pay is not None
+    frame = eager(panel.occupation_pay)
+    post = pl.col("period") >= (panel.info.first_ai_period or 0)
+    exact = pl.all_horizontal(
+        pl.col(f"{name}_bound").is_null()
+        for name in ("pay_p10", "pay_p90")
+        if f"{name}_bound" in frame.columns
+    )
+    spread = (pl.col("pay_p90") / pl.col("pay_p10")).log()
+    change = (
+        frame.filter(exact)
+        .group_by("occupation_code", maintain_order=True)
+        .agg((spread.filter(post).mean() - spread.filter(~post).mean()).alias("change"))
+        .drop_nulls("change")
+    )
+    exposure = lookup(change, "occupation_code", panel.occupations, ("exposure",))["exposure"].cast(
+        pl.Float64
+    )
+    known = exposure.is_not_null().to_numpy()
+    x = exposure.to_numpy()[known]
+    dose = x / x[x > 0].mean()
+    fitted = fit(
+        change["change"].to_numpy()[known],
+        dose[:, None],
+        names=["dose"],
+        absorb=[np.zeros(x.size, dtype=np.int64)],
+    )
+    left = frame["occupation_code"].n_unique() - x.size
+    said = f"{left} occupations left out: a top-coded or missing percentile" if left else ""
+    return from_fit(fitted, {"delta_log_cv": "dose"}, message=said)
+
+
+def _effect(
+    term: str,
+    rows: TaskRows,
+    group: Codes,
+    arm: Codes,
+    measure: str,
+    *,
+    arms: tuple[int, ...],
+    sides: tuple[int, ...] = (0, 1),
+    treated: Array | None = None,
+) -> Estimate:
+    if rows.output.size == 0:
+        return failure(term, "unusable", "no row of an exposed task and a known arm")
+    cells = make_cells(compact_codes(group), arm, rows.period, rows.is_post)
+    effects = group_effects(cells, rows.output, measure, arms=arms, sides=sides)
+    try:
+        fitted = fit_effects(rows, cells, effects, treated)
+    except EstimationError as error:
+        return failure(term, "unusable", str(error))
+    return from_fit(fitted, {term: "effect"}, message=effects.message)[0]
+
+
+def _staggered(panel: Panel, *, robust: bool) -> tuple[Estimate, ...]:
+    """Effect of adoption on cell log dispersion, firms adopting at different times."""
+    rows = task_rows(panel)
+    rows = rows.take(is_exposed(rows))
+    paths = dispersion_paths(rows)
+    if np.unique(paths.adoption).size < 2:
+        return (
+            failure("delta_log_cv", "unusable", "all firms adopt in the same period, or none does"),
+        )
+    return (longest_effect(paths) if robust else two_way_effect(paths),)
+
+
+def _permutation(panel: Panel) -> tuple[Estimate, ...]:
+    """Exact test of no effect on any worker, by permuting arms within firms."""
+    rows = task_rows(panel)
+    arm = rows.arm(rows.access)
+    known = is_exposed(rows) & (arm >= 0)
+    return (permute_arms(rows.take(known), arm[known], term="delta_log_cv"),)
+
+
+_OUTPUTS = ("outputs.output", "info.first_ai_period", "outputs.period spans first_ai_period")
+_ACCESS = (*_OUTPUTS, "outputs.ai_access varies", "outputs.worker_id repeats over period")
+_USE = (*_OUTPUTS, "outputs.ai_use varies", "outputs.worker_id repeats over period")
+_PAIRS = "outputs.worker_id,task_id repeats over period"
+_EXPOSURE = (*_OUTPUTS, "tasks.exposure varies", "outputs.task_id->tasks.task_id")
+_OTHER = ("delta_log_variance", "delta_log_iqr", _POOLED)
+_ONE_SAMPLE = ("delta_log_cv", "delta_log_variance")
+
+HYPOTHESIS = Hypothesis(
+    name="H1",
+    claim=CLAIM,
+    scope=scope,
+    estimands={
+        "delta_log_cv": delta_log_cv,
+        "delta_log_variance": delta_log_variance,
+        "delta_log_mean_variance": delta_log_mean_variance,
+        "delta_log_iqr": delta_log_iqr,
+        "delta_log_cv_pooled": delta_log_cv_pooled,
+        "ability_gradient": ability_gradient,
+    },
+    primary="delta_log_cv",
+    predicted_sign=-1,
+    estimators=(
+        Estimator(
+            name="dispersion_by_access",
+            summary="cell ln CV, workers with access to AI minus workers without, after minus before",
+            needs=_ACCESS,
+            terms=("delta_log_cv",),
+            run=partial(_dispersion_by_arm, treatment="access", terms=("delta_log_cv",)),
+        ),
+        Estimator(
+            name="other_measures_by_access",
+            summary="the same for log variance and interquartile range (ceilings and floors bend the CV), and pooled",
+            needs=_ACCESS,
+            terms=_OTHER,
+            run=partial(_dispersion_by_arm, treatment="access", terms=_OTHER),
+        ),
+        Estimator(
+            name="dispersion_by_use",
+            summary="cell ln CV by observed use of AI; biased where use is chosen",
+            needs=_USE,
+            terms=("delta_log_cv",),
+            run=partial(_dispersion_by_arm, treatment="use", terms=("delta_log_cv",)),
+        ),
+        Estimator(
+            name="dispersion_between_arms",
+            summary="cell dispersion, rows with access minus rows without, after AI's arrival alone",
+            needs=("outputs.output", "info.first_ai_period", "outputs.ai_access varies"),
+            terms=_ONE_SAMPLE,
+            run=partial(_dispersion_between_arms, terms=_ONE_SAMPLE),
+        ),
+        Estimator(
+            name="dispersion_before_after",
+            summary="cell dispersion of workers who got access, after minus before; takes practice for AI",
+            needs=_ACCESS,
+            terms=_ONE_SAMPLE,
+            run=partial(_dispersion_before_after, terms=_ONE_SAMPLE),
+        ),
+        Estimator(
+            name="dispersion_by_exposure",
+            summary="cell ln CV after minus before, exposed minus unexposed tasks",
+            needs=_EXPOSURE,
+            terms=("delta_log_cv",),
+            run=partial(_dispersion_by_exposure, terms=("delta_log_cv",)),
+        ),
+        Estimator(
+            name="other_measures_by_exposure",
+            summary="the same for log variance and interquartile range",
+            needs=_EXPOSURE,
+            terms=_OTHER[:2],
+            run=partial(_dispersion_by_exposure, terms=_OTHER[:2]),
+        ),
+        Estimator(
+            name="occupation_percentiles",
+            summary="the occupation regression: change of ln(p90/p10) of pay on exposure; another estimand",
+            needs=(
+                "occupation_pay.pay_p10",
+                "occupation_pay.pay_p90",
+                "info.first_ai_period",
+                "occupation_pay.period spans first_ai_period",
+                "occupations.exposure varies",
+                "occupation_pay.occupation_code->occupations.occupation_code",
+            ),
+            terms=("delta_log_cv",),
+            run=_occupation_percentiles,
+        ),
+        Estimator(
+            name="deviation_regression",
+            summary="log absolute deviation from the cell mean, over that mean, on access x post with cell effects",
+            needs=_ACCESS,
+            terms=("delta_log_cv",),
+            run=partial(
+                _dispersion_by_arm,
+                treatment="access",
+                terms=("delta_log_cv",),
+                measure="log_deviation",
+            ),
+        ),
+        Estimator(
+            name="variance_net_of_noise",
+            summary="within-firm variance of log output by access, less the noise that a worker's own periods show",
+            needs=(*_ACCESS, _PAIRS),
+            terms=("delta_log_mean_variance",),
+            run=variance_net_of_noise,
+        ),
+        Estimator(
+            name="dispersion_staggered",
+            summary="cell log dispersion of firms that adopted, against firms that have not yet, by time since adoption",
+            needs=(*_OUTPUTS, "outputs.ai_access varies", "outputs.firm_id repeats over period"),
+            terms=("delta_log_cv",),
+            run=partial(_staggered, robust=True),
+        ),
+        Estimator(
+            name="dispersion_two_way_effects",
+            summary="cell log dispersion on access with firm-task and period effects; biased under staggered adoption",
+            needs=(*_OUTPUTS, "outputs.ai_access varies", "outputs.firm_id repeats over period"),
+            terms=("delta_log_cv",),
+            run=partial(_staggered, robust=False),
+        ),
+        Estimator(
+            name="permutation",
+            summary="the same difference in differences, tested by permuting access among each firm's workers",
+            needs=_ACCESS,
+            terms=("delta_log_cv",),
+            run=_permutation,
+            has_interval=False,
+        ),
+        Estimator(
+            name="gradient",
+            summary="gain in log output on measured ability, least squares",
+            needs=(*_ACCESS, _PAIRS, "workers.ability_log", "workers.educ_cog", "workers.educ_soc"),
+            terms=("ability_gradient",),
+            run=partial(gradient_of_ability, instrumented=False),
+        ),
+        Estimator(
+            name="gradient_iv",
+            summary="the same, instrumented by a second measurement of ability",
+            needs=(
+                *_ACCESS,
+                _PAIRS,
+                "workers.ability_log",
+                "workers.ability_retest_log",
+                "workers.educ_cog",
+                "workers.educ_soc",
+            ),
+            terms=("ability_gradient",),
+            run=partial(gradient_of_ability, instrumented=True),
+        ),
+        Estimator(
+            name="gradient_of_output",
+            summary="gain in log output on output before AI in other tasks, split-sample instrument",
+            needs=(*_ACCESS, _PAIRS),
+            terms=("ability_gradient",),
+            run=gradient_of_output,
+        ),
+    ),
+)

@@ -1,0 +1,345 @@
+"""H2: returns fall for codifiable-cognitive and rise for social-organizational education."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import polars as pl
+
+from withintask.panel.arrays import Array, Flags
+from withintask.panel.panel import Panel
+from withintask.panel.transform import codes, eager
+from withintask.sim import equations as eq
+from withintask.sim.economy import Economy, State, human_pay_by_occupation, skill_values
+from withintask.sim.params import Params
+from withintask.tests_of_model.hypotheses.estimates import failure, from_fit
+from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
+from withintask.tests_of_model.regression.absorb import compact_codes
+from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.regression.fitted import Fit
+from withintask.tests_of_model.samples.pay_rows import PayRows, mean_before, pay_rows
+
+CLAIM = (
+    "Returns to education fall for codifiable cognitive skills and rise for social and organizational skills, "
+    "if tasks are substitutes (σ > 1)."
+)
+
+
+def scope(params: Params) -> bool:
+    """The paper makes the claim for σ > 1; whether σ matters is for the economy to say."""
+    return params.substitution > 1
+
+
+# Estimands -------------------------------------------------------------------------------------
+
+
+def delta_return_cog(economy: Economy) -> float:
+    """Δb_C: change in the coefficient on e_C of w/v̄ on (1, e_C, e_S, ln θ), incumbents."""
+    return float(_change(economy, _level_returns).mean(axis=0)[1])
+
+
+def delta_return_soc(economy: Economy) -> float:
+    """Δb_S: the same for e_S."""
+    return float(_change(economy, _level_returns).mean(axis=0)[2])
+
+
+def delta_return_gap(economy: Economy) -> float:
+    """Δb_C - Δb_S, the moment m3."""
+    change = _change(economy, _level_returns).mean(axis=0)
+    return float(change[1] - change[2])
+
+
+def delta_log_return_cog(economy: Economy) -> float:
+    """Δb_C with ln w in place of w/v̄."""
+    return float(_change(economy, _log_returns).mean(axis=0)[1])
+
+
+def delta_log_return_soc(economy: Economy) -> float:
+    """Δb_S with ln w in place of w/v̄."""
+    return float(_change(economy, _log_returns).mean(axis=0)[2])
+
+
+def delta_log_return_gap(economy: Economy) -> float:
+    """Δb_C - Δb_S with ln w in place of w/v̄."""
+    change = _change(economy, _log_returns).mean(axis=0)
+    return float(change[1] - change[2])
+
+
+def delta_log_return_cog_by_exposure(economy: Economy) -> float:
+    """Slope of the log return's change on the occupation's exposure, e_C."""
+    return _slope_on_exposure(economy, 1)
+
+
+def delta_log_return_soc_by_exposure(economy: Economy) -> float:
+    """Slope of the log return's change on the occupation's exposure, e_S."""
+    return _slope_on_exposure(economy, 2)
+
+
+def _slope_on_exposure(economy: Economy, place: int) -> float:
+    change = _change(economy, _log_returns)[:, place]
+    exposure = economy.population.exposure.mean(axis=1)
+    return float(np.polyfit(exposure, change, 1)[0])
+
+
+def _change(economy: Economy, returns: Callable[[Economy, State], Array]) -> Array:
+    """Change of the four coefficients in every occupation, (occupation, coefficient)."""
+    return returns(economy, economy.after) - returns(economy, economy.before)
+
+
+def _level_returns(economy: Economy, state: State) -> Array:
+    """Coefficients of w/v̄ in each occupation; pay is linear in human capital and response, firms are averaged."""
+    workers, params = economy.population.workers, economy.params
+    relative = workers.human_capital / workers.human_capital_mean
+    response = eq.skill_response(relative, params.ai_multiplicative, params.task_substitution)
+    by_skill = _project(economy, np.column_stack([workers.human_capital, response]))
+    values = np.column_stack(skill_values(params, economy.population, state))
+    premium = float(np.sum(state.firm_weight * state.premium))
+    return np.asarray(values @ by_skill.T * premium / economy.before.human_pay_mean)
+
+
+def _log_returns(economy: Economy, state: State) -> Array:
+    """Coefficients of ln w in each occupation; the firm's log premium is independent of the worker."""
+    pay = human_pay_by_occupation(economy, state)
+    return _project(economy, np.log(pay)).T
+
+
+def _project(economy: Economy, outcomes: Array) -> Array:
+    """Coefficients of outcomes (worker, outcome) on (1, e_C, e_S, ln θ), (coefficient, outcome)."""
+    workers = economy.population.workers
+    X = np.column_stack([np.ones(workers.ability.size), workers.education, workers.log_ability])
+    return np.asarray(np.linalg.solve(X.T @ X, X.T @ outcomes))
+
+
+# Estimators ------------------------------------------------------------------------------------
+
+_LEVEL = ("delta_return_cog", "delta_return_soc", "delta_return_gap")
+_LOG = ("delta_log_return_cog", "delta_log_return_soc", "delta_log_return_gap")
+_BY_EXPOSURE = ("delta_log_return_cog_by_exposure", "delta_log_return_soc_by_exposure")
+
+
+def _change_in_returns(panel: Panel, *, ability: str) -> tuple[Estimate, ...]:
+    """First differences of pay on schooling and ability: worker effects, period effects and ability x post."""
+    rows = pay_rows(panel)
+    unit = mean_before(rows, panel)
+    worker = worker_changes(rows)
+    known = _known(worker.rows, ability)
+    if not known.any():
+        return tuple(
+            failure(term, "unusable", "no worker is seen before and after AI")
+            for term in (*_LEVEL, *_LOG)
+        )
+    fits = [
+        _fit(y[known], worker.rows.take(known), ability) for y in (worker.level / unit, worker.log)
+    ]
+    return (*_returns(fits[0], _LEVEL), *_returns(fits[1], _LOG))
+
+
+def _returns(fitted: Fit, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
+    gap = fitted.contrast({"educ_cog": 1.0, "educ_soc": -1.0}, name="gap")
+    levels = from_fit(fitted, {terms[0]: "educ_cog", terms[1]: "educ_soc"})
+    return (*levels, *from_fit(gap, {terms[2]: "gap"}))
+
+
+def _by_exposure(panel: Panel, *, ability: str) -> tuple[Estimate, ...]:
+    """Change of log pay on schooling x exposure x post, with occupation x post effects."""
+    worker = worker_changes(pay_rows(panel))
+    known = _known(worker.rows, ability) & np.isfinite(worker.rows.exposure)
+    fitted = _fit(worker.log[known], worker.rows.take(known), ability, by_exposure=True)
+    return from_fit(
+        fitted, dict(zip(_BY_EXPOSURE, ("educ_cog_exposed", "educ_soc_exposed"), strict=True))
+    )
+
+
+def _fit(change: Array, rows: PayRows, ability: str, *, by_exposure: bool = False) -> Fit:
+    columns = {"educ_cog": rows.educ_cog, "educ_soc": rows.educ_soc}
+    if ability != "none":
+        columns["ability"] = rows.ability
+    instruments = {"ability": rows.retest} if ability == "iv" else {}
+    if by_exposure:
+        columns |= {f"{name}_exposed": values * rows.exposure for name, values in columns.items()}
+        instruments |= {
+            f"{name}_exposed": values * rows.exposure for name, values in instruments.items()
+        }
+    return fit(
+        change,
+        np.column_stack(list(columns.values())),
+        names=list(columns),
+        absorb=[rows.occupation if by_exposure else np.zeros_like(rows.occupation)],
+        endogenous=list(instruments),
+        instruments=np.column_stack(list(instruments.values())) if instruments else None,
+        cluster=[rows.occupation if rows.occupation.any() else rows.worker],
+    )
+
+
+def _known(rows: PayRows, ability: str) -> Flags:
+    known = np.isfinite(rows.educ_cog) & np.isfinite(rows.educ_soc)
+    if ability != "none":
+        known &= np.isfinite(rows.ability)
+    return known & np.isfinite(rows.retest) if ability == "iv" else known
+
+
+class WorkerChanges:
+    """Mean pay after AI minus before, one entry a worker seen in both."""
+
+    def __init__(self, *, level: Array, log: Array, rows: PayRows) -> None:
+        self.level, self.log, self.rows = level, log, rows
+
+
+def worker_changes(rows: PayRows) -> WorkerChanges:
+    """Average each worker's pay and log pay before and after AI, and take the differences."""
+    worker = compact_codes(rows.worker)
+    size = int(worker.max()) + 1
+    means = []
+    for values in (rows.pay, np.log(rows.pay)):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            by_time = [
+                np.bincount(worker[chosen], values[chosen], minlength=size)
+                / np.bincount(worker[chosen], minlength=size)
+                for chosen in (~rows.is_post, rows.is_post)
+            ]
+        means.append(by_time[1] - by_time[0])
+    row_of_worker = np.empty(size, dtype=np.int64)
+    row_of_worker[worker[::-1]] = np.arange(worker.size)[::-1]
+    seen = np.isfinite(means[0])
+    return WorkerChanges(
+        level=means[0][seen], log=means[1][seen], rows=rows.take(row_of_worker[seen])
+    )
+
+
+def _pooled_mincer(panel: Panel) -> tuple[Estimate, ...]:
+    """Log pay on schooling by period, without ability or worker effects; clustered by occupation, else worker."""
+    rows = pay_rows(panel)
+    years = {"educ_cog": rows.educ_cog, "educ_soc": rows.educ_soc}
+    present = {name: values for name, values in years.items() if np.isfinite(values).any()}
+    known = np.all([np.isfinite(values) for values in present.values()], axis=0)
+    post = rows.is_post[known].astype(np.float64)
+    columns = {name: values[known] for name, values in present.items()}
+    columns |= {f"{name}_post": values * post for name, values in columns.items()}
+    cluster = rows.occupation if rows.occupation.any() else rows.worker
+    fitted = fit(
+        np.log(rows.pay[known]),
+        np.column_stack(list(columns.values())),
+        names=list(columns),
+        absorb=[compact_codes(rows.period[known] - rows.period[known].min())],
+        cluster=[cluster[known]],
+    )
+    wanted = {"delta_log_return_cog": "educ_cog_post", "delta_log_return_soc": "educ_soc_post"}
+    found = {term: name for term, name in wanted.items() if name in columns}
+    return (*from_fit(fitted, found), *(_gap_of(fitted) if len(found) == 2 else ()))
+
+
+def _gap_of(fitted: Fit) -> tuple[Estimate, ...]:
+    gap = fitted.contrast({"educ_cog_post": 1.0, "educ_soc_post": -1.0}, name="gap")
+    return from_fit(gap, {"delta_log_return_gap": "gap"})
+
+
+def _education_cells(panel: Panel) -> tuple[Estimate, ...]:
+    """Cell means of log pay on schooling by period, weighted by workers."""
+    assert panel.education_pay is not None
+    frame = eager(panel.education_pay)
+    post = (frame["period"] >= (panel.info.first_ai_period or 0)).cast(pl.Float64).to_numpy()
+    years = {name: frame[name].to_numpy() for name in ("educ_cog", "educ_soc")}
+    columns = years | {f"{name}_post": values * post for name, values in years.items()}
+    occupation = codes(frame["occupation_code"])
+    fitted = fit(
+        frame["pay_log_mean"].to_numpy(),
+        np.column_stack(list(columns.values())),
+        names=list(columns),
+        absorb=[compact_codes(codes(frame["period"]))],
+        weights=frame["n_workers"].to_numpy(),
+        cluster=[occupation],
+    )
+    wanted = {"delta_log_return_cog": "educ_cog_post", "delta_log_return_soc": "educ_soc_post"}
+    return (*from_fit(fitted, wanted), *_gap_of(fitted))
+
+
+_PAY = (
+    "pay.pay",
+    "info.first_ai_period",
+    "pay.period spans first_ai_period",
+    "pay.worker_id->workers.worker_id",
+)
+_SCHOOLING = (*_PAY, "pay.worker_id repeats over period", "workers.educ_cog", "workers.educ_soc")
+_ABILITY = (*_SCHOOLING, "workers.ability_log")
+_RETEST = (*_ABILITY, "workers.ability_retest_log")
+
+HYPOTHESIS = Hypothesis(
+    name="H2",
+    claim=CLAIM,
+    scope=scope,
+    estimands={
+        "delta_return_cog": delta_return_cog,
+        "delta_return_soc": delta_return_soc,
+        "delta_return_gap": delta_return_gap,
+        "delta_log_return_cog": delta_log_return_cog,
+        "delta_log_return_soc": delta_log_return_soc,
+        "delta_log_return_gap": delta_log_return_gap,
+        "delta_log_return_cog_by_exposure": delta_log_return_cog_by_exposure,
+        "delta_log_return_soc_by_exposure": delta_log_return_soc_by_exposure,
+    },
+    primary="delta_return_gap",
+    predicted_sign=-1,
+    estimators=(
+        Estimator(
+            name="mincer",
+            summary="change of pay on schooling and measured ability, least squares",
+            needs=_ABILITY,
+            terms=(*_LEVEL, *_LOG),
+            run=partial(_change_in_returns, ability="ols"),
+        ),
+        Estimator(
+            name="mincer_iv",
+            summary="the same, ability instrumented by its second measurement",
+            needs=_RETEST,
+            terms=(*_LEVEL, *_LOG),
+            run=partial(_change_in_returns, ability="iv"),
+        ),
+        Estimator(
+            name="mincer_no_ability",
+            summary="the same without ability: biased, since AI helps the less able who have less schooling",
+            needs=_SCHOOLING,
+            terms=(*_LEVEL, *_LOG),
+            run=partial(_change_in_returns, ability="none"),
+        ),
+        Estimator(
+            name="exposure_triple_iv",
+            summary="change of log pay on schooling x exposure, ability instrumented, occupation x post effects",
+            needs=(
+                *_RETEST,
+                "occupations.exposure varies",
+                "pay.occupation_code->occupations.occupation_code",
+            ),
+            terms=_BY_EXPOSURE,
+            run=partial(_by_exposure, ability="iv"),
+        ),
+        Estimator(
+            name="exposure_triple_no_ability",
+            summary="the same without ability",
+            needs=(
+                *_SCHOOLING,
+                "occupations.exposure varies",
+                "pay.occupation_code->occupations.occupation_code",
+            ),
+            terms=_BY_EXPOSURE,
+            run=partial(_by_exposure, ability="none"),
+        ),
+        Estimator(
+            name="mincer_pooled",
+            summary="log pay on schooling by period, repeated cross-sections, without ability",
+            needs=(*_PAY, "workers.educ_cog"),
+            terms=_LOG,
+            run=_pooled_mincer,
+        ),
+        Estimator(
+            name="education_cells",
+            summary="cell means of log pay on schooling by period, without ability",
+            needs=(
+                "education_pay.pay_log_mean",
+                "info.first_ai_period",
+                "education_pay.period spans first_ai_period",
+            ),
+            terms=_LOG,
+            run=_education_cells,
+        ),
+    ),
+)

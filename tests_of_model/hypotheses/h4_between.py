@@ -1,0 +1,405 @@
+"""H4: between-firm pay dispersion rises where AI is proprietary and rent sharing is strong."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from withintask.panel.arrays import Array, Codes
+from withintask.panel.panel import Panel
+from withintask.panel.transform import codes, eager, lookup
+from withintask.sim.economy import Economy, State
+from withintask.sim.params import Params
+from withintask.tests_of_model.components.leave_out import leave_out_change
+from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
+from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
+from withintask.tests_of_model.regression.absorb import compact_codes, encode
+from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.regression.fitted import Fit
+from withintask.tests_of_model.samples.pay_rows import PayRows, pay_rows
+
+CLAIM = (
+    "Between-firm pay dispersion rises relative to within-firm dispersion in industries where AI is proprietary and "
+    "rent sharing is strong."
+)
+
+
+def scope(params: Params) -> bool:
+    """The contrast needs industries that differ in both η1 and ξ."""
+    return params.proprietary_gap > 0 and params.rent_sharing_gap > 0
+
+
+# Estimands -------------------------------------------------------------------------------------
+
+
+def between_variance_contrast(economy: Economy) -> float:
+    """[ΔV_b(η1 high, ξ high) - ΔV_b(high, low)] - [ΔV_b(low, high) - ΔV_b(low, low)]."""
+    return _contrast(economy, _between(economy, economy.after) - _between(economy, economy.before))
+
+
+def log_ratio_contrast(economy: Economy) -> float:
+    """The same contrast of Δ ln(V_b/V_w); V_w does not differ between kinds of industry, so it drops out."""
+    return _contrast(
+        economy,
+        np.log(_between(economy, economy.after)) - np.log(_between(economy, economy.before)),
+    )
+
+
+def delta_between_variance(economy: Economy) -> float:
+    """ΔV_b, the mean over kinds of industry, the moment m5."""
+    return float((_between(economy, economy.after) - _between(economy, economy.before)).mean())
+
+
+def delta_firm_effect_variance(economy: Economy) -> float:
+    """Change of the variance of the firm effect ξ ln(1 + rent/hc̄) over all firms, of whatever industry."""
+    variances = []
+    for state in (economy.before, economy.after):
+        sharing, weight = economy.population.industries.rent_sharing, economy.population.firm_weight
+        premium = sharing[:, None] * np.log1p(state.rent / state.human_pay_mean)
+        means = premium @ weight
+        variances.append(float(_between(economy, state).mean() + means.var()))
+    return variances[1] - variances[0]
+
+
+def delta_within_variance(economy: Economy) -> float:
+    """ΔV_w, change in the variance of log human pay, which is that within every firm."""
+    return float(np.log(economy.after.human_pay).var() - np.log(economy.before.human_pay).var())
+
+
+def delta_between_share(economy: Economy) -> float:
+    """Change of V_b/(V_b + V_w); it rises under commodity AI alone, so it is no evidence for the claim."""
+    shares = []
+    for state in (economy.before, economy.after):
+        between = float(_between(economy, state).mean())
+        shares.append(between / (between + float(np.log(state.human_pay).var())))
+    return shares[1] - shares[0]
+
+
+def rent_sharing(economy: Economy) -> float:
+    """Population coefficient of ln pay on ln(1 + rent/hc̄) with match and period effects: ξ where all share alike."""
+    log_rent = [
+        np.log1p(state.rent / state.human_pay_mean) for state in (economy.before, economy.after)
+    ]
+    change = log_rent[1] - log_rent[0]
+    weight = economy.after.firm_weight
+    centered = change - np.sum(weight * change)
+    sharing = economy.population.industries.rent_sharing[:, None]
+    variance = np.sum(weight * centered**2)
+    return (
+        float(np.sum(weight * centered * sharing * change) / variance)
+        if variance > 0
+        else float("nan")
+    )
+
+
+def _between(economy: Economy, state: State) -> Array:
+    """V_b of each kind of industry: worker-weighted variance of ξ ln(1 + rent/hc̄), (industry,)."""
+    sharing, weight = economy.population.industries.rent_sharing, economy.population.firm_weight
+    premium = sharing[:, None] * np.log1p(state.rent / state.human_pay_mean)
+    mean = premium @ weight
+    return np.asarray((premium - mean[:, None]) ** 2 @ weight)
+
+
+def _contrast(economy: Economy, by_industry: Array) -> float:
+    """Difference in differences over the four kinds, ordered (low, low), (low, high), (high, low), (high, high)."""
+    if not scope(economy.params):
+        return float("nan")
+    low_low, low_high, high_low, high_high = by_industry
+    return float((high_high - high_low) - (low_high - low_low))
+
+
+# Estimators ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FirmMoments:
+    """Log pay of each firm seen before and after AI, (firm, 2) each unless said otherwise."""
+
+    mean: Array
+    """Mean log pay, before and after (periods averaged)."""
+    noise: Array
+    """Sampling variance of the mean."""
+    within: Array
+    """Variance among the firm's workers."""
+    size: Array
+    """Workers per period, mean over periods, (firm,)."""
+    industry: Codes
+    """Code of the industry; 0 where not known, (firm,)."""
+    kind: Array
+    """Whether η1 and ξ of the industry are high, 0, 1 or NaN, (firm, 2)."""
+    n_obs: int
+    """Rows of pay."""
+    n_left_out: int
+    """Firms left out: fewer than two workers in a period, or not seen before and after."""
+
+
+def firm_moments(panel: Panel) -> FirmMoments:
+    """Reduce pay to the moments of each firm."""
+    rows = pay_rows(panel)
+    cell = rows.firm * 2 + rows.is_post
+    n_firms = int(rows.firm.max()) + 1
+    firm_period = encode(rows.firm, rows.period)
+    count = np.bincount(firm_period).astype(np.float64)
+    log_pay = np.log(rows.pay)
+    mean = np.bincount(firm_period, log_pay) / count
+    with np.errstate(invalid="ignore", divide="ignore"):
+        within = np.bincount(firm_period, (log_pay - mean[firm_period]) ** 2) / (count - 1)
+    cell_of = np.empty(count.size, dtype=np.int64)
+    cell_of[firm_period] = cell
+    tables = [
+        _by_side(cell_of, values, n_firms) for values in (mean, within / count, within, count)
+    ]
+    usable = np.isfinite(tables[1]).all(axis=1)
+    industry, kind = _industries(panel, rows, n_firms)
+    return FirmMoments(
+        mean=tables[0][usable],
+        noise=tables[1][usable],
+        within=tables[2][usable],
+        size=tables[3][usable].mean(axis=1),
+        industry=industry[usable],
+        kind=kind[usable],
+        n_obs=rows.pay.size,
+        n_left_out=int(np.unique(rows.firm).size - usable.sum()),
+    )
+
+
+def _by_side(cell_of: Codes, values: Array, n_firms: int) -> Array:
+    """Mean over periods before and after, (firm, 2); NaN where a firm is not seen or a value is not known."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sums = np.bincount(cell_of, values, minlength=2 * n_firms)
+        return np.asarray(sums / np.bincount(cell_of, minlength=2 * n_firms)).reshape(n_firms, 2)
+
+
+def _industries(panel: Panel, rows: PayRows, n_firms: int) -> tuple[Codes, Array]:
+    industry, kind = np.zeros(n_firms, dtype=np.int64), np.full((n_firms, 2), np.nan)
+    if panel.firms is None:
+        return industry, kind
+    firms = eager(panel.firms)
+    if "industry_code" not in firms.columns:
+        return industry, kind
+    measured = lookup(firms, "industry_code", panel.industries, ("proprietary", "rent_sharing"))
+    known = rows.firm_key >= 0
+    industry[rows.firm[known]] = codes(firms["industry_code"])[rows.firm_key[known]]
+    for column, name in enumerate(("proprietary", "rent_sharing")):
+        values = measured[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        finite = values[np.isfinite(values)]
+        if finite.size and finite.min() < finite.max():
+            high = np.where(np.isfinite(values), values > (finite.min() + finite.max()) / 2, np.nan)
+            kind[rows.firm[known], column] = high[rows.firm_key[known]]
+    return industry, kind
+
+
+def _pseudo_variances(moments: FirmMoments) -> tuple[Array, Array]:
+    """Pseudo-values whose means are V_b and V_w of a firm's industry, before and after, (firm, 2) each.
+
+    V_b: squared deviation from the industry's mean, times J/(J-1), less the mean's sampling variance.
+    """
+    group = compact_codes(moments.industry)
+    weight = moments.size
+    total = np.bincount(group, weight)
+    n_firms = np.bincount(group)[group]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correction = n_firms / (n_firms - 1)
+    sides = []
+    for side in (0, 1):
+        center = (np.bincount(group, weight * moments.mean[:, side]) / total)[group]
+        sides.append((moments.mean[:, side] - center) ** 2 * correction - moments.noise[:, side])
+    return np.column_stack(sides), moments.within
+
+
+def _variance_contrast(panel: Panel) -> tuple[Estimate, ...]:
+    """Bias-corrected between-firm variance by industry, after minus before, contrasted over η1 and ξ."""
+    moments = firm_moments(panel)
+    between, within = _pseudo_variances(moments)
+    known = np.isfinite(moments.kind).all(axis=1) & np.isfinite(between).all(axis=1)
+    cells = moments.kind[known].astype(np.int64) @ np.array([2, 1])
+    if np.unique(cells).size < 4:
+        reason = "industries do not show all four combinations of high and low η1 and ξ"
+        return tuple(
+            failure(t, "unusable", reason)
+            for t in ("between_variance_contrast", "log_ratio_contrast")
+        )
+    change = (between[:, 1] - between[:, 0])[known]
+    first = _contrast_fit(change, cells, moments.size[known])
+    rows = from_fit(first, {"between_variance_contrast": "both"}, message=_said(moments))
+    pseudo = _log_ratio(between[known], within[known], cells, moments.size[known])
+    if not np.isfinite(pseudo).all():
+        return (
+            *rows,
+            failure(
+                "log_ratio_contrast",
+                "unusable",
+                "a corrected between-firm variance is not positive",
+            ),
+        )
+    second = _contrast_fit(pseudo, cells, moments.size[known])
+    return (*rows, *from_fit(second, {"log_ratio_contrast": "both"}, message=_said(moments)))
+
+
+def _contrast_fit(pseudo: Array, cells: Codes, weight: Array) -> Fit:
+    proprietary, sharing = cells // 2, cells % 2
+    X = np.column_stack([np.ones(cells.size), proprietary, sharing, proprietary * sharing]).astype(
+        np.float64
+    )
+    return fit(pseudo, X, names=["one", "proprietary", "sharing", "both"], weights=weight)
+
+
+def _log_ratio(between: Array, within: Array, cells: Codes, weight: Array) -> Array:
+    """Pseudo-values of Δ ln(V_b/V_w) in each firm's cell, by the delta method, (firm,)."""
+    total = np.bincount(cells, weight)
+    out = np.zeros(cells.size)
+    for values, sign in ((between, 1.0), (within, -1.0)):
+        for side, direction in ((0, -1.0), (1, 1.0)):
+            mean = (np.bincount(cells, weight * values[:, side]) / total)[cells]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                out += sign * direction * (np.log(mean) + values[:, side] / mean - 1)
+    return out
+
+
+def _variance_change(panel: Panel) -> tuple[Estimate, ...]:
+    """Change of bias-corrected between-firm and of within-firm variance, industries averaged."""
+    return change_of_variances(firm_moments(panel))
+
+
+def change_of_variances(moments: FirmMoments) -> tuple[Estimate, ...]:
+    """Estimate ΔV_b, ΔV_w and the change of V_b's share from the moments of firms.
+
+    Returns
+    -------
+    tuple of Estimate
+        Three rows, the variances in squared log points, with errors over firms; or why they could not be estimated.
+    """
+    between, within = _pseudo_variances(moments)
+    known = np.isfinite(between).all(axis=1)
+    terms = ("delta_between_variance", "delta_within_variance", "delta_between_share")
+    if known.sum() < 2:
+        return tuple(
+            failure(term, "unusable", "fewer than two firms are seen before and after AI")
+            for term in terms
+        )
+    between, within, weight = between[known], within[known], moments.size[known]
+    shares = np.column_stack([_share(between[:, side], within[:, side], weight) for side in (0, 1)])
+    rows: list[Estimate] = []
+    for term, values in zip(terms, (between, within, shares), strict=True):
+        one = fit(
+            values[:, 1] - values[:, 0], np.ones((weight.size, 1)), names=["mean"], weights=weight
+        )
+        rows += from_fit(one, {term: "mean"}, message=_said(moments))
+    return tuple(rows)
+
+
+def _share(between: Array, within: Array, weight: Array) -> Array:
+    """Pseudo-values of V_b/(V_b + V_w), by the delta method."""
+    b, w = np.average(between, weights=weight), np.average(within, weights=weight)
+    return np.asarray(b / (b + w) + (w * (between - b) - b * (within - w)) / (b + w) ** 2)
+
+
+def _said(moments: FirmMoments) -> str:
+    return (
+        f"{moments.n_left_out} firms left out: under two workers, or one side"
+        if moments.n_left_out
+        else ""
+    )
+
+
+def _leave_out(panel: Panel) -> tuple[Estimate, ...]:
+    """Change of the variance of firm effects net of worker effects, corrected by leaving out matches."""
+    rows = pay_rows(panel)
+    found = leave_out_change(np.log(rows.pay), rows.worker, rows.firm, rows.is_post)
+    return (
+        from_moments(
+            "delta_firm_effect_variance",
+            found.change,
+            found.std_error,
+            dof=found.n_firms - 1,
+            n_obs=rows.pay.size,
+            n_clusters=found.n_firms,
+            convention="firms drawn from a population",
+            message=found.message,
+        ),
+    )
+
+
+def _rent_sharing(panel: Panel) -> tuple[Estimate, ...]:
+    """Log pay on ln(1 + rent/hc̄) with worker-firm match and period effects, clustered by firm."""
+    rows = pay_rows(panel)
+    assert panel.firms is not None
+    firms = eager(panel.firms)
+    ratio = (
+        (firms["rent_per_worker"] / firms["human_pay_mean"])
+        .log1p()
+        .fill_null(float("nan"))
+        .to_numpy()
+    )
+    value = np.where(rows.firm_key >= 0, ratio[rows.firm_key], np.nan)
+    known = np.isfinite(value)
+    rows = rows.take(known)
+    fitted = fit(
+        np.log(rows.pay),
+        value[known][:, None],
+        names=["log_rent"],
+        absorb=[encode(rows.worker, rows.firm), compact_codes(rows.period - rows.period.min())],
+        cluster=[rows.firm],
+    )
+    return from_fit(fitted, {"rent_sharing": "log_rent"})
+
+
+_PAY = (
+    "pay.pay",
+    "info.first_ai_period",
+    "pay.period spans first_ai_period",
+    "pay.firm_id repeats over period",
+)
+_FIRMS = (*_PAY, "pay.firm_id->firms.firm_id")
+
+HYPOTHESIS = Hypothesis(
+    name="H4",
+    claim=CLAIM,
+    scope=scope,
+    estimands={
+        "between_variance_contrast": between_variance_contrast,
+        "log_ratio_contrast": log_ratio_contrast,
+        "delta_between_variance": delta_between_variance,
+        "delta_firm_effect_variance": delta_firm_effect_variance,
+        "delta_within_variance": delta_within_variance,
+        "delta_between_share": delta_between_share,
+        "rent_sharing": rent_sharing,
+    },
+    primary="between_variance_contrast",
+    predicted_sign=1,
+    estimators=(
+        Estimator(
+            name="variance_contrast",
+            summary="change of corrected between-firm variance, contrasted over industries' η1 and ξ",
+            needs=(
+                *_FIRMS,
+                "firms.industry_code->industries.industry_code",
+                "industries.proprietary varies",
+                "industries.rent_sharing varies",
+            ),
+            terms=("between_variance_contrast", "log_ratio_contrast"),
+            run=_variance_contrast,
+        ),
+        Estimator(
+            name="variance_change",
+            summary="change of corrected between-firm and within-firm variance, and of their share",
+            needs=_PAY,
+            terms=("delta_between_variance", "delta_within_variance", "delta_between_share"),
+            run=_variance_change,
+        ),
+        Estimator(
+            name="leave_out",
+            summary="change of the variance of firm effects beside worker effects, corrected by leaving out matches",
+            needs=(*_PAY, "pay.worker_id repeats over firm_id"),
+            terms=("delta_firm_effect_variance",),
+            run=_leave_out,
+        ),
+        Estimator(
+            name="rent_sharing",
+            summary="log pay on log rents with match and period effects",
+            needs=(*_FIRMS, "firms.rent_per_worker varies", "firms.human_pay_mean"),
+            terms=("rent_sharing",),
+            run=_rent_sharing,
+        ),
+    ),
+)

@@ -1,0 +1,117 @@
+"""What a regression returns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from scipy import special
+
+from withintask.panel.arrays import Array
+from withintask.panel.errors import ParameterError, list_problems, some_examples
+
+CovarianceKind = Literal["cluster", "robust", "unadjusted", "CR2", "CR3", "jackknife"]
+Status = Literal["ok", "collinear", "perfect_fit", "one_cluster"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstStage:
+    """The first stage of one endogenous regressor."""
+
+    name: str
+    """The endogenous regressor."""
+    statistic: float
+    """Wald F of the excluded instruments, with the covariance of the fit."""
+    dof_num: int
+    """Excluded instruments."""
+    dof: float
+    """Denominator degrees of freedom."""
+    p_value: float
+    """Of the F statistic."""
+    partial_r2: float
+    """Share of the regressor, given the other exogenous ones, that the instruments explain."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Coefficients with their covariance; k coefficients, some of them perhaps dropped (NaN)."""
+
+    names: tuple[str, ...]
+    """Regressors, in the order given."""
+    params: Array
+    """Coefficients (k,); NaN where collinear."""
+    covariance: Array
+    """Covariance of the coefficients (k, k); NaN where dropped or not computable."""
+    dof: Array
+    """Degrees of freedom of the t distribution of each coefficient (k,)."""
+    n_obs: int
+    """Rows."""
+    n_clusters: int
+    """Clusters of the smallest clustering dimension; 0 without clustering."""
+    n_absorbed: int
+    """Exact rank of the absorbed effects."""
+    n_singletons: int
+    """Rows with an absorbed level to themselves; they are kept and add nothing but to n_obs."""
+    residuals: Array
+    """Residuals (n_obs,), of the unweighted equation and without the absorbed effects."""
+    status: Status
+    """``ok``, or the most serious of ``perfect_fit``, ``one_cluster``, ``collinear``."""
+    messages: tuple[str, ...]
+    """What the reader should know: dropped terms, singletons, repaired covariance."""
+    covariance_kind: CovarianceKind
+    """Which covariance."""
+    convention: str
+    """Whose small-sample factors: see :mod:`withintask.tests_of_model.regression.conventions`."""
+    first_stage: tuple[FirstStage, ...] = ()
+    """One for each endogenous regressor; empty for least squares."""
+
+    @property
+    def std_error(self) -> Array:
+        """Standard errors (k,); NaN where rounding left a variance below zero."""
+        variance = np.diagonal(self.covariance)
+        return np.sqrt(np.where(variance >= 0, variance, np.nan))
+
+    @property
+    def statistic(self) -> Array:
+        """Ratios of coefficient to standard error (k,)."""
+        return self.params / self.std_error
+
+    @property
+    def p_value(self) -> Array:
+        """Two-sided p-values against zero (k,)."""
+        tail: Array = special.stdtr(self.dof, -np.abs(self.statistic))
+        return 2 * tail
+
+    def conf_int(self, level: float = 0.95) -> Array:
+        """Confidence bounds (k, 2) with the given coverage."""
+        if not 0 < level < 1:
+            raise ParameterError(f"conf_int: level is {level}, expected a share between 0 and 1")
+        half = special.stdtrit(self.dof, (1 + level) / 2) * self.std_error
+        return np.column_stack([self.params - half, self.params + half])
+
+    def position(self, name: str) -> int:
+        """Place of a regressor, for example ``fit.params[fit.position("x")]``."""
+        if name not in self.names:
+            raise ParameterError(
+                f"regressor {name!r} is not in the fit; it has {some_examples(self.names)}"
+            )
+        return self.names.index(name)
+
+    def contrast(self, weights: Mapping[str, float], *, name: str) -> "Fit":
+        """Linear combination Σ weight · coefficient, as a fit with one coefficient.
+
+        Degrees of freedom are the smallest of the coefficients involved.
+        """
+        unknown = [key for key in weights if key not in self.names]
+        if unknown:
+            problems = [f"no regressor {key!r}" for key in unknown]
+            raise ParameterError(list_problems(f"contrast {name}", problems))
+        places = [self.position(key) for key in weights]
+        row = np.array(list(weights.values()), dtype=float)
+        return replace(
+            self,
+            names=(name,),
+            params=np.array([row @ self.params[places]]),
+            covariance=np.array([[row @ self.covariance[np.ix_(places, places)] @ row]]),
+            dof=np.array([np.min(self.dof[places])]),
+        )

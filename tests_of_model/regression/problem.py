@@ -1,0 +1,187 @@
+"""A regression as it enters the engines: checked, typed, variables as contiguous rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from withintask.panel.arrays import Array, Codes
+from withintask.panel.errors import (
+    EstimationError,
+    ParameterError,
+    list_problems,
+    some_examples,
+)
+from withintask.tests_of_model.regression.absorb import Projector, compact_codes
+from withintask.tests_of_model.regression.conventions import CONVENTIONS, Convention
+from withintask.tests_of_model.regression.fitted import CovarianceKind
+
+_KINDS: tuple[str, ...] = get_args(CovarianceKind)
+FEW_CLUSTER_KINDS = ("CR2", "CR3", "jackknife")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A checked regression; rows of the arrays are variables."""
+
+    y: Array
+    """Outcome (n_rows,)."""
+    regressors: Array
+    """All regressors (k, n_rows)."""
+    names: tuple[str, ...]
+    """Their names."""
+    endogenous: tuple[int, ...]
+    """Positions of the instrumented regressors."""
+    instruments: Array
+    """Excluded instruments (n_instruments, n_rows)."""
+    projector: Projector | None
+    """The absorbed effects."""
+    weights: Array | None
+    """Analytic weights (n_rows,)."""
+    clusters: tuple[Codes, ...]
+    """Cluster codes without gaps."""
+    covariance: CovarianceKind
+    """Which covariance."""
+    convention: Convention
+    """Whose small-sample factors."""
+    n_obs: int
+    """Observations behind the rows; more than rows if the data are compressed."""
+    pure_square: Array | None = None
+    """Sum of squares of y around the row's mean (n_rows,), for compressed data."""
+
+    @property
+    def n_clusters(self) -> tuple[int, ...]:
+        """Clusters of each dimension."""
+        return tuple(int(np.max(codes)) + 1 for codes in self.clusters)
+
+
+def read_problem(
+    y: npt.ArrayLike,
+    X: npt.ArrayLike,
+    *,
+    names: Sequence[str],
+    absorb: Sequence[npt.ArrayLike],
+    weights: npt.ArrayLike | None,
+    endogenous: Sequence[str],
+    instruments: npt.ArrayLike | None,
+    cluster: Sequence[npt.ArrayLike],
+    covariance: CovarianceKind | None,
+    convention: Convention,
+    projector: Projector | None,
+) -> Problem:
+    """Check the arguments of ``fit``, all at once, and bring them into one shape."""
+    kind: CovarianceKind = covariance or ("cluster" if len(cluster) else "robust")
+    _check_options(kind, convention, len(cluster), is_iv=bool(len(endogenous)))
+    outcome, regressors = _floats(y), _variables(X)
+    excluded = _variables(instruments) if instruments is not None else np.empty((0, len(outcome)))
+    given_weights = None if weights is None else _floats(weights)
+    clusters = [np.asarray(codes) for codes in cluster]
+    columns = {"y": outcome, "X": regressors, "instruments": excluded, "weights": given_weights}
+    problems = _column_problems(columns) + _cluster_problems(clusters, outcome.shape[-1])
+    problems += _projector_problems(projector, given_weights, outcome.shape[-1])
+    problems += _name_problems(tuple(names), len(regressors), tuple(endogenous), len(excluded))
+    if problems:
+        raise EstimationError(list_problems("regression", problems))
+    if projector is None and len(absorb):
+        projector = Projector(absorb, weights=given_weights)
+        if projector.n_obs != len(outcome):
+            found = f"absorbed effects have {projector.n_obs} rows, expected {len(outcome)}"
+            raise EstimationError(list_problems("regression", [found]))
+    return Problem(
+        y=outcome,
+        regressors=regressors,
+        names=tuple(names),
+        endogenous=tuple(tuple(names).index(name) for name in endogenous),
+        instruments=excluded,
+        projector=projector,
+        weights=projector.weights if projector is not None else given_weights,
+        clusters=tuple(compact_codes(codes) for codes in clusters),
+        covariance=kind,
+        convention=convention,
+        n_obs=len(outcome),
+    )
+
+
+def _floats(values: npt.ArrayLike) -> Array:
+    return np.asarray(values, dtype=float)
+
+
+def _variables(columns: npt.ArrayLike) -> Array:
+    array = _floats(columns)
+    return np.ascontiguousarray(array.T if array.ndim > 1 else array[None])
+
+
+def _check_options(kind: str, convention: str, n_ways: int, *, is_iv: bool) -> None:
+    problems = []
+    if kind not in _KINDS:
+        problems.append(f"covariance is {kind!r}, expected one of {', '.join(_KINDS)}")
+    if convention not in CONVENTIONS:
+        problems.append(f"convention is {convention!r}, expected one of {', '.join(CONVENTIONS)}")
+    if kind == "cluster" and n_ways == 0:
+        problems.append("covariance is 'cluster' but no clusters are given")
+    if kind in FEW_CLUSTER_KINDS and n_ways != 1:
+        problems.append(f"covariance {kind} takes one clustering dimension, found {n_ways}")
+    if kind in FEW_CLUSTER_KINDS and is_iv:
+        problems.append(f"covariance {kind} is for least squares; use 'cluster' with instruments")
+    if problems:
+        raise ParameterError(list_problems("regression", problems))
+
+
+def _column_problems(columns: dict[str, Array | None]) -> list[str]:
+    y, weights = columns["y"], columns["weights"]
+    if y is None or y.ndim != 1 or len(y) == 0:
+        return ["y must have one dimension and some rows"]
+    problems = []
+    for label, values in columns.items():
+        if values is None:
+            continue
+        if values.shape[-1] != len(y):
+            problems.append(f"{label} has {values.shape[-1]} rows, expected {len(y)}")
+        elif not np.isfinite(values).all():
+            n_bad = int((~np.isfinite(values)).sum())
+            problems.append(f"{label} has {n_bad} missing or infinite values; drop the rows first")
+    if weights is not None and np.any(weights <= 0):
+        problems.append(f"weights have {int((weights <= 0).sum())} values that are not positive")
+    return problems
+
+
+def _cluster_problems(clusters: list[npt.NDArray[Any]], n_rows: int) -> list[str]:
+    return [
+        f"cluster {way} has shape {codes.shape} and type {codes.dtype}, expected ({n_rows},) "
+        "non-negative integers; see encode()"
+        for way, codes in enumerate(clusters)
+        if codes.shape != (n_rows,) or codes.dtype.kind not in "iu" or np.min(codes) < 0
+    ]
+
+
+def _projector_problems(
+    projector: Projector | None, weights: Array | None, n_rows: int
+) -> list[str]:
+    problems = []
+    if projector is not None:
+        if projector.n_obs != n_rows:
+            problems.append(f"the kept projector has {projector.n_obs} rows, expected {n_rows}")
+        if weights is not None and weights is not projector.weights:
+            problems.append("weights differ from those of the kept projector; give them to it")
+    return problems
+
+
+def _name_problems(
+    names: tuple[str, ...], n_regressors: int, endogenous: tuple[str, ...], n_instruments: int
+) -> list[str]:
+    problems = []
+    if len(names) != n_regressors:
+        problems.append(f"{len(names)} names for {n_regressors} regressors")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        problems.append(f"names are repeated: {some_examples(repeated)}")
+    unknown = [name for name in endogenous if name not in names]
+    if unknown:
+        problems.append(f"endogenous regressors not among the names: {some_examples(unknown)}")
+    if n_instruments < len(endogenous):
+        problems.append(f"{n_instruments} instruments for {len(endogenous)} endogenous regressors")
+    if n_instruments and not endogenous:
+        problems.append("instruments are given but no endogenous regressor")
+    return problems
