@@ -7,7 +7,7 @@ import numpy as np
 from withintask.panel.arrays import Array, Codes
 from withintask.sim import equations as eq
 from withintask.sim.economy import Economy
-from withintask.sim.population import SkillGrid
+from withintask.sim.population import SkillGrid, skill_response
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,9 +43,8 @@ class SkillCells:
 
     def output_at(self, economy: Economy, skill: Array) -> Array:
         """Output with AI at given human capital, (cell, firm, len(skill))."""
-        params = economy.params
-        relative = skill / economy.population.workers.human_capital_mean[self.skill]
-        response = eq.skill_response(relative, params.ai_multiplicative, params.task_substitution)
+        params, mean = economy.params, economy.population.workers.human_capital_mean[self.skill]
+        response = skill_response(params, skill, mean)
         return eq.task_output(
             params.task_productivity * skill, self.ai_output[:, :, None], response
         )
@@ -108,5 +107,5 @@ def _skill_cells(
         grid=grid,
         human_output=params.task_productivity * grid.node,
         relative_skill=relative,
-        response=eq.skill_response(relative, params.ai_multiplicative, params.task_substitution),
+        response=skill_response(params, grid.node, workers.human_capital_mean[skill]),
     )

@@ -42,6 +42,8 @@ class State:
     """Rent per worker, (industry, firm)."""
     premium: Array
     """Pay over human pay, (industry, firm)."""
+    rent_sharing: Array
+    """ξ of each kind of industry, (industry,)."""
     firm_weight: Array
     """Worker weights, (industry, firm), summing to 1."""
     pay: Array
@@ -103,10 +105,16 @@ class State:
 
     @cached_property
     def between_variance_by_industry(self) -> Array:
-        """V_b within each kind of industry, (industry,)."""
-        weight, log_premium = self.firm_weight[0] / self.firm_weight[0].sum(), np.log(self.premium)
-        mean = log_premium @ weight
-        return np.asarray((log_premium - mean[:, None]) ** 2 @ weight)
+        """V_b within each kind of industry: variance of ξ ln(1 + rent/hc̄), worker-weighted, (industry,)."""
+        weight = self.firm_weight[0] * len(self.firm_weight)
+        mean = self.log_premium @ weight
+        return np.asarray((self.log_premium - mean[:, None]) ** 2 @ weight)
+
+    @cached_property
+    def log_premium(self) -> Array:
+        """Log of pay over human pay, ξ ln(1 + rent/hc̄), (industry, firm)."""
+        log_rent = np.log1p(self.rent / self.human_pay_mean)
+        return np.asarray(self.rent_sharing[:, None] * log_rent)
 
     @cached_property
     def within_variance(self) -> float:
@@ -266,13 +274,9 @@ class _Tasks:
 
 
 def _task_means(params: Params, population: Population) -> _Tasks:
-    workers = population.workers
-    relative = workers.human_capital / workers.human_capital_mean
-    response = eq.skill_response(relative, params.ai_multiplicative, params.task_substitution).mean(
-        axis=0
-    )
     shape = population.exposure.shape
-    human = params.task_productivity * workers.human_capital_mean
+    human = params.task_productivity * population.workers.human_capital_mean
+    response = population.response.mean(axis=0)
     return _Tasks(
         human_output=np.broadcast_to(human[population.task_skill], shape),
         response=np.broadcast_to(response[population.task_skill], shape),
@@ -311,6 +315,7 @@ def _solve_state(
         asset_factor=firms.asset_factor,
         rent=firms.rent,
         premium=firms.premium,
+        rent_sharing=population.industries.rent_sharing,
         firm_weight=firms.weight,
         profit_mean=firms.profit_mean,
     )
@@ -327,11 +332,9 @@ def skill_values(params: Params, population: Population, state: State) -> tuple[
 
 def human_pay_by_occupation(economy: Economy, state: State) -> Array:
     """Human pay that every worker would have in every occupation, eq. (4), (worker, occupation), numeraire."""
-    params, workers = economy.params, economy.population.workers
-    relative = workers.human_capital / workers.human_capital_mean
-    response = eq.skill_response(relative, params.ai_multiplicative, params.task_substitution)
-    human, floor = skill_values(params, economy.population, state)
-    return np.asarray(workers.human_capital @ human.T + response @ floor.T)
+    population = economy.population
+    human, floor = skill_values(economy.params, population, state)
+    return np.asarray(population.workers.human_capital @ human.T + population.response @ floor.T)
 
 
 def _skill_values(
@@ -347,14 +350,11 @@ def _skill_values(
 def _human_pay(
     params: Params, population: Population, price: Array, commodity_output: Array
 ) -> Array:
-    workers = population.workers
-    relative = workers.human_capital / workers.human_capital_mean
-    response = eq.skill_response(relative, params.ai_multiplicative, params.task_substitution)
     human, floor = _skill_values(params, population, price, commodity_output)
     of_worker = population.occupation
     return np.asarray(
-        (workers.human_capital * human[of_worker]).sum(axis=1)
-        + (response * floor[of_worker]).sum(axis=1)
+        (population.workers.human_capital * human[of_worker]).sum(axis=1)
+        + (population.response * floor[of_worker]).sum(axis=1)
     )
 
 

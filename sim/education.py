@@ -10,7 +10,7 @@ from withintask.panel.errors import ConvergenceError, ParameterError
 from withintask.sim import equations as eq
 from withintask.sim.economy import Economy, State, skill_values
 from withintask.sim.params import Params
-from withintask.sim.population import SKILLS, Population
+from withintask.sim.population import SKILLS, Population, skill_response
 
 _TOLERANCE = 1e-12
 """Years; the map is a contraction, so the last step bounds the distance to the optimum."""
@@ -118,7 +118,7 @@ class _Values:
         skill = eq.human_capital(ability[:, None], education, p.return_per_year)
         proportional = skill * self._human
         relative = skill / self._mean
-        response = eq.skill_response(relative, p.ai_multiplicative, p.task_substitution)
+        response = skill_response(p, skill, self._mean)
         slope = eq.output_elasticity(
             proportional, self._floor, relative, p.ai_multiplicative, p.task_substitution
         )

@@ -130,6 +130,8 @@ class Population:
     """x(z), 0 on soc tasks and in unexposed occupations, (occupation, task)."""
     task_skill: Codes
     """Skill type of each task: 0 cog, 1 soc, (task,)."""
+    response: Array
+    """Output per unit of AI, μ h/h̄ + (1-μ)(h/h̄)^(1-ρ), (worker, skill)."""
 
 
 def draw_population(params: Params, *, n_workers: int = 2**15, scramble: int = 0) -> Population:
@@ -153,14 +155,15 @@ def draw_population(params: Params, *, n_workers: int = 2**15, scramble: int = 0
     ownership = np.exp(lognormal_log_sd(params.own_gini) * score[:, 4])
     node_score, node_weight = _firm_nodes(n_workers)
     industries = industry_kinds(params)
+    workers = _draw_workers(
+        n_workers,
+        scramble,
+        params.ability_sd,
+        params.return_per_year,
+        (params.educ_mean, params.educ_ability_slope, params.educ_taste_sd),
+    )
     return Population(
-        workers=_draw_workers(
-            n_workers,
-            scramble,
-            params.ability_sd,
-            params.return_per_year,
-            (params.educ_mean, params.educ_ability_slope, params.educ_taste_sd),
-        ),
+        workers=workers,
         ownership=ownership / ownership.mean(),
         asset_score=score[:, 3],
         firm_score=node_score,
@@ -170,7 +173,13 @@ def draw_population(params: Params, *, n_workers: int = 2**15, scramble: int = 0
         industries=industries,
         exposure=task_exposure(params),
         task_skill=(np.arange(params.n_tasks) >= params.n_cog_tasks).astype(np.int64),
+        response=skill_response(params, workers.human_capital, workers.human_capital_mean),
     )
+
+
+def skill_response(params: Params, skill: Array, skill_mean: Array | float) -> Array:
+    """Output per unit of AI at given human capital, by the parameters' μ and ρ; the shape of skill."""
+    return eq.skill_response(skill / skill_mean, params.ai_multiplicative, params.task_substitution)
 
 
 @lru_cache(maxsize=8)

@@ -11,6 +11,7 @@ from withintask.sim import equations as eq
 from withintask.sim.design import Design
 from withintask.sim.economy import Economy, asset_factor
 from withintask.sim.inequality import lognormal_log_sd
+from withintask.sim.population import skill_response
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,7 +137,6 @@ def draw_sample(
         params.educ_taste_sd,
     )
     skill = eq.human_capital(np.exp(log_ability)[:, :, None], education, params.return_per_year)
-    relative = skill / economy.population.workers.human_capital_mean
     return Sample(
         worker=worker,
         firm=firm,
@@ -147,7 +147,7 @@ def draw_sample(
         log_ability=log_ability,
         education=education,
         human_capital=skill,
-        response=eq.skill_response(relative, params.ai_multiplicative, params.task_substitution),
+        response=skill_response(params, skill, economy.population.workers.human_capital_mean),
         is_treated=_draw_treated(design, worker, firm, score, draws),
     )
 

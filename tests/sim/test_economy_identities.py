@@ -10,10 +10,10 @@ from withintask.sim.economy import solve_economy, solve_path
 from withintask.sim.inequality import gini, lognormal_log_sd
 from withintask.sim.params import load_params, make_params, vary
 from withintask.sim.screening import screening_after, screening_before
-from withintask.tests_of_model.hypotheses import h1_compression as h1
-from withintask.tests_of_model.hypotheses import h2_returns as h2
-from withintask.tests_of_model.hypotheses import h3_credentials as h3
-from withintask.tests_of_model.hypotheses import h4_between as h4
+from withintask.tests_of_model.estimands import between as h4
+from withintask.tests_of_model.estimands import compression as h1
+from withintask.tests_of_model.estimands import credentials as h3
+from withintask.tests_of_model.estimands import returns as h2
 
 ROUNDING = 1e-12
 VARIANTS = [
@@ -145,8 +145,8 @@ def test_the_log_ratio_contrast_of_h4_is_zero_since_the_between_variance_is_prop
 
 def test_nothing_changes_without_ai():
     economy = solve_economy(vary(load_params(), capability=0.0), n_workers=2**10)
-    for hypothesis in (h1, h2, h3, h4):
-        for term, estimand in hypothesis.HYPOTHESIS.estimands.items():
+    for estimands in (h1, h2, h3, h4):
+        for term, estimand in estimands.TRUTHS.items():
             value = estimand(economy)
             assert np.isnan(value) or abs(value) < 1e-9, term
 

@@ -9,8 +9,8 @@ import polars as pl
 from withintask.panel.arrays import Array
 from withintask.sim.economy import Economy, solve_economy
 from withintask.sim.params import Params, vary
+from withintask.tests_of_model.estimands.figures import FIGURES
 from withintask.tests_of_model.evidence.sweeps import (
-    FIGURES,
     N_WORKERS,
     crossings,
     structure,

@@ -3,12 +3,10 @@
 import numpy as np
 import polars as pl
 
-from withintask.panel.arrays import Array, Flags
+from withintask.panel.arrays import Array
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup
-from withintask.sim.economy import Economy
-from withintask.sim.params import Params
-from withintask.sim.screening import prior_variance, screening_after, screening_before
+from withintask.tests_of_model.estimands import credentials
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.regression.fit import fit
@@ -16,54 +14,6 @@ from withintask.tests_of_model.regression.fit import fit
 CLAIM = (
     "Credential requirements rise more in occupations where AI compresses the quality of output."
 )
-
-
-def scope(params: Params) -> bool:
-    """The signal weakens, and the claim holds, iff skill and AI substitute, ρ > 0."""
-    return params.task_substitution > 0
-
-
-_NO_VARIATION = 1e-9
-"""Fall of the signal that is rounding: without AI the slope is not defined."""
-
-
-# Estimands -------------------------------------------------------------------------------------
-
-
-def delta_credential(economy: Economy) -> float:
-    """E_o[ΔPr | exposed] - E_o[ΔPr | unexposed], occupations of equal size."""
-    before, after = screening_before(economy), screening_after(economy)
-    change = after.credential_probability - before.credential_probability
-    return _exposed_minus_unexposed(change, after.is_exposed)
-
-
-def credential_slope(economy: Economy) -> float:
-    """Slope version: population OLS of ΔPr_o on the fall of the signal's slope, -Δε_o."""
-    before, after = screening_before(economy), screening_after(economy)
-    fall = before.signal_slope - after.signal_slope
-    change = after.credential_probability - before.credential_probability
-    centered = fall - fall.mean()
-    if np.abs(centered).max() < _NO_VARIATION:
-        return float("nan")
-    return float(centered @ change / (centered @ centered))
-
-
-def delta_log_reliability(economy: Economy) -> float:
-    """E_o[Δ ln R²_o | exposed] - the same unexposed, R² = ε²σ_θ²/(ε²σ_θ² + σ_q²) of work sample and ability."""
-    before, after = screening_before(economy), screening_after(economy)
-    logs = []
-    for one in (before, after):
-        signal = np.square(one.signal_slope) * prior_variance(economy.params)
-        logs.append(np.log(signal / (signal + economy.params.work_sample_noise**2)))
-    return _exposed_minus_unexposed(logs[1] - logs[0], after.is_exposed)
-
-
-def _exposed_minus_unexposed(change: Array, is_exposed: Flags) -> float:
-    unexposed = float(change[~is_exposed].mean()) if (~is_exposed).any() else 0.0
-    return float(change[is_exposed].mean()) - unexposed
-
-
-# Estimators ------------------------------------------------------------------------------------
 
 
 class PostingRows:
@@ -260,12 +210,8 @@ _SIGNALS = (
 HYPOTHESIS = Hypothesis(
     name="H3",
     claim=CLAIM,
-    scope=scope,
-    estimands={
-        "delta_credential": delta_credential,
-        "credential_slope": credential_slope,
-        "delta_log_reliability": delta_log_reliability,
-    },
+    scope=credentials.scope,
+    estimands=credentials.TRUTHS,
     primary="delta_credential",
     predicted_sign=1,
     estimators=(

@@ -8,9 +8,8 @@ import polars as pl
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup
-from withintask.sim.economy import Economy, State
-from withintask.sim.params import Params
 from withintask.tests_of_model.components.leave_out import leave_out_change
+from withintask.tests_of_model.estimands import between
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.regression.absorb import compact_codes, encode
@@ -22,93 +21,6 @@ CLAIM = (
     "Between-firm pay dispersion rises relative to within-firm dispersion in industries where AI is proprietary and "
     "rent sharing is strong."
 )
-
-
-def scope(params: Params) -> bool:
-    """The contrast needs industries that differ in both η1 and ξ."""
-    return params.proprietary_gap > 0 and params.rent_sharing_gap > 0
-
-
-# Estimands -------------------------------------------------------------------------------------
-
-
-def between_variance_contrast(economy: Economy) -> float:
-    """[ΔV_b(η1 high, ξ high) - ΔV_b(high, low)] - [ΔV_b(low, high) - ΔV_b(low, low)]."""
-    return _contrast(economy, _between(economy, economy.after) - _between(economy, economy.before))
-
-
-def log_ratio_contrast(economy: Economy) -> float:
-    """The same contrast of Δ ln(V_b/V_w); V_w does not differ between kinds of industry, so it drops out."""
-    return _contrast(
-        economy,
-        np.log(_between(economy, economy.after)) - np.log(_between(economy, economy.before)),
-    )
-
-
-def delta_between_variance(economy: Economy) -> float:
-    """ΔV_b, the mean over kinds of industry, the moment m5."""
-    return float((_between(economy, economy.after) - _between(economy, economy.before)).mean())
-
-
-def delta_firm_effect_variance(economy: Economy) -> float:
-    """Change of the variance of the firm effect ξ ln(1 + rent/hc̄) over all firms, of whatever industry."""
-    variances = []
-    for state in (economy.before, economy.after):
-        sharing, weight = economy.population.industries.rent_sharing, economy.population.firm_weight
-        premium = sharing[:, None] * np.log1p(state.rent / state.human_pay_mean)
-        means = premium @ weight
-        variances.append(float(_between(economy, state).mean() + means.var()))
-    return variances[1] - variances[0]
-
-
-def delta_within_variance(economy: Economy) -> float:
-    """ΔV_w, change in the variance of log human pay, which is that within every firm."""
-    return float(np.log(economy.after.human_pay).var() - np.log(economy.before.human_pay).var())
-
-
-def delta_between_share(economy: Economy) -> float:
-    """Change of V_b/(V_b + V_w); it rises under commodity AI alone, so it is no evidence for the claim."""
-    shares = []
-    for state in (economy.before, economy.after):
-        between = float(_between(economy, state).mean())
-        shares.append(between / (between + float(np.log(state.human_pay).var())))
-    return shares[1] - shares[0]
-
-
-def rent_sharing(economy: Economy) -> float:
-    """Population coefficient of ln pay on ln(1 + rent/hc̄) with match and period effects: ξ where all share alike."""
-    log_rent = [
-        np.log1p(state.rent / state.human_pay_mean) for state in (economy.before, economy.after)
-    ]
-    change = log_rent[1] - log_rent[0]
-    weight = economy.after.firm_weight
-    centered = change - np.sum(weight * change)
-    sharing = economy.population.industries.rent_sharing[:, None]
-    variance = np.sum(weight * centered**2)
-    return (
-        float(np.sum(weight * centered * sharing * change) / variance)
-        if variance > 0
-        else float("nan")
-    )
-
-
-def _between(economy: Economy, state: State) -> Array:
-    """V_b of each kind of industry: worker-weighted variance of ξ ln(1 + rent/hc̄), (industry,)."""
-    sharing, weight = economy.population.industries.rent_sharing, economy.population.firm_weight
-    premium = sharing[:, None] * np.log1p(state.rent / state.human_pay_mean)
-    mean = premium @ weight
-    return np.asarray((premium - mean[:, None]) ** 2 @ weight)
-
-
-def _contrast(economy: Economy, by_industry: Array) -> float:
-    """Difference in differences over the four kinds, ordered (low, low), (low, high), (high, low), (high, high)."""
-    if not scope(economy.params):
-        return float("nan")
-    low_low, low_high, high_low, high_high = by_industry
-    return float((high_high - high_low) - (low_high - low_low))
-
-
-# Estimators ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -355,16 +267,8 @@ _FIRMS = (*_PAY, "pay.firm_id->firms.firm_id")
 HYPOTHESIS = Hypothesis(
     name="H4",
     claim=CLAIM,
-    scope=scope,
-    estimands={
-        "between_variance_contrast": between_variance_contrast,
-        "log_ratio_contrast": log_ratio_contrast,
-        "delta_between_variance": delta_between_variance,
-        "delta_firm_effect_variance": delta_firm_effect_variance,
-        "delta_within_variance": delta_within_variance,
-        "delta_between_share": delta_between_share,
-        "rent_sharing": rent_sharing,
-    },
+    scope=between.scope,
+    estimands=between.TRUTHS,
     primary="between_variance_contrast",
     predicted_sign=1,
     estimators=(

@@ -9,20 +9,11 @@ from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.sim.economy import Economy, solve_economy
 from withintask.sim.params import Params
-from withintask.tests_of_model.hypotheses import (
-    h1_compression,
-    h2_returns,
-    h3_credentials,
-    h4_between,
-)
+from withintask.tests_of_model.estimands import between, compression, credentials, returns
+from withintask.tests_of_model.estimands.figures import delta_gini_income
 
 N_WORKERS = 2**15
 """Points of the population at which moments are matched."""
-
-
-def delta_gini_income(economy: Economy) -> float:
-    """ΔGini of income, eq. (10)."""
-    return economy.delta_gini_income
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +39,7 @@ MOMENTS: tuple[Moment, ...] = (
         name="m1",
         term="delta_log_cv",
         meaning="change of the log coefficient of variation of output within exposed tasks and firms (H1a)",
-        value=h1_compression.delta_log_cv,
+        value=compression.delta_log_cv,
         hypothesis="H1",
         estimator="dispersion_by_access",
     ),
@@ -56,7 +47,7 @@ MOMENTS: tuple[Moment, ...] = (
         name="m2",
         term="ability_gradient",
         meaning="coefficient of the log gain in output on log ability (H1b)",
-        value=h1_compression.ability_gradient,
+        value=compression.ability_gradient,
         hypothesis="H1",
         estimator="gradient_iv",
     ),
@@ -64,7 +55,7 @@ MOMENTS: tuple[Moment, ...] = (
         name="m3",
         term="delta_return_gap",
         meaning="change of the level return to cognitive less that to social education (H2)",
-        value=h2_returns.delta_return_gap,
+        value=returns.delta_return_gap,
         hypothesis="H2",
         estimator="mincer_iv",
     ),
@@ -72,7 +63,7 @@ MOMENTS: tuple[Moment, ...] = (
         name="m4",
         term="delta_credential",
         meaning="change of credential requirements, exposed less unexposed occupations (H3)",
-        value=h3_credentials.delta_credential,
+        value=credentials.delta_credential,
         hypothesis="H3",
         estimator="linear_probability",
     ),
@@ -80,7 +71,7 @@ MOMENTS: tuple[Moment, ...] = (
         name="m5",
         term="delta_between_variance",
         meaning="change of the variance of log pay between firms (H4)",
-        value=h4_between.delta_between_variance,
+        value=between.delta_between_variance,
         hypothesis="H4",
         estimator="variance_change",
     ),

@@ -10,8 +10,8 @@ from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError
 from withintask.panel.notation import symbol
 from withintask.sim.economy import Economy, solve_economy
+from withintask.tests_of_model.estimands.figures import delta_gini_income
 from withintask.tests_of_model.moments.fit import MsmFit
-from withintask.tests_of_model.moments.moments import delta_gini_income
 from withintask.tests_of_model.moments.problem import MsmProblem, central_jacobian, fail_if_singular
 
 DELTA_GINI = "delta_gini_income"

@@ -13,9 +13,9 @@ from withintask.sim.education import entrant_education
 from withintask.sim.params import Params, load_params, vary
 from withintask.sim.regime import PROPRIETARY_SHARE, boundary, change_axis
 from withintask.sim.screening import Screening, screening_after, screening_before
-from withintask.tests_of_model.hypotheses import h1_compression as h1
-from withintask.tests_of_model.hypotheses import h2_returns as h2
-from withintask.tests_of_model.hypotheses import h4_between as h4
+from withintask.tests_of_model.estimands import between as h4
+from withintask.tests_of_model.estimands import compression as h1
+from withintask.tests_of_model.estimands import returns as h2
 from withintask.tests_of_model.moments.moments import MOMENTS
 
 Figures = dict[str, float]

@@ -1,0 +1,1 @@
+"""Truths: what each claim means, as functions of an economy."""
