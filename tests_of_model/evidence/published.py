@@ -11,9 +11,10 @@ from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager
 from withintask.tests_of_model.hypotheses.estimate import ESTIMATE_SCHEMA, estimate
 from withintask.tests_of_model.hypotheses.estimates import from_fit, from_moments
-from withintask.tests_of_model.hypotheses.h4_between import FirmMoments, change_of_variances
+from withintask.tests_of_model.hypotheses.h4_between import change_of_variances
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate
 from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.samples.firm_moments import FirmMoments
 
 CPS_YEAR = 1985
 """As if AI had arrived between the two surveys, 1978 and 1985."""

@@ -14,7 +14,8 @@ from withintask.tests_of_model.hypotheses.dispersion import log_dispersion, make
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.regression.absorb import encode
-from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task, fit_two_way
+from withintask.tests_of_model.regression.two_way_errors import fit_two_way
+from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task
 
 TERM = "delta_log_cv"
 

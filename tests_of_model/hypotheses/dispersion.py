@@ -13,7 +13,8 @@ import numpy as np
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.regression.fitted import Fit
-from withintask.tests_of_model.samples.task_rows import TaskRows, clusters, fit_two_way
+from withintask.tests_of_model.regression.two_way_errors import fit_two_way
+from withintask.tests_of_model.samples.task_rows import TaskRows, clusters
 
 MEASURES = ("log_cv", "log_variance", "log_iqr", "log_deviation")
 """Log coefficient of variation of output; log variance and log interquartile range of log output; mean log absolute

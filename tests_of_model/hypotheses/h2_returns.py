@@ -14,6 +14,7 @@ from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator,
 from withintask.tests_of_model.regression.absorb import compact_codes
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.fitted import Fit
+from withintask.tests_of_model.samples.pay_changes import worker_changes
 from withintask.tests_of_model.samples.pay_rows import PayRows, mean_before, pay_rows
 
 CLAIM = (
@@ -86,34 +87,6 @@ def _known(rows: PayRows, ability: str) -> Flags:
     if ability != "none":
         known &= np.isfinite(rows.ability)
     return known & np.isfinite(rows.retest) if ability == "iv" else known
-
-
-class WorkerChanges:
-    """Mean pay after AI minus before, one entry a worker seen in both."""
-
-    def __init__(self, *, level: Array, log: Array, rows: PayRows) -> None:
-        self.level, self.log, self.rows = level, log, rows
-
-
-def worker_changes(rows: PayRows) -> WorkerChanges:
-    """Average each worker's pay and log pay before and after AI, and take the differences."""
-    worker = compact_codes(rows.worker)
-    size = int(worker.max()) + 1
-    means = []
-    for values in (rows.pay, np.log(rows.pay)):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            by_time = [
-                np.bincount(worker[chosen], values[chosen], minlength=size)
-                / np.bincount(worker[chosen], minlength=size)
-                for chosen in (~rows.is_post, rows.is_post)
-            ]
-        means.append(by_time[1] - by_time[0])
-    row_of_worker = np.empty(size, dtype=np.int64)
-    row_of_worker[worker[::-1]] = np.arange(worker.size)[::-1]
-    seen = np.isfinite(means[0])
-    return WorkerChanges(
-        level=means[0][seen], log=means[1][seen], rows=rows.take(row_of_worker[seen])
-    )
 
 
 def _pooled_mincer(panel: Panel) -> tuple[Estimate, ...]:

@@ -1,0 +1,42 @@
+"""Changes of pay with AI's arrival, one entry a worker."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from withintask.panel.arrays import Array
+from withintask.tests_of_model.regression.absorb import compact_codes
+from withintask.tests_of_model.samples.pay_rows import PayRows
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WorkerChanges:
+    """Mean pay after AI minus before, one entry a worker seen in both, (worker,) each."""
+
+    level: Array
+    """Change of mean pay, in the panel's unit."""
+    log: Array
+    """Change of mean log pay."""
+    rows: PayRows
+    """One row of each worker, for what does not change over time."""
+
+
+def worker_changes(rows: PayRows) -> WorkerChanges:
+    """Average each worker's pay and log pay before and after AI, and take the differences."""
+    worker = compact_codes(rows.worker)
+    size = int(worker.max()) + 1
+    means = []
+    for values in (rows.pay, np.log(rows.pay)):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            by_time = [
+                np.bincount(worker[chosen], values[chosen], minlength=size)
+                / np.bincount(worker[chosen], minlength=size)
+                for chosen in (~rows.is_post, rows.is_post)
+            ]
+        means.append(by_time[1] - by_time[0])
+    row_of_worker = np.empty(size, dtype=np.int64)
+    row_of_worker[worker[::-1]] = np.arange(worker.size)[::-1]
+    seen = np.isfinite(means[0])
+    return WorkerChanges(
+        level=means[0][seen], log=means[1][seen], rows=rows.take(row_of_worker[seen])
+    )

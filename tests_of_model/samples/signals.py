@@ -1,0 +1,72 @@
+"""What work samples say of later output, by occupation, before and after AI."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from withintask.panel.arrays import Array
+from withintask.panel.panel import Panel
+from withintask.panel.transform import eager, lookup
+
+_SIDES = ("", "_after")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SignalRows:
+    """Slope and reliability of work samples in occupations seen before and after AI, (occupation,) each."""
+
+    occupation_code: pl.Series
+    """Occupation."""
+    fall: Array
+    """Slope of the work sample on later output, before minus after, in units of the mean slope before."""
+    change_log_reliability: Array
+    """Change of the log squared correlation, corrected for its bias; NaN without a positive correlation."""
+    exposure: Array
+    """Exposure of the occupation; NaN where not known."""
+
+
+def signal_rows(panel: Panel) -> SignalRows:
+    """Reduce the screening table of a panel to its occupations."""
+    moments = _moments(panel)
+    before, after = (moments.filter(pl.col("post") == side) for side in (False, True))
+    both = before.join(after, on="occupation_code", suffix="_after")
+    pooled = before.select(pl.col("covariance").mean() / pl.col("variance").mean()).item()
+    slopes = [
+        (both[f"covariance{side}"] / both[f"variance{side}"]).to_numpy() / pooled for side in _SIDES
+    ]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = [_log_reliability(both, side) for side in _SIDES]
+    exposure = lookup(both, "occupation_code", panel.occupations, ("exposure",))["exposure"]
+    return SignalRows(
+        occupation_code=both["occupation_code"],
+        fall=slopes[0] - slopes[1],
+        change_log_reliability=logs[1] - logs[0],
+        exposure=exposure.cast(pl.Float64).fill_null(float("nan")).to_numpy(),
+    )
+
+
+def _moments(panel: Panel) -> pl.DataFrame:
+    """Second moments of work sample and later output by occupation and side of AI's arrival."""
+    assert panel.screening is not None
+    frame = eager(panel.screening).drop_nulls(["work_sample_log", "later_output_log"])
+    post = (pl.col("period") >= (panel.info.first_ai_period or 0)).alias("post")
+    return (
+        frame.group_by("occupation_code", post)
+        .agg(
+            pl.cov("work_sample_log", "later_output_log").alias("covariance"),
+            pl.var("later_output_log").alias("variance"),
+            pl.corr("work_sample_log", "later_output_log").alias("correlation"),
+            pl.len().alias("n"),
+        )
+        .sort("occupation_code", "post")
+    )
+
+
+def _log_reliability(moments: pl.DataFrame, side: str) -> Array:
+    """Log of the squared correlation, less its bias of order 1/n under normality."""
+    r, n = moments[f"correlation{side}"].to_numpy(), moments[f"n{side}"].to_numpy()
+    square = np.where(r > 0, r, np.nan) ** 2
+    # E ln r² = ln ρ² + (1-ρ²)(-1/n)(1 + (1-ρ²)/ρ²) + O(n⁻²): E r = ρ - ρ(1-ρ²)/2n, var r = (1-ρ²)²/n.
+    bias = -(1 - square) / n - (1 - square) ** 2 / (n * square)
+    return np.asarray(np.log(square) - bias)
