@@ -40,22 +40,6 @@ ESTIMATE_SCHEMA = {
 }
 """Columns of an estimate, on any panel."""
 
-# The estimator whose primary term stands for its hypothesis in the family-wise correction: the first that ran, in
-# this order of trust.
-_PREFERRED = {
-    "H1": (
-        "dispersion_by_access",
-        "dispersion_staggered",
-        "dispersion_by_exposure",
-        "dispersion_by_use",
-        "dispersion_between_arms",
-        "dispersion_before_after",
-    ),
-    "H2": ("mincer_iv", "mincer", "mincer_no_ability"),
-    "H3": ("linear_probability", "logit"),
-    "H4": ("variance_contrast",),
-}
-
 
 def estimate(
     panel: Panel,
@@ -185,8 +169,8 @@ def _primary_row(frame: pl.DataFrame, hypothesis: Hypothesis) -> int | None:
         & (pl.col("status") == OK)
         & pl.col("p_value").is_not_nan()
     )
-    for name in _PREFERRED[hypothesis.name]:
-        found = usable.filter(pl.col("estimator") == name)
-        if found.height:
-            return int(found["place"][0])
+    for estimator in hypothesis.estimators_of(hypothesis.primary):
+        rows = usable.filter(pl.col("estimator") == estimator.name)
+        if rows.height:
+            return int(rows["place"][0])
     return None

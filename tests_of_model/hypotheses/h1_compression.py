@@ -186,6 +186,17 @@ HYPOTHESIS = Hypothesis(
     estimands=compression.TRUTHS,
     primary="delta_log_cv",
     predicted_sign=-1,
+    preferred=(
+        "dispersion_by_access",
+        "dispersion_staggered",
+        "dispersion_by_exposure",
+        "dispersion_by_use",
+        "dispersion_between_arms",
+        "dispersion_before_after",
+        "gradient_iv",
+        "gradient",
+        "gradient_of_output",
+    ),
     estimators=(
         Estimator(
             name="dispersion_by_access",
@@ -249,6 +260,7 @@ HYPOTHESIS = Hypothesis(
             ),
             terms=("delta_log_cv",),
             run=_occupation_percentiles,
+            can_stand=False,
         ),
         Estimator(
             name="deviation_regression",
@@ -261,6 +273,7 @@ HYPOTHESIS = Hypothesis(
                 terms=("delta_log_cv",),
                 measure="log_deviation",
             ),
+            can_stand=False,
         ),
         Estimator(
             name="variance_net_of_noise",
@@ -282,6 +295,7 @@ HYPOTHESIS = Hypothesis(
             needs=(*_OUTPUTS, "outputs.ai_access varies", "outputs.firm_id repeats over period"),
             terms=("delta_log_cv",),
             run=partial(_staggered, robust=False),
+            can_stand=False,
         ),
         Estimator(
             name="permutation",
@@ -290,6 +304,7 @@ HYPOTHESIS = Hypothesis(
             terms=("delta_log_cv",),
             run=_permutation,
             has_interval=False,
+            can_stand=False,
         ),
         Estimator(
             name="gradient",

@@ -153,6 +153,7 @@ HYPOTHESIS = Hypothesis(
     estimands=returns.TRUTHS,
     primary="delta_return_gap",
     predicted_sign=-1,
+    preferred=("mincer_iv", "mincer", "mincer_no_ability"),
     estimators=(
         Estimator(
             name="mincer",

@@ -136,6 +136,7 @@ HYPOTHESIS = Hypothesis(
     estimands=credentials.TRUTHS,
     primary="delta_credential",
     predicted_sign=1,
+    preferred=("linear_probability", "logit", "compression_iv", "compression_ols"),
     estimators=(
         Estimator(
             name="linear_probability",

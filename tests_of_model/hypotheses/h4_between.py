@@ -191,6 +191,7 @@ HYPOTHESIS = Hypothesis(
     estimands=between.TRUTHS,
     primary="between_variance_contrast",
     predicted_sign=1,
+    preferred=("variance_contrast", "variance_change", "leave_out", "rent_sharing"),
     estimators=(
         Estimator(
             name="variance_contrast",

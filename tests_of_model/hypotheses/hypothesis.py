@@ -61,6 +61,8 @@ class Estimator:
     """Whether it gives standard errors; False for a test alone."""
     version: int = 1
     """Raised whenever its numbers change, so that stored replicates are not reused."""
+    can_stand: bool = True
+    """Whether it may stand for its hypothesis; False for a test alone, another estimand or a known bias."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,15 @@ class Hypothesis:
     """Sign that the claim gives to the primary term within its scope."""
     estimators: tuple[Estimator, ...] = field(default=())
     """Ways to estimate the terms."""
+    preferred: tuple[str, ...] = ()
+    """Names of estimators, the most trusted first; those that are not named come after them."""
 
     def truth(self, economy: Economy) -> dict[str, float]:
         """Return the value of every estimand in an economy."""
         return {term: estimand(economy) for term, estimand in self.estimands.items()}
+
+    def estimators_of(self, term: str) -> tuple[Estimator, ...]:
+        """Return the estimators that may stand for a term, in the order of trust, which no truth decides."""
+        order = {name: place for place, name in enumerate(self.preferred)}
+        standing = [e for e in self.estimators if e.can_stand and term in e.terms]
+        return tuple(sorted(standing, key=lambda e: order.get(e.name, len(order))))

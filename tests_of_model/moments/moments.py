@@ -29,9 +29,7 @@ class Moment:
     value: Callable[[Economy], float]
     """Truth in an economy."""
     hypothesis: str
-    """Hypothesis whose estimator serves in a panel; empty where no table of a panel holds it."""
-    estimator: str
-    """Name of that estimator."""
+    """Hypothesis whose most trusted estimator serves in a panel; empty where no table of a panel holds it."""
 
 
 MOMENTS: tuple[Moment, ...] = (
@@ -41,7 +39,6 @@ MOMENTS: tuple[Moment, ...] = (
         meaning="change of the log coefficient of variation of output within exposed tasks and firms (H1a)",
         value=compression.delta_log_cv,
         hypothesis="H1",
-        estimator="dispersion_by_access",
     ),
     Moment(
         name="m2",
@@ -49,7 +46,6 @@ MOMENTS: tuple[Moment, ...] = (
         meaning="coefficient of the log gain in output on log ability (H1b)",
         value=compression.ability_gradient,
         hypothesis="H1",
-        estimator="gradient_iv",
     ),
     Moment(
         name="m3",
@@ -57,7 +53,6 @@ MOMENTS: tuple[Moment, ...] = (
         meaning="change of the level return to cognitive less that to social education (H2)",
         value=returns.delta_return_gap,
         hypothesis="H2",
-        estimator="mincer_iv",
     ),
     Moment(
         name="m4",
@@ -65,7 +60,6 @@ MOMENTS: tuple[Moment, ...] = (
         meaning="change of credential requirements, exposed less unexposed occupations (H3)",
         value=credentials.delta_credential,
         hypothesis="H3",
-        estimator="linear_probability",
     ),
     Moment(
         name="m5",
@@ -73,7 +67,6 @@ MOMENTS: tuple[Moment, ...] = (
         meaning="change of the variance of log pay between firms (H4)",
         value=between.delta_between_variance,
         hypothesis="H4",
-        estimator="variance_change",
     ),
     Moment(
         name="m6",
@@ -81,7 +74,6 @@ MOMENTS: tuple[Moment, ...] = (
         meaning="change of the Gini of income",
         value=delta_gini_income,
         hypothesis="",
-        estimator="",
     ),
 )
 """The moments, in order."""

@@ -110,20 +110,19 @@ def panel_target(
 
 
 def estimator_of(name: str) -> tuple[Estimator, str]:
-    """Return the estimator of a moment and the term it is.
+    """Return the estimator that its hypothesis trusts most with a moment, and the term it is.
 
     Raises
     ------
     EstimationError
         If no table of a panel holds the moment.
     """
-    one = moment(name)
+    wanted = moment(name)
     for hypothesis in HYPOTHESES:
-        for estimator in hypothesis.estimators:
-            if (hypothesis.name, estimator.name) == (one.hypothesis, one.estimator):
-                return estimator, one.term
+        if hypothesis.name == wanted.hypothesis:
+            return hypothesis.estimators_of(wanted.term)[0], wanted.term
     raise EstimationError(
-        f"{name} ({one.meaning}): no table of a panel holds it; supply it as a target with its error"
+        f"{name} ({wanted.meaning}): no table of a panel holds it; supply it as a target with its error"
     )
 
 
