@@ -21,6 +21,7 @@ from withintask.sim.simulate import simulate
 from withintask.sim.worlds import REFERENCE, load_world
 from withintask.tests_of_model.harness.replicate import plan, replicate, solved
 from withintask.tests_of_model.hypotheses.estimate import choose
+from withintask.tests_of_model.samples.sample import Sample
 
 SEED = 1
 TURNS = 4
@@ -93,7 +94,7 @@ def bench(design_name, estimator_name, peer, n):
         return simulate(economy, design, draw_shocks(design, seed=SEED, replicate=number))
 
     panels = [draw(number) for number in range(n)]
-    ours = [estimator.run(panel)[0].estimate for panel in panels[:3]]
+    ours = [estimator.run(Sample(panel))[0].estimate for panel in panels[:3]]
     theirs = [peer(panel) for panel in panels[:3]]
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
@@ -104,7 +105,7 @@ def bench(design_name, estimator_name, peer, n):
 
     runs = (
         harness,
-        lambda: [estimator.run(draw(number)) for number in range(n)],
+        lambda: [estimator.run(Sample(draw(number))) for number in range(n)],
         lambda: [peer(draw(number)) for number in range(n)],
         lambda: [draw(number) for number in range(n)],
     )

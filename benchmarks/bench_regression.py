@@ -24,6 +24,7 @@ from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.bootstrap import wild_bootstrap
 from withintask.tests_of_model.regression.compressed import fit_compressed
 from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.regression.options import Effects, Inference
 
 NAMES = ("x1", "x2")
 
@@ -70,8 +71,8 @@ def our_fit(frame: pd.DataFrame) -> object:
         frame["y"].to_numpy(),
         frame[["x1", "x2"]].to_numpy(),
         names=NAMES,
-        absorb=[frame["worker"].to_numpy(), frame["cell"].to_numpy()],
-        cluster=[frame["worker"].to_numpy()],
+        effects=Effects(absorb=[frame["worker"].to_numpy(), frame["cell"].to_numpy()]),
+        inference=Inference(cluster=[frame["worker"].to_numpy()]),
     )
 
 
@@ -107,7 +108,13 @@ def bench_replicate(n_obs: int = 10_000) -> None:
     def replicate() -> object:
         X = rng.standard_normal((2, n_obs))
         y = X[0] + 2 * X[1] + rng.standard_normal(n_obs)
-        return fit(y, X.T, names=NAMES, cluster=[worker], projector=projector)
+        return fit(
+            y,
+            X.T,
+            names=NAMES,
+            effects=Effects(projector=projector),
+            inference=Inference(cluster=[worker]),
+        )
 
     def draws() -> object:
         return rng.standard_normal(3 * n_obs)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from withintask.panel.errors import EstimationError, ParameterError
+from withintask.tests_of_model.regression import bootstrap
 from withintask.tests_of_model.regression.bootstrap import wild_bootstrap
-from withintask.tests_of_model.regression.fit import bootstrap, fit
+from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.regression.options import Effects, Inference
 
 NAMES = ("x1", "x2")
 EFFECTS = [(), ("worker",), ("cell",), ("worker", "cell")]
@@ -25,14 +27,24 @@ def panel(seed=21, n_obs=120, n_firms=7):
 
 
 def statistic(y, X, codes, weights, *, firm, null):
-    found = fit(y, X, names=NAMES, absorb=codes, weights=weights, cluster=[firm])
+    found = fit(
+        y,
+        X,
+        names=NAMES,
+        effects=Effects(absorb=codes, weights=weights),
+        inference=Inference(cluster=[firm]),
+    )
     return (found.params[0] - null) / found.std_error[0]
 
 
 def by_refitting(y, X, codes, weights, *, firm, null, signs):
     """Statistics of refits to restricted fitted values plus signed restricted residuals."""
     restricted = fit(
-        y - null * X[:, 0], X[:, 1:], names=["x2"], absorb=codes, weights=weights, cluster=[firm]
+        y - null * X[:, 0],
+        X[:, 1:],
+        names=["x2"],
+        effects=Effects(absorb=codes, weights=weights),
+        inference=Inference(cluster=[firm]),
     )
     base = y - restricted.residuals
     return np.array(
@@ -57,7 +69,14 @@ def test_p_value_is_the_share_of_refits_as_extreme(absorb, null, is_weighted):
     drawn = by_refitting(y, X, codes, weights, firm=firm, null=null, signs=signs)
     expected = np.mean(np.abs(drawn) >= abs(observed) * (1 - 1e-9))
     found = wild_bootstrap(
-        y, X, names=NAMES, term="x1", cluster=firm, absorb=codes, weights=weights, null=null, seed=0
+        y,
+        X,
+        names=NAMES,
+        term="x1",
+        cluster=firm,
+        null=null,
+        seed=0,
+        effects=Effects(absorb=codes, weights=weights),
     )
     assert found.is_exact
     assert found.n_draws == 128
@@ -102,11 +121,12 @@ def test_size_is_kept_with_six_clusters_where_sandwich_errors_over_reject():
         x = rng.standard_normal(n_firms)[firm]
         y = rng.standard_normal(n_firms)[firm] + rng.standard_normal(len(firm))
         X = np.column_stack([x, np.ones(len(firm))])
-        options = {"names": ["x", "1"], "convention": "withintask"}
         wild += wild_bootstrap(
             y, X, names=["x", "1"], term="x", cluster=firm, seed=0
         ).p_value <= 0.05  # fmt: skip
-        sandwich += fit(y, X, cluster=[firm], **options).p_value[0] <= 0.05
+        sandwich += (
+            fit(y, X, names=["x", "1"], inference=Inference(cluster=[firm])).p_value[0] <= 0.05
+        )
     band = 4 * np.sqrt(0.05 * 0.95 / n_replicates)
     assert wild / n_replicates <= 0.05 + band
     assert sandwich / n_replicates > 0.05 + band
@@ -121,4 +141,4 @@ def test_faults_are_refused():
         wild_bootstrap(y, X, names=NAMES, term="x1", cluster=np.zeros(120, dtype=int), seed=0)
     X[:, 0] = columns["cell"]
     with pytest.raises(EstimationError, match="x1 is collinear"):
-        wild_bootstrap(y, X, term="x1", absorb=[columns["cell"]], **options)
+        wild_bootstrap(y, X, term="x1", **options, effects=Effects(absorb=[columns["cell"]]))

@@ -9,6 +9,7 @@ from withintask.panel.errors import EstimationError, ParameterError
 from withintask.tests_of_model.regression.absorb import encode
 from withintask.tests_of_model.regression.compressed import fit_compressed
 from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.regression.options import Effects, Inference
 
 
 def table(n_obs=3_000):
@@ -42,10 +43,12 @@ def test_compressed_numbers_equal_those_of_single_rows(tmp_path, absorb, errors,
         frame["pay"].to_numpy(),
         X,
         names=names,
-        absorb=[encode(frame[name].to_numpy()) for name in absorb],
-        cluster=[encode(frame[name].to_numpy()) for name in cluster],
-        covariance=kind,
-        convention=convention,
+        effects=Effects(absorb=[encode(frame[name].to_numpy()) for name in absorb]),
+        inference=Inference(
+            cluster=[encode(frame[name].to_numpy()) for name in cluster],
+            kind=kind,
+            convention=convention,
+        ),
     )
     found = fit_compressed(
         tmp_path / "panel.parquet",
@@ -72,7 +75,10 @@ def test_a_table_of_an_open_connection_is_a_source():
             "panel", outcome="pay", regressors=["ai"], absorb=["firm"], connection=connection
         )
     expected = fit(
-        frame["pay"].to_numpy(), frame["ai"].to_numpy(), names=["ai"], absorb=[frame["firm"]]
+        frame["pay"].to_numpy(),
+        frame["ai"].to_numpy(),
+        names=["ai"],
+        effects=Effects(absorb=[frame["firm"]]),
     )
     np.testing.assert_allclose(found.params, expected.params, rtol=1e-10)
 

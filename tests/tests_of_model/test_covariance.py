@@ -5,6 +5,7 @@ import pytest
 from scipy import linalg
 
 from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.regression.options import Effects, Inference
 
 NAMES = ("x1", "x2")
 
@@ -77,10 +78,8 @@ def test_cr2_equals_its_definition(absorb, is_weighted):
         y,
         X,
         names=NAMES,
-        absorb=codes,
-        weights=weights if is_weighted else None,
-        cluster=[columns["firm"]],
-        covariance="CR2",
+        effects=Effects(absorb=codes, weights=weights if is_weighted else None),
+        inference=Inference(cluster=[columns["firm"]], kind="CR2"),
     )
     np.testing.assert_allclose(found.covariance, expected, rtol=1e-8)
     np.testing.assert_allclose(found.dof, dof, rtol=1e-8)
@@ -94,7 +93,11 @@ def test_cr3_and_jackknife_equal_fits_without_each_cluster(kind, absorb, is_weig
     weights = weights if is_weighted else np.ones(len(y))
     cluster, codes = columns["firm"], [columns[name] for name in absorb]
     whole = fit(
-        y, X, names=NAMES, absorb=codes, weights=weights, cluster=[cluster], covariance=kind
+        y,
+        X,
+        names=NAMES,
+        effects=Effects(absorb=codes, weights=weights),
+        inference=Inference(cluster=[cluster], kind=kind),
     )
     without = []
     for g in np.unique(cluster):
@@ -111,22 +114,30 @@ def test_cr3_and_jackknife_equal_fits_without_each_cluster(kind, absorb, is_weig
 def test_clustering_by_rows_is_the_robust_covariance():
     y, X, columns, _ = panel()
     codes = [columns["cell"]]
-    robust = fit(y, X, names=NAMES, absorb=codes, covariance="robust")
-    by_row = fit(y, X, names=NAMES, absorb=codes, cluster=[np.arange(len(y))])
+    robust = fit(
+        y, X, names=NAMES, effects=Effects(absorb=codes), inference=Inference(kind="robust")
+    )
+    by_row = fit(
+        y,
+        X,
+        names=NAMES,
+        effects=Effects(absorb=codes),
+        inference=Inference(cluster=[np.arange(len(y))]),
+    )
     np.testing.assert_allclose(by_row.covariance, robust.covariance, rtol=1e-12)
 
 
 def test_clustering_twice_the_same_way_changes_nothing():
     y, X, columns, _ = panel()
-    once = fit(y, X, names=NAMES, cluster=[columns["firm"]])
-    twice = fit(y, X, names=NAMES, cluster=[columns["firm"], columns["firm"]])
+    once = fit(y, X, names=NAMES, inference=Inference(cluster=[columns["firm"]]))
+    twice = fit(y, X, names=NAMES, inference=Inference(cluster=[columns["firm"], columns["firm"]]))
     np.testing.assert_allclose(twice.covariance, once.covariance, rtol=1e-10)
 
 
 def test_three_way_clusters_follow_inclusion_and_exclusion():
     y, X, columns, _ = panel()
     ways = [columns[name] for name in ("firm", "cell", "year")]
-    found = fit(y, X, names=NAMES, cluster=ways, convention="fixest")
+    found = fit(y, X, names=NAMES, inference=Inference(cluster=ways, convention="fixest"))
     bread = np.linalg.inv(X.T @ X)
     scores = X * (y - X @ bread @ X.T @ y)[:, None]
     meat = np.zeros((2, 2))
@@ -144,10 +155,10 @@ def test_a_negative_eigenvalue_is_set_to_zero_and_said():
     for _ in range(200):
         X, y = rng.standard_normal((12, 2)), rng.standard_normal(12)
         ways = [np.arange(12) % 3, np.arange(12) // 4]
-        raw = fit(y, X, names=NAMES, cluster=ways, convention="fixest")
+        raw = fit(y, X, names=NAMES, inference=Inference(cluster=ways, convention="fixest"))
         if np.linalg.eigvalsh(raw.covariance)[0] < -1e-6:
             break
-    repaired = fit(y, X, names=NAMES, cluster=ways)
+    repaired = fit(y, X, names=NAMES, inference=Inference(cluster=ways))
     values, vectors = np.linalg.eigh(raw.covariance)
     expected = (vectors * np.maximum(values, 0)) @ vectors.T
     np.testing.assert_allclose(repaired.covariance, expected, atol=1e-12)
@@ -157,8 +168,16 @@ def test_a_negative_eigenvalue_is_set_to_zero_and_said():
 def test_nested_effects_count_as_one_parameter():
     y, X, columns, _ = panel()
     n_obs, firm, worker = len(y), columns["firm"], columns["worker"]
-    found = fit(y, X, names=NAMES, absorb=[worker], cluster=[firm])
-    counted = fit(y, X, names=NAMES, absorb=[worker], cluster=[firm], convention="statsmodels")
+    found = fit(
+        y, X, names=NAMES, effects=Effects(absorb=[worker]), inference=Inference(cluster=[firm])
+    )
+    counted = fit(
+        y,
+        X,
+        names=NAMES,
+        effects=Effects(absorb=[worker]),
+        inference=Inference(cluster=[firm], convention="statsmodels"),
+    )
     n_workers = len(np.unique(worker))
     ratio = (n_obs - 2 - n_workers) / (n_obs - 2 - 1)
     np.testing.assert_allclose(found.covariance, counted.covariance * ratio, rtol=1e-12)

@@ -20,6 +20,7 @@ from withintask.tests_of_model.hypotheses.estimate import (
     run_estimator,
 )
 from withintask.tests_of_model.hypotheses.hypothesis import OK
+from withintask.tests_of_model.samples.sample import Sample
 
 ESTIMATORS = {f"{h.name}-{e.name}": e for h, e in choose()}
 DESIGNS = {
@@ -85,7 +86,7 @@ def assert_same(first, second):
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_estimates_are_finite_and_complete(name, panels):
-    rows = run_estimator(ESTIMATORS[name], panels(name))
+    rows = run_estimator(ESTIMATORS[name], Sample(panels(name)))
     assert [row.term for row in rows] == list(ESTIMATORS[name].terms)
     assert {row.status for row in rows} == {OK}, [row.message for row in rows]
     for row in rows:
@@ -101,7 +102,7 @@ def test_estimates_are_finite_and_complete(name, panels):
 def test_the_panel_is_left_as_it_was(name, panels):
     panel = panels(name)
     before = {table: frame.clone() for table, frame in panel.tables().items()}
-    run_estimator(ESTIMATORS[name], panel)
+    run_estimator(ESTIMATORS[name], Sample(panel))
     assert all(frame.equals(before[table]) for table, frame in panel.tables().items())
 
 
@@ -114,7 +115,10 @@ def test_the_order_of_rows_does_not_matter(name, panels):
             for table, frame in panel.tables().items()
         }
     )
-    assert_same(run_estimator(ESTIMATORS[name], panel), run_estimator(ESTIMATORS[name], shuffled))
+    assert_same(
+        run_estimator(ESTIMATORS[name], Sample(panel)),
+        run_estimator(ESTIMATORS[name], Sample(shuffled)),
+    )
 
 
 # The split of tasks into halves follows their ids, so that this one estimate may change with them.
@@ -140,7 +144,10 @@ def test_the_names_of_ids_do_not_matter(name, panels):
             for table, frame in panel.tables().items()
         }
     )
-    assert_same(run_estimator(ESTIMATORS[name], panel), run_estimator(ESTIMATORS[name], renamed))
+    assert_same(
+        run_estimator(ESTIMATORS[name], Sample(panel)),
+        run_estimator(ESTIMATORS[name], Sample(renamed)),
+    )
 
 
 SCALED = {"outputs": ["output"], "pay": ["pay"], "firms": ["rent_per_worker", "human_pay_mean"]}
@@ -159,7 +166,10 @@ def test_the_unit_of_output_and_pay_does_not_matter(name, panels):
             if table in panel.tables()
         }
     )
-    assert_same(run_estimator(ESTIMATORS[name], panel), run_estimator(ESTIMATORS[name], scaled))
+    assert_same(
+        run_estimator(ESTIMATORS[name], Sample(panel)),
+        run_estimator(ESTIMATORS[name], Sample(scaled)),
+    )
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -171,7 +181,7 @@ def test_a_missing_column_is_refused_by_name(name, panels):
         if table == "info" or column == "period":
             continue
         without = panel.with_tables(**{table: panel.tables()[table].drop(column)})
-        rows = run_estimator(ESTIMATORS[name], without)
+        rows = run_estimator(ESTIMATORS[name], Sample(without))
         assert {row.status for row in rows} == {NOT_ESTIMABLE}
         assert f"{table}.{column}" in rows[0].message
 
@@ -230,6 +240,6 @@ def test_a_failing_estimator_is_a_row_not_a_gap():
         raise ZeroDivisionError("deliberate")
 
     one = replace(ESTIMATORS["H3-linear_probability"], run=broken)
-    rows = run_estimator(one, draw_panel("postings")[0])
+    rows = run_estimator(one, Sample(draw_panel("postings")[0]))
     assert [row.status for row in rows] == ["failed"]
     assert "deliberate" in asdict(rows[0])["message"]

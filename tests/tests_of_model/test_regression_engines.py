@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.regression.options import Effects, Inference, Instruments, Options
 
 NAMES = ("x", "d", "z")
 ABSORB = {"none": (), "one": ("worker",), "three": ("worker", "cell", "period")}
@@ -45,18 +46,23 @@ def test_both_engines_agree(absorb, errors, convention, estimator):
     if absorb == "none":
         X = np.column_stack([X[:, :2], np.ones(len(y))])
     cluster = [] if errors in ("unadjusted", "robust") else errors.split("+")
-    options = {
+    settings = {
         "names": NAMES,
-        "absorb": [columns[name] for name in ABSORB[absorb]],
-        "weights": weights if estimator == "WLS" else None,
-        "endogenous": ("d",) if estimator == "2SLS" else (),
-        "instruments": instruments if estimator == "2SLS" else None,
-        "cluster": [columns[name] for name in cluster],
-        "covariance": "cluster" if cluster else errors,
-        "convention": convention,
+        "effects": Effects(
+            absorb=[columns[name] for name in ABSORB[absorb]],
+            weights=weights if estimator == "WLS" else None,
+        ),
+        "instruments": Instruments(endogenous=("d",), excluded=instruments)
+        if estimator == "2SLS"
+        else None,
+        "inference": Inference(
+            cluster=[columns[name] for name in cluster],
+            kind="cluster" if cluster else errors,
+            convention=convention,
+        ),
     }
-    expected = fit(y, X, engine="reference", **options)
-    found = fit(y, X, engine="fast", **options)
+    expected = fit(y, X, options=Options(engine="reference"), **settings)
+    found = fit(y, X, **settings)
     np.testing.assert_allclose(found.params, expected.params, rtol=1e-8)
     np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(found.residuals, expected.residuals, rtol=1e-8, atol=1e-9)

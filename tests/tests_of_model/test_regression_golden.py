@@ -12,6 +12,7 @@ import pytest
 
 from withintask.tests_of_model.regression.bootstrap import wild_bootstrap
 from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.regression.options import Effects, Inference, Instruments
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "regression"
 FRAME = pl.read_csv(GOLDEN / "panel.csv")
@@ -31,13 +32,19 @@ def our_fit(case, convention):
         FRAME["y"].to_numpy(),
         FRAME.with_columns(one=1.0).select(names).to_numpy(),
         names=names,
-        absorb=[FRAME[name].to_numpy() for name in effects],
-        weights=FRAME["w"].to_numpy() if estimator == "WLS" else None,
-        endogenous=["x"] if estimator == "2SLS" else [],
-        instruments=FRAME.select("z1", "z2").to_numpy() if estimator == "2SLS" else None,
-        cluster=[FRAME[name].to_numpy() for name in cluster],
-        covariance=kind or ("cluster" if cluster else errors),
-        convention=convention,
+        effects=Effects(
+            absorb=[FRAME[name].to_numpy() for name in effects],
+            weights=FRAME["w"].to_numpy() if estimator == "WLS" else None,
+        ),
+        inference=Inference(
+            cluster=[FRAME[name].to_numpy() for name in cluster],
+            kind=kind or ("cluster" if cluster else errors),
+            convention=convention,
+        ),
+        instruments=Instruments(
+            endogenous=["x"] if estimator == "2SLS" else [],
+            excluded=FRAME.select("z1", "z2").to_numpy() if estimator == "2SLS" else None,
+        ),
     )
 
 
@@ -87,9 +94,9 @@ def test_the_enumerated_bootstrap_gives_wildboottest_p_values(case):
         FRAME.with_columns(one=1.0).select(names).to_numpy(),
         names=names,
         term=case["term"],
-        absorb=[FRAME[name].to_numpy() for name in case["effects"]],
         cluster=FRAME["firm"].to_numpy(),
         seed=0,
+        effects=Effects(absorb=[FRAME[name].to_numpy() for name in case["effects"]]),
     )
     np.testing.assert_allclose(found.statistic, case["statistic"], rtol=1e-8)
     # The data's own signs and their opposite are ties, which wildboottest counts or not by rounding.

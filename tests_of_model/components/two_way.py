@@ -14,6 +14,7 @@ from withintask.tests_of_model.components.mover_graph import LeaveOut, Pruned, l
 from withintask.tests_of_model.regression.absorb import Projector, compact_codes, encode
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.grouping import group_sums, sorting_order
+from withintask.tests_of_model.regression.options import Effects, Inference
 
 # Firms up to which leverages are computed from the dense inverse of the firm system.
 _FIRMS_MAX = 8_000
@@ -137,7 +138,13 @@ def two_way_components(
     if regressors is not None:
         kept = regressors[rows]
         labels = [f"control {k}" for k in range(kept.shape[1])]
-        slopes = fit(y, kept, names=labels, covariance="unadjusted", projector=projector).params
+        slopes = fit(
+            y,
+            kept,
+            names=labels,
+            effects=Effects(projector=projector),
+            inference=Inference(kind="unadjusted"),
+        ).params
         y = y - kept @ np.nan_to_num(slopes)
     matches = _matches(y, workers, firms)
     return _decompose(matches, projector.residuals(y), y, names, pruned, leave_out)

@@ -15,6 +15,7 @@ from withintask.panel.transform import codes
 from withintask.tests_of_model.hypotheses.estimates import from_fit
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.regression.options import Effects, Inference
 
 FIRST_AI_YEAR = 2023
 """May 2023 is the first OEWS after ChatGPT (November 2022)."""
@@ -108,8 +109,7 @@ def _slope(
         frame["change"].to_numpy(),
         frame["exposure"].to_numpy()[:, None],
         names=["exposure"],
-        absorb=[np.zeros(frame.height, dtype=np.int64)],
-        weights=weights,
-        cluster=[codes(frame["code"].str.slice(0, MINOR_GROUP))],
+        effects=Effects(absorb=[np.zeros(frame.height, dtype=np.int64)], weights=weights),
+        inference=Inference(cluster=[codes(frame["code"].str.slice(0, MINOR_GROUP))]),
     )
     return from_fit(fitted, {"slope_on_exposure": "exposure"}, message=message)[0]

@@ -14,6 +14,7 @@ from withintask.tests_of_model.hypotheses.estimates import from_fit, from_moment
 from withintask.tests_of_model.hypotheses.h4_between import change_of_variances
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate
 from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.regression.options import Effects, Inference
 from withintask.tests_of_model.samples.firm_moments import FirmMoments
 
 CPS_YEAR = 1985
@@ -146,8 +147,8 @@ def _pay_on_capital(frame: pl.DataFrame) -> Estimate:
         frame["pay_mean"].log().to_numpy(),
         capital[:, None],
         names=["log_capital_per_worker"],
-        absorb=[firm, codes(frame["period"])],
-        cluster=[firm],
+        effects=Effects(absorb=[firm, codes(frame["period"])]),
+        inference=Inference(cluster=[firm]),
     )
     return from_fit(fitted, {"pay_elasticity_of_capital": "log_capital_per_worker"})[0]
 

@@ -26,6 +26,7 @@ from withintask.tests_of_model.harness.replicate import solved
 from withintask.tests_of_model.harness.verdict import POWER_GOAL
 from withintask.tests_of_model.hypotheses.estimate import run_estimator
 from withintask.tests_of_model.hypotheses.hypothesis import Estimator
+from withintask.tests_of_model.samples.sample import Sample
 
 SHORT_NAMES = {
     "workers": "n_workers",
@@ -313,7 +314,9 @@ def rejection(
     """
     economy, _ = solved(params)
     panel = simulate(economy, design, draw_shocks(design, seed=seed, replicate=replicate))
-    (p_value,) = (row.p_value for row in run_estimator(estimator, panel) if row.term == term)
+    (p_value,) = (
+        row.p_value for row in run_estimator(estimator, Sample(panel)) if row.term == term
+    )
     return float(p_value < LEVEL) if math.isfinite(p_value) else math.nan
 
 

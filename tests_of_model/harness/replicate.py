@@ -12,7 +12,6 @@ import polars as pl
 
 from withintask.panel.capabilities import missing
 from withintask.panel.errors import ParameterError
-from withintask.panel.panel import Panel
 from withintask.sim.design import Design
 from withintask.sim.designs import design_hash
 from withintask.sim.economy import Economy, solve_economy
@@ -26,6 +25,7 @@ from withintask.tests_of_model.hypotheses.estimate import NOT_ESTIMABLE, attempt
 from withintask.tests_of_model.hypotheses.estimates import failure
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
+from withintask.tests_of_model.samples.sample import Sample
 
 Named = tuple[str, str]
 
@@ -266,20 +266,21 @@ def run_block(block: Block, named: tuple[Named, ...]) -> pl.DataFrame:
             panel = simulate(
                 economy, block.design, draw_shocks(block.design, seed=block.seed, replicate=number)
             )
+            sample = Sample(panel)
             for hypothesis, estimator in chosen:
                 if number == block.first:
                     capable[estimator.name] = missing(panel, estimator.needs)
                 rows.extend(
                     (*labels, number, *_row(hypothesis, estimator, estimate, truths))
-                    for estimate in _run(estimator, panel, capable[estimator.name])
+                    for estimate in _run(estimator, sample, capable[estimator.name])
                 )
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
-def _run(estimator: Estimator, panel: Panel, gaps: tuple[str, ...]) -> tuple[Estimate, ...]:
+def _run(estimator: Estimator, sample: Sample, gaps: tuple[str, ...]) -> tuple[Estimate, ...]:
     if gaps:
         return tuple(failure(term, NOT_ESTIMABLE, "; ".join(gaps)) for term in estimator.terms)
-    return attempt(estimator, panel)
+    return attempt(estimator, sample)
 
 
 def _row(

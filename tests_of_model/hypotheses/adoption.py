@@ -14,6 +14,7 @@ from withintask.tests_of_model.hypotheses.dispersion import log_dispersion, make
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.regression.absorb import encode
+from withintask.tests_of_model.regression.options import Effects, Options
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
 from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task
 
@@ -118,7 +119,7 @@ def _effect_at(paths: DispersionPaths, cohorts: list[int], age: int) -> Estimate
     )
 
 
-def two_way_effect(paths: DispersionPaths) -> Estimate:
+def two_way_effect(paths: DispersionPaths, options: Options) -> Estimate:
     """Coefficient of adoption with firm-task and period effects."""
     n_units, n_periods = paths.path.shape
     period = np.tile(np.arange(n_periods), n_units)
@@ -128,7 +129,8 @@ def two_way_effect(paths: DispersionPaths) -> Estimate:
         paths.path.ravel(),
         adopted[:, None],
         names=["adopted"],
-        absorb=[unit, encode(period)],
         clusters=(paths.firm[unit], paths.task[unit]),
+        options=options,
+        effects=Effects(absorb=[unit, encode(period)]),
     )
     return from_fit(fitted, {TERM: "adopted"})[0]

@@ -13,6 +13,7 @@ import numpy as np
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.regression.fitted import Fit
+from withintask.tests_of_model.regression.options import Effects, Options
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
 from withintask.tests_of_model.samples.task_rows import TaskRows, clusters
 
@@ -206,7 +207,12 @@ def _left_out(n_left: int, n_groups: int) -> str:
 
 
 def fit_effects(
-    rows: TaskRows, cells: Cells, effects: GroupEffects, treated: Array | None = None
+    rows: TaskRows,
+    cells: Cells,
+    effects: GroupEffects,
+    treated: Array | None = None,
+    *,
+    options: Options,
 ) -> Fit:
     """Average the groups' effects, weighted by worker time before AI if it was seen, with clustered errors.
 
@@ -216,6 +222,8 @@ def fit_effects(
         The sample; all share the row axis.
     treated
         Indicator of treated rows' groups, (row,), for a difference between groups; None for a mean.
+    options
+        How to fit.
 
     Returns
     -------
@@ -241,6 +249,7 @@ def fit_effects(
         effects.pseudo[used],
         np.column_stack(columns),
         names=names,
-        weights=weight,
         clusters=clusters(rows.take(used)),
+        options=options,
+        effects=Effects(weights=weight),
     )

@@ -12,8 +12,9 @@ from withintask.panel.panel import Panel
 from withintask.tests_of_model.hypotheses.estimates import failure
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
-from withintask.tests_of_model.regression.fit import Engine, fitting
 from withintask.tests_of_model.regression.fitted import CovarianceKind
+from withintask.tests_of_model.regression.options import Engine, Options
+from withintask.tests_of_model.samples.sample import Sample
 
 NOT_ESTIMABLE = "not_estimable"
 """Status where the panel lacks a column or a link."""
@@ -58,7 +59,7 @@ def estimate(
     hypotheses, estimators
         Names to keep; all if empty.
     engine, few_clusters
-        How regressions are fitted, see :func:`withintask.tests_of_model.regression.fit.fitting`.
+        How regressions are fitted, see :class:`withintask.tests_of_model.regression.options.Options`.
 
     Returns
     -------
@@ -73,18 +74,18 @@ def estimate(
         If a name is not known.
     """
     chosen = choose(hypotheses, estimators)
-    whole = panel.collect()
-    with fitting(engine=engine, few_clusters=few_clusters):
-        rows = [
-            {
-                "hypothesis": hypothesis.name,
-                "estimator": one.name,
-                **asdict(row),
-                "p_value_adjusted": math.nan,
-            }
-            for hypothesis, one in chosen
-            for row in run_estimator(one, whole)
-        ]
+    options = Options(engine=engine, few_clusters=few_clusters)
+    sample = Sample(panel.collect(), options)
+    rows = [
+        {
+            "hypothesis": hypothesis.name,
+            "estimator": estimator.name,
+            **asdict(row),
+            "p_value_adjusted": math.nan,
+        }
+        for hypothesis, estimator in chosen
+        for row in run_estimator(estimator, sample)
+    ]
     frame = pl.DataFrame(rows, schema=ESTIMATE_SCHEMA, orient="row")
     return _adjusted(frame)
 
@@ -121,7 +122,7 @@ def choose(
     )
 
 
-def run_estimator(estimator: Estimator, panel: Panel) -> tuple[Estimate, ...]:
+def run_estimator(estimator: Estimator, sample: Sample) -> tuple[Estimate, ...]:
     """Run one estimator; whatever goes wrong becomes rows with a status, never a gap.
 
     Returns
@@ -129,22 +130,22 @@ def run_estimator(estimator: Estimator, panel: Panel) -> tuple[Estimate, ...]:
     tuple of Estimate
         One row for each of the estimator's terms, in their order.
     """
-    gaps = missing(panel, estimator.needs)
+    gaps = missing(sample.panel, estimator.needs)
     if gaps:
         return tuple(failure(term, NOT_ESTIMABLE, "; ".join(gaps)) for term in estimator.terms)
-    return attempt(estimator, panel)
+    return attempt(estimator, sample)
 
 
-def attempt(estimator: Estimator, panel: Panel) -> tuple[Estimate, ...]:
-    """Run an estimator on a panel that has what it needs, turning any error into rows."""
+def attempt(estimator: Estimator, sample: Sample) -> tuple[Estimate, ...]:
+    """Run an estimator on a sample that has what it needs, turning any error into rows."""
     try:
-        found = {row.term: row for row in estimator.run(panel)}
+        estimates = {row.term: row for row in estimator.run(sample)}
     except Exception as error:
         return tuple(
             failure(term, FAILED, f"{type(error).__name__}: {error}") for term in estimator.terms
         )
     return tuple(
-        found.get(term, failure(term, "unusable", "the panel lacks what this term needs"))
+        estimates.get(term, failure(term, "unusable", "the panel lacks what this term needs"))
         for term in estimator.terms
     )
 

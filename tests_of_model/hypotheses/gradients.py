@@ -3,29 +3,29 @@
 import numpy as np
 
 from withintask.panel.arrays import Array
-from withintask.panel.panel import Panel
 from withintask.panel.transform import lookup
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.regression.absorb import encode
+from withintask.tests_of_model.regression.options import Effects, Instruments, Options
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
+from withintask.tests_of_model.samples.sample import Sample
 from withintask.tests_of_model.samples.task_gains import (
     WorkerTaskGains,
     other_tasks_before,
     worker_task_gains,
 )
-from withintask.tests_of_model.samples.task_rows import task_rows
 
 _WORKER_COLUMNS = ("ability_log", "ability_retest_log", "educ_cog", "educ_soc")
 
 
-def gradient_of_ability(panel: Panel, *, instrumented: bool) -> tuple[Estimate, ...]:
+def gradient_of_ability(sample: Sample, *, instrumented: bool) -> tuple[Estimate, ...]:
     """Regress gains on measured ability and schooling, treated minus control workers, within firm, task and arm.
 
     Parameters
     ----------
-    panel
-        With outputs, access, and the workers' ability and schooling.
+    sample
+        Of a panel with outputs, access, and the workers' ability and schooling.
     instrumented
         Use the second measurement of ability as the instrument of the first.
 
@@ -34,9 +34,9 @@ def gradient_of_ability(panel: Panel, *, instrumented: bool) -> tuple[Estimate, 
     tuple of Estimate
         H1b, in log points of output a log point of ability; or why it could not be estimated.
     """
-    pairs = worker_task_gains(task_rows(panel))
+    pairs = worker_task_gains(sample.task_rows)
     measured = (
-        lookup(pairs.worker_ids, "worker_id", panel.workers, _WORKER_COLUMNS)
+        lookup(pairs.worker_ids, "worker_id", sample.panel.workers, _WORKER_COLUMNS)
         .fill_null(float("nan"))
         .to_numpy()
     )
@@ -47,6 +47,7 @@ def gradient_of_ability(panel: Panel, *, instrumented: bool) -> tuple[Estimate, 
     )
     instrument = retest if instrumented else None
     return _fit(
+        sample.options,
         pairs.take(known),
         ability[known],
         education[known],
@@ -54,7 +55,7 @@ def gradient_of_ability(panel: Panel, *, instrumented: bool) -> tuple[Estimate, 
     )
 
 
-def gradient_of_output(panel: Panel) -> tuple[Estimate, ...]:
+def gradient_of_output(sample: Sample) -> tuple[Estimate, ...]:
     """Estimate the gradient where ability is not measured: output before AI on half of the other tasks stands in.
 
     The other half is its instrument.
@@ -64,18 +65,22 @@ def gradient_of_output(panel: Panel) -> tuple[Estimate, ...]:
     tuple of Estimate
         As for :func:`gradient_of_ability`.
     """
-    rows = task_rows(panel)
+    rows = sample.task_rows
     pairs = worker_task_gains(rows)
     first, second = other_tasks_before(rows, pairs)
     known = np.isfinite(first) & np.isfinite(second)
     if not known.any():
         reason = "no worker's output before AI is seen on two other tasks, to stand in for ability and as instrument"
         return (failure("ability_gradient", "unusable", reason),)
-    return _fit(pairs.take(known), first[known], None, second[known])
+    return _fit(sample.options, pairs.take(known), first[known], None, second[known])
 
 
 def _fit(
-    pairs: WorkerTaskGains, ability: Array, education: Array | None, instrument: Array | None
+    options: Options,
+    pairs: WorkerTaskGains,
+    ability: Array,
+    education: Array | None,
+    instrument: Array | None,
 ) -> tuple[Estimate, ...]:
     """Regress gains on ability, in the treated arm beyond the control arm."""
     if not np.isfinite(pairs.gain).any():
@@ -104,10 +109,9 @@ def _fit(
         pairs.gain,
         np.column_stack(list(regressors.values())),
         names=list(regressors),
-        absorb=[encode(pairs.group, pairs.arm)],
-        weights=pairs.time_share,
-        endogenous=endogenous,
-        instruments=instruments,
         clusters=pairs.clusters,
+        options=options,
+        effects=Effects(absorb=[encode(pairs.group, pairs.arm)], weights=pairs.time_share),
+        instruments=Instruments(endogenous=endogenous, excluded=instruments),
     )
     return from_fit(fitted, {"ability_gradient": "treated_ability"})

@@ -7,7 +7,6 @@ import polars as pl
 
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError
-from withintask.panel.panel import Panel
 from withintask.panel.transform import eager, lookup
 from withintask.tests_of_model.estimands import compression
 from withintask.tests_of_model.hypotheses.adoption import (
@@ -23,7 +22,9 @@ from withintask.tests_of_model.hypotheses.permutation import permute_arms
 from withintask.tests_of_model.hypotheses.repeated import variance_net_of_noise
 from withintask.tests_of_model.regression.absorb import compact_codes
 from withintask.tests_of_model.regression.fit import fit
-from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task, is_exposed, task_rows
+from withintask.tests_of_model.regression.options import Effects, Options
+from withintask.tests_of_model.samples.sample import Sample
+from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task, is_exposed
 
 CLAIM = "On AI-exposed tasks the within-task coefficient of variation of output falls; the least able gain most."
 
@@ -38,10 +39,10 @@ _MEASURE = {
 
 
 def _dispersion_by_arm(
-    panel: Panel, *, treatment: str, terms: tuple[str, ...], measure: str = ""
+    sample: Sample, *, treatment: str, terms: tuple[str, ...], measure: str = ""
 ) -> tuple[Estimate, ...]:
     """Difference in differences of log dispersion within firm and task, between arms of workers."""
-    rows = task_rows(panel)
+    rows = sample.task_rows
     arm = rows.arm(rows.access if treatment == "access" else rows.use)
     # A worker lost before AI's arrival is in no known arm; counting him as untreated would select the arms.
     known = is_exposed(rows) & (arm >= 0)
@@ -49,34 +50,45 @@ def _dispersion_by_arm(
     group = {term: chosen.task if term == _POOLED else firm_task(chosen) for term in terms}
     measures = {term: measure or _MEASURE[term] for term in terms}
     return tuple(
-        _effect(term, chosen, group[term], arm, measures[term], arms=(0, 1)) for term in terms
-    )
-
-
-def _dispersion_between_arms(panel: Panel, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
-    """Log dispersion within firm and task, rows with access minus rows without, after AI's arrival alone."""
-    rows = task_rows(panel)
-    chosen = rows.take(rows.is_post & is_exposed(rows) & np.isfinite(rows.access))
-    arm = (chosen.access > 0).astype(np.int64)
-    return tuple(
-        _effect(term, chosen, firm_task(chosen), arm, _MEASURE[term], arms=(0, 1), sides=(1,))
+        _effect(term, sample.options, chosen, group[term], arm, measures[term], arms=(0, 1))
         for term in terms
     )
 
 
-def _dispersion_before_after(panel: Panel, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
-    """Log dispersion within firm and task, after minus before, of workers who got access; nobody to compare with."""
-    rows = task_rows(panel)
-    chosen = rows.take(is_exposed(rows) & (rows.arm(rows.access) == 1))
-    arm = np.zeros_like(chosen.task)
+def _dispersion_between_arms(sample: Sample, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
+    """Log dispersion within firm and task, rows with access minus rows without, after AI's arrival alone."""
+    rows = sample.task_rows
+    chosen = rows.take(rows.is_post & is_exposed(rows) & np.isfinite(rows.access))
+    arm = (chosen.access > 0).astype(np.int64)
     return tuple(
-        _effect(term, chosen, firm_task(chosen), arm, _MEASURE[term], arms=(0,)) for term in terms
+        _effect(
+            term,
+            sample.options,
+            chosen,
+            firm_task(chosen),
+            arm,
+            _MEASURE[term],
+            arms=(0, 1),
+            sides=(1,),
+        )
+        for term in terms
     )
 
 
-def _dispersion_by_exposure(panel: Panel, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
+def _dispersion_before_after(sample: Sample, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
+    """Log dispersion within firm and task, after minus before, of workers who got access; nobody to compare with."""
+    rows = sample.task_rows
+    chosen = rows.take(is_exposed(rows) & (rows.arm(rows.access) == 1))
+    arm = np.zeros_like(chosen.task)
+    return tuple(
+        _effect(term, sample.options, chosen, firm_task(chosen), arm, _MEASURE[term], arms=(0,))
+        for term in terms
+    )
+
+
+def _dispersion_by_exposure(sample: Sample, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
     """Log dispersion after minus before, exposed minus unexposed tasks, within firms."""
-    rows = task_rows(panel)
+    rows = sample.task_rows
     if not np.isnan(rows.access).all():
         rows = rows.take(rows.arm(rows.access) == 1)
     group, arm = firm_task(rows), np.zeros_like(rows.task)
@@ -86,17 +98,18 @@ def _dispersion_by_exposure(panel: Panel, *, terms: tuple[str, ...]) -> tuple[Es
             failure(term, "unusable", "no unexposed task to compare with") for term in terms
         )
     return tuple(
-        _effect(term, rows, group, arm, _MEASURE[term], arms=(0,), treated=treated)
+        _effect(term, sample.options, rows, group, arm, _MEASURE[term], arms=(0,), treated=treated)
         for term in terms
     )
 
 
-def _occupation_percentiles(panel: Panel) -> tuple[Estimate, ...]:
+def _occupation_percentiles(sample: Sample) -> tuple[Estimate, ...]:
     """The occupation regression: change of ln(p90/p10) of pay on exposure, at the mean exposure of exposed ones.
 
     Pay mixes tasks, firms and prices, so this does not estimate the compression of task output; top-coded
     occupations drop out.
     """
+    panel = sample.panel
     assert panel.occupation_pay is not None
     frame = eager(panel.occupation_pay)
     post = pl.col("period") >= (panel.info.first_ai_period or 0)
@@ -122,7 +135,8 @@ def _occupation_percentiles(panel: Panel) -> tuple[Estimate, ...]:
         change["change"].to_numpy()[known],
         dose[:, None],
         names=["dose"],
-        absorb=[np.zeros(x.size, dtype=np.int64)],
+        effects=Effects(absorb=[np.zeros(x.size, dtype=np.int64)]),
+        options=sample.options,
     )
     left = frame["occupation_code"].n_unique() - x.size
     said = f"{left} occupations left out: a top-coded or missing percentile" if left else ""
@@ -131,6 +145,7 @@ def _occupation_percentiles(panel: Panel) -> tuple[Estimate, ...]:
 
 def _effect(
     term: str,
+    options: Options,
     rows: TaskRows,
     group: Codes,
     arm: Codes,
@@ -145,27 +160,27 @@ def _effect(
     cells = make_cells(compact_codes(group), arm, rows.period, rows.is_post)
     effects = group_effects(cells, rows.output, measure, arms=arms, sides=sides)
     try:
-        fitted = fit_effects(rows, cells, effects, treated)
+        fitted = fit_effects(rows, cells, effects, treated, options=options)
     except EstimationError as error:
         return failure(term, "unusable", str(error))
     return from_fit(fitted, {term: "effect"}, message=effects.message)[0]
 
 
-def _staggered(panel: Panel, *, robust: bool) -> tuple[Estimate, ...]:
+def _staggered(sample: Sample, *, robust: bool) -> tuple[Estimate, ...]:
     """Effect of adoption on cell log dispersion, firms adopting at different times."""
-    rows = task_rows(panel)
+    rows = sample.task_rows
     rows = rows.take(is_exposed(rows))
     paths = dispersion_paths(rows)
     if np.unique(paths.adoption).size < 2:
         return (
             failure("delta_log_cv", "unusable", "all firms adopt in the same period, or none does"),
         )
-    return (longest_effect(paths) if robust else two_way_effect(paths),)
+    return (longest_effect(paths) if robust else two_way_effect(paths, sample.options),)
 
 
-def _permutation(panel: Panel) -> tuple[Estimate, ...]:
+def _permutation(sample: Sample) -> tuple[Estimate, ...]:
     """Exact test of no effect on any worker, by permuting arms within firms."""
-    rows = task_rows(panel)
+    rows = sample.task_rows
     arm = rows.arm(rows.access)
     known = is_exposed(rows) & (arm >= 0)
     return (permute_arms(rows.take(known), arm[known], term="delta_log_cv"),)

@@ -6,7 +6,6 @@ import numpy as np
 import polars as pl
 
 from withintask.panel.arrays import Array, Flags
-from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager
 from withintask.tests_of_model.estimands import returns
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit
@@ -14,8 +13,10 @@ from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator,
 from withintask.tests_of_model.regression.absorb import compact_codes
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.fitted import Fit
+from withintask.tests_of_model.regression.options import Effects, Inference, Instruments, Options
 from withintask.tests_of_model.samples.pay_changes import worker_changes
-from withintask.tests_of_model.samples.pay_rows import PayRows, mean_before, pay_rows
+from withintask.tests_of_model.samples.pay_rows import PayRows, mean_before
+from withintask.tests_of_model.samples.sample import Sample
 
 CLAIM = (
     "Returns to education fall for codifiable cognitive skills and rise for social and organizational skills, "
@@ -28,10 +29,10 @@ _LOG = ("delta_log_return_cog", "delta_log_return_soc", "delta_log_return_gap")
 _BY_EXPOSURE = ("delta_log_return_cog_by_exposure", "delta_log_return_soc_by_exposure")
 
 
-def _change_in_returns(panel: Panel, *, ability: str) -> tuple[Estimate, ...]:
+def _change_in_returns(sample: Sample, *, ability: str) -> tuple[Estimate, ...]:
     """First differences of pay on schooling and ability: worker effects, period effects and ability x post."""
-    rows = pay_rows(panel)
-    unit = mean_before(rows, panel)
+    rows = sample.pay_rows
+    unit = mean_before(rows, sample.panel)
     worker = worker_changes(rows)
     known = _known(worker.rows, ability)
     if not known.any():
@@ -40,7 +41,8 @@ def _change_in_returns(panel: Panel, *, ability: str) -> tuple[Estimate, ...]:
             for term in (*_LEVEL, *_LOG)
         )
     fits = [
-        _fit(y[known], worker.rows.take(known), ability) for y in (worker.level / unit, worker.log)
+        _fit(sample.options, y[known], worker.rows.take(known), ability)
+        for y in (worker.level / unit, worker.log)
     ]
     return (*_returns(fits[0], _LEVEL), *_returns(fits[1], _LOG))
 
@@ -51,17 +53,21 @@ def _returns(fitted: Fit, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
     return (*levels, *from_fit(gap, {terms[2]: "gap"}))
 
 
-def _by_exposure(panel: Panel, *, ability: str) -> tuple[Estimate, ...]:
+def _by_exposure(sample: Sample, *, ability: str) -> tuple[Estimate, ...]:
     """Change of log pay on schooling x exposure x post, with occupation x post effects."""
-    worker = worker_changes(pay_rows(panel))
+    worker = worker_changes(sample.pay_rows)
     known = _known(worker.rows, ability) & np.isfinite(worker.rows.exposure)
-    fitted = _fit(worker.log[known], worker.rows.take(known), ability, by_exposure=True)
+    fitted = _fit(
+        sample.options, worker.log[known], worker.rows.take(known), ability, by_exposure=True
+    )
     return from_fit(
         fitted, dict(zip(_BY_EXPOSURE, ("educ_cog_exposed", "educ_soc_exposed"), strict=True))
     )
 
 
-def _fit(change: Array, rows: PayRows, ability: str, *, by_exposure: bool = False) -> Fit:
+def _fit(
+    options: Options, change: Array, rows: PayRows, ability: str, *, by_exposure: bool = False
+) -> Fit:
     columns = {"educ_cog": rows.educ_cog, "educ_soc": rows.educ_soc}
     if ability != "none":
         columns["ability"] = rows.ability
@@ -75,10 +81,15 @@ def _fit(change: Array, rows: PayRows, ability: str, *, by_exposure: bool = Fals
         change,
         np.column_stack(list(columns.values())),
         names=list(columns),
-        absorb=[rows.occupation if by_exposure else np.zeros_like(rows.occupation)],
-        endogenous=list(instruments),
-        instruments=np.column_stack(list(instruments.values())) if instruments else None,
-        cluster=[rows.occupation if rows.occupation.any() else rows.worker],
+        effects=Effects(
+            absorb=[rows.occupation if by_exposure else np.zeros_like(rows.occupation)]
+        ),
+        inference=Inference(cluster=[rows.occupation if rows.occupation.any() else rows.worker]),
+        instruments=Instruments(
+            endogenous=list(instruments),
+            excluded=np.column_stack(list(instruments.values())) if instruments else None,
+        ),
+        options=options,
     )
 
 
@@ -89,9 +100,9 @@ def _known(rows: PayRows, ability: str) -> Flags:
     return known & np.isfinite(rows.retest) if ability == "iv" else known
 
 
-def _pooled_mincer(panel: Panel) -> tuple[Estimate, ...]:
+def _pooled_mincer(sample: Sample) -> tuple[Estimate, ...]:
     """Log pay on schooling by period, without ability or worker effects; clustered by occupation, else worker."""
-    rows = pay_rows(panel)
+    rows = sample.pay_rows
     years = {"educ_cog": rows.educ_cog, "educ_soc": rows.educ_soc}
     present = {name: values for name, values in years.items() if np.isfinite(values).any()}
     known = np.all([np.isfinite(values) for values in present.values()], axis=0)
@@ -103,8 +114,9 @@ def _pooled_mincer(panel: Panel) -> tuple[Estimate, ...]:
         np.log(rows.pay[known]),
         np.column_stack(list(columns.values())),
         names=list(columns),
-        absorb=[compact_codes(rows.period[known] - rows.period[known].min())],
-        cluster=[cluster[known]],
+        effects=Effects(absorb=[compact_codes(rows.period[known] - rows.period[known].min())]),
+        inference=Inference(cluster=[cluster[known]]),
+        options=sample.options,
     )
     wanted = {"delta_log_return_cog": "educ_cog_post", "delta_log_return_soc": "educ_soc_post"}
     found = {term: name for term, name in wanted.items() if name in columns}
@@ -116,8 +128,9 @@ def _gap_of(fitted: Fit) -> tuple[Estimate, ...]:
     return from_fit(gap, {"delta_log_return_gap": "gap"})
 
 
-def _education_cells(panel: Panel) -> tuple[Estimate, ...]:
+def _education_cells(sample: Sample) -> tuple[Estimate, ...]:
     """Cell means of log pay on schooling by period, weighted by workers."""
+    panel = sample.panel
     assert panel.education_pay is not None
     frame = eager(panel.education_pay)
     post = (frame["period"] >= (panel.info.first_ai_period or 0)).cast(pl.Float64).to_numpy()
@@ -128,9 +141,11 @@ def _education_cells(panel: Panel) -> tuple[Estimate, ...]:
         frame["pay_log_mean"].to_numpy(),
         np.column_stack(list(columns.values())),
         names=list(columns),
-        absorb=[compact_codes(codes(frame["period"]))],
-        weights=frame["n_workers"].to_numpy(),
-        cluster=[occupation],
+        effects=Effects(
+            absorb=[compact_codes(codes(frame["period"]))], weights=frame["n_workers"].to_numpy()
+        ),
+        inference=Inference(cluster=[occupation]),
+        options=sample.options,
     )
     wanted = {"delta_log_return_cog": "educ_cog_post", "delta_log_return_soc": "educ_soc_post"}
     return (*from_fit(fitted, wanted), *_gap_of(fitted))

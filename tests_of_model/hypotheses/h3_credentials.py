@@ -3,12 +3,13 @@
 import numpy as np
 import polars as pl
 
-from withintask.panel.panel import Panel
 from withintask.tests_of_model.estimands import credentials
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.regression.options import Effects, Inference, Instruments
 from withintask.tests_of_model.samples.postings import change_of_requirements, posting_rows
+from withintask.tests_of_model.samples.sample import Sample
 from withintask.tests_of_model.samples.signals import signal_rows
 
 CLAIM = (
@@ -16,27 +17,28 @@ CLAIM = (
 )
 
 
-def _linear_probability(panel: Panel) -> tuple[Estimate, ...]:
+def _linear_probability(sample: Sample) -> tuple[Estimate, ...]:
     """Requirement on exposed x post, with occupation and period effects, clustered by occupation."""
-    rows = posting_rows(panel)
+    rows = posting_rows(sample.panel)
     if rows.exposed.min() == rows.exposed.max():
         return (failure("delta_credential", "unusable", "all occupations are exposed, or none is"),)
     fitted = fit(
         rows.required,
         (rows.exposed * rows.post)[:, None],
         names=["effect"],
-        absorb=[rows.occupation, rows.period],
-        cluster=[rows.occupation],
+        effects=Effects(absorb=[rows.occupation, rows.period]),
+        inference=Inference(cluster=[rows.occupation]),
+        options=sample.options,
     )
     return from_fit(fitted, {"delta_credential": "effect"})
 
 
-def _logit(panel: Panel) -> tuple[Estimate, ...]:
+def _logit(sample: Sample) -> tuple[Estimate, ...]:
     """Logit on exposure, post and their product; mean effect of the product over exposed postings after AI."""
     from scipy.special import expit
     from statsmodels.discrete.discrete_model import Logit
 
-    rows = posting_rows(panel)
+    rows = posting_rows(sample.panel)
     X = np.column_stack(
         [np.ones(rows.post.size), rows.post, rows.exposure, rows.post * rows.exposure]
     )
@@ -70,10 +72,10 @@ def _logit(panel: Panel) -> tuple[Estimate, ...]:
     )
 
 
-def _requirement_on_compression(panel: Panel, *, instrumented: bool) -> tuple[Estimate, ...]:
+def _requirement_on_compression(sample: Sample, *, instrumented: bool) -> tuple[Estimate, ...]:
     """Change of requirements on the fall of the work sample's slope, across occupations."""
-    signals = signal_rows(panel)
-    change = change_of_requirements(panel).rename({"change": "required_change"})
+    signals = signal_rows(sample.panel)
+    change = change_of_requirements(sample.panel).rename({"change": "required_change"})
     joined = pl.DataFrame(
         {
             "occupation_code": signals.occupation_code,
@@ -86,16 +88,19 @@ def _requirement_on_compression(panel: Panel, *, instrumented: bool) -> tuple[Es
         known["required_change"].to_numpy(),
         known["fall"].to_numpy()[:, None],
         names=["fall"],
-        absorb=[np.zeros(known.height, dtype=np.int64)],
-        endogenous=["fall"] if instrumented else [],
-        instruments=known["exposure"].to_numpy()[:, None] if instrumented else None,
+        effects=Effects(absorb=[np.zeros(known.height, dtype=np.int64)]),
+        options=sample.options,
+        instruments=Instruments(
+            endogenous=["fall"] if instrumented else [],
+            excluded=known["exposure"].to_numpy()[:, None] if instrumented else None,
+        ),
     )
     return from_fit(fitted, {"credential_slope": "fall"})
 
 
-def _reliability(panel: Panel) -> tuple[Estimate, ...]:
+def _reliability(sample: Sample) -> tuple[Estimate, ...]:
     """Change of the log squared correlation of work samples with later output, exposed minus unexposed."""
-    signals = signal_rows(panel)
+    signals = signal_rows(sample.panel)
     known = np.isfinite(signals.change_log_reliability) & np.isfinite(signals.exposure)
     exposed = (signals.exposure[known] > 0).astype(np.float64)
     if exposed.size == 0 or exposed.min() == exposed.max():
@@ -106,7 +111,8 @@ def _reliability(panel: Panel) -> tuple[Estimate, ...]:
         signals.change_log_reliability[known],
         exposed[:, None],
         names=["exposed"],
-        absorb=[np.zeros(exposed.size, dtype=np.int64)],
+        effects=Effects(absorb=[np.zeros(exposed.size, dtype=np.int64)]),
+        options=sample.options,
     )
     n_lost = int((~known).sum())
     said = f"{n_lost} occupations left out: no positive correlation" if n_lost else ""
@@ -157,14 +163,14 @@ HYPOTHESIS = Hypothesis(
             summary="change of requirements on measured compression, instrumented by exposure",
             needs=(*_POSTINGS, *_SIGNALS),
             terms=("credential_slope",),
-            run=lambda panel: _requirement_on_compression(panel, instrumented=True),
+            run=lambda sample: _requirement_on_compression(sample, instrumented=True),
         ),
         Estimator(
             name="compression_ols",
             summary="the same by least squares: attenuated, since measured compression is noisy",
             needs=(*_POSTINGS, *_SIGNALS),
             terms=("credential_slope",),
-            run=lambda panel: _requirement_on_compression(panel, instrumented=False),
+            run=lambda sample: _requirement_on_compression(sample, instrumented=False),
         ),
         Estimator(
             name="signal_reliability",

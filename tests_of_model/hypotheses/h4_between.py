@@ -3,7 +3,6 @@
 import numpy as np
 
 from withintask.panel.arrays import Array, Codes
-from withintask.panel.panel import Panel
 from withintask.panel.transform import eager
 from withintask.tests_of_model.components.leave_out import leave_out_change
 from withintask.tests_of_model.estimands import between
@@ -12,8 +11,9 @@ from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator,
 from withintask.tests_of_model.regression.absorb import compact_codes, encode
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.fitted import Fit
-from withintask.tests_of_model.samples.firm_moments import FirmMoments, firm_moments
-from withintask.tests_of_model.samples.pay_rows import pay_rows
+from withintask.tests_of_model.regression.options import DEFAULT, Effects, Inference, Options
+from withintask.tests_of_model.samples.firm_moments import FirmMoments
+from withintask.tests_of_model.samples.sample import Sample
 
 CLAIM = (
     "Between-firm pay dispersion rises relative to within-firm dispersion in industries where AI is proprietary and "
@@ -39,9 +39,9 @@ def _pseudo_variances(moments: FirmMoments) -> tuple[Array, Array]:
     return np.column_stack(sides), moments.within
 
 
-def _variance_contrast(panel: Panel) -> tuple[Estimate, ...]:
+def _variance_contrast(sample: Sample) -> tuple[Estimate, ...]:
     """Bias-corrected between-firm variance by industry, after minus before, contrasted over η1 and ξ."""
-    moments = firm_moments(panel)
+    moments = sample.firm_moments
     between, within = _pseudo_variances(moments)
     known = np.isfinite(moments.kind).all(axis=1) & np.isfinite(between).all(axis=1)
     cells = moments.kind[known].astype(np.int64) @ np.array([2, 1])
@@ -52,7 +52,7 @@ def _variance_contrast(panel: Panel) -> tuple[Estimate, ...]:
             for t in ("between_variance_contrast", "log_ratio_contrast")
         )
     change = (between[:, 1] - between[:, 0])[known]
-    first = _contrast_fit(change, cells, moments.size[known])
+    first = _contrast_fit(sample.options, change, cells, moments.size[known])
     rows = from_fit(first, {"between_variance_contrast": "both"}, message=_said(moments))
     pseudo = _log_ratio(between[known], within[known], cells, moments.size[known])
     if not np.isfinite(pseudo).all():
@@ -64,16 +64,17 @@ def _variance_contrast(panel: Panel) -> tuple[Estimate, ...]:
                 "a corrected between-firm variance is not positive",
             ),
         )
-    second = _contrast_fit(pseudo, cells, moments.size[known])
+    second = _contrast_fit(sample.options, pseudo, cells, moments.size[known])
     return (*rows, *from_fit(second, {"log_ratio_contrast": "both"}, message=_said(moments)))
 
 
-def _contrast_fit(pseudo: Array, cells: Codes, weight: Array) -> Fit:
+def _contrast_fit(options: Options, pseudo: Array, cells: Codes, weight: Array) -> Fit:
     proprietary, sharing = cells // 2, cells % 2
     X = np.column_stack([np.ones(cells.size), proprietary, sharing, proprietary * sharing]).astype(
         np.float64
     )
-    return fit(pseudo, X, names=["one", "proprietary", "sharing", "both"], weights=weight)
+    names = ["constant", "proprietary", "sharing", "both"]
+    return fit(pseudo, X, names=names, effects=Effects(weights=weight), options=options)
 
 
 def _log_ratio(between: Array, within: Array, cells: Codes, weight: Array) -> Array:
@@ -88,12 +89,12 @@ def _log_ratio(between: Array, within: Array, cells: Codes, weight: Array) -> Ar
     return out
 
 
-def _variance_change(panel: Panel) -> tuple[Estimate, ...]:
+def _variance_change(sample: Sample) -> tuple[Estimate, ...]:
     """Change of bias-corrected between-firm and of within-firm variance, industries averaged."""
-    return change_of_variances(firm_moments(panel))
+    return change_of_variances(sample.firm_moments, sample.options)
 
 
-def change_of_variances(moments: FirmMoments) -> tuple[Estimate, ...]:
+def change_of_variances(moments: FirmMoments, options: Options = DEFAULT) -> tuple[Estimate, ...]:
     """Estimate ΔV_b, ΔV_w and the change of V_b's share from the moments of firms.
 
     Returns
@@ -114,7 +115,11 @@ def change_of_variances(moments: FirmMoments) -> tuple[Estimate, ...]:
     rows: list[Estimate] = []
     for term, values in zip(terms, (between, within, shares), strict=True):
         one = fit(
-            values[:, 1] - values[:, 0], np.ones((weight.size, 1)), names=["mean"], weights=weight
+            values[:, 1] - values[:, 0],
+            np.ones((weight.size, 1)),
+            names=["mean"],
+            effects=Effects(weights=weight),
+            options=options,
         )
         rows += from_fit(one, {term: "mean"}, message=_said(moments))
     return tuple(rows)
@@ -134,9 +139,9 @@ def _said(moments: FirmMoments) -> str:
     )
 
 
-def _leave_out(panel: Panel) -> tuple[Estimate, ...]:
+def _leave_out(sample: Sample) -> tuple[Estimate, ...]:
     """Change of the variance of firm effects net of worker effects, corrected by leaving out matches."""
-    rows = pay_rows(panel)
+    rows = sample.pay_rows
     found = leave_out_change(np.log(rows.pay), rows.worker, rows.firm, rows.is_post)
     return (
         from_moments(
@@ -152,11 +157,11 @@ def _leave_out(panel: Panel) -> tuple[Estimate, ...]:
     )
 
 
-def _rent_sharing(panel: Panel) -> tuple[Estimate, ...]:
+def _rent_sharing(sample: Sample) -> tuple[Estimate, ...]:
     """Log pay on ln(1 + rent/hc̄) with worker-firm match and period effects, clustered by firm."""
-    rows = pay_rows(panel)
-    assert panel.firms is not None
-    firms = eager(panel.firms)
+    rows = sample.pay_rows
+    assert sample.panel.firms is not None
+    firms = eager(sample.panel.firms)
     ratio = (
         (firms["rent_per_worker"] / firms["human_pay_mean"])
         .log1p()
@@ -170,8 +175,11 @@ def _rent_sharing(panel: Panel) -> tuple[Estimate, ...]:
         np.log(rows.pay),
         value[known][:, None],
         names=["log_rent"],
-        absorb=[encode(rows.worker, rows.firm), compact_codes(rows.period - rows.period.min())],
-        cluster=[rows.firm],
+        effects=Effects(
+            absorb=[encode(rows.worker, rows.firm), compact_codes(rows.period - rows.period.min())]
+        ),
+        inference=Inference(cluster=[rows.firm]),
+        options=sample.options,
     )
     return from_fit(fitted, {"rent_sharing": "log_rent"})
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from withintask.panel.panel import Panel
 from withintask.sim.economy import Economy
 from withintask.sim.params import Params
+from withintask.tests_of_model.samples.sample import Sample
 
 OK = "ok"
 """Status of an estimate that may be used."""
@@ -55,8 +55,8 @@ class Estimator:
     """Columns, links and structure that the panel must have (see ``panel.capabilities``)."""
     terms: tuple[str, ...]
     """Estimands that it estimates, in order."""
-    run: Callable[[Panel], tuple[Estimate, ...]]
-    """The estimator."""
+    run: Callable[[Sample], tuple[Estimate, ...]]
+    """The estimator: a function of a panel's sample."""
     has_interval: bool = True
     """Whether it gives standard errors; False for a test alone."""
     version: int = 1

@@ -4,7 +4,6 @@ import numpy as np
 
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError
-from withintask.panel.panel import Panel
 from withintask.tests_of_model.hypotheses.dispersion import (
     Cells,
     GroupEffects,
@@ -14,20 +13,21 @@ from withintask.tests_of_model.hypotheses.dispersion import (
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.regression.absorb import encode
-from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task, is_exposed, task_rows
+from withintask.tests_of_model.samples.sample import Sample
+from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task, is_exposed
 
 TERM = "delta_log_mean_variance"
 _SLOTS = 4
 """Two arms, before and after."""
 
 
-def variance_net_of_noise(panel: Panel) -> tuple[Estimate, ...]:
+def variance_net_of_noise(sample: Sample) -> tuple[Estimate, ...]:
     """Estimate the change of the log of the within-firm variance of log output net of noise, by access.
 
     Parameters
     ----------
-    panel
-        With output and access over several periods.
+    sample
+        Of a panel with output and access over several periods.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def variance_net_of_noise(panel: Panel) -> tuple[Estimate, ...]:
     be independent over periods, and what truly changes between the periods of one side counts as noise. Variances are
     pooled over the firms of a task before the log is taken, since the net variance of ten workers may be negative.
     """
-    rows = task_rows(panel)
+    rows = sample.task_rows
     arm = rows.arm(rows.access)
     chosen = is_exposed(rows) & (arm >= 0)
     means, noise, arm = _means(rows.take(chosen), arm[chosen])
@@ -51,7 +51,7 @@ def variance_net_of_noise(panel: Panel) -> tuple[Estimate, ...]:
     cells = make_cells(means.task, arm, means.is_post.astype(np.int64), means.is_post)
     effects = _effects(means, cells, noise)
     try:
-        fitted = fit_effects(means, cells, effects)
+        fitted = fit_effects(means, cells, effects, options=sample.options)
     except EstimationError as error:
         return (failure(TERM, "unusable", str(error)),)
     return from_fit(fitted, {TERM: "effect"}, message=effects.message)

@@ -13,6 +13,7 @@ from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 from withintask.tests_of_model.moments.moments import moment
 from withintask.tests_of_model.moments.resample import Blocks, Unit, make_blocks, resample
 from withintask.tests_of_model.moments.targets import MomentTarget, make_target
+from withintask.tests_of_model.samples.sample import Sample
 
 OF_PANEL = ("m1", "m2", "m3", "m4", "m5")
 """Moments that tables of a panel hold; m6 needs incomes, which no table has."""
@@ -176,10 +177,11 @@ def fail_if_not_estimable(panel: Panel, names: Sequence[str]) -> None:
 
 
 def _estimates(panel: Panel, names: Sequence[str]) -> Array:
+    sample = Sample(panel)
     values, problems = [], []
     for name in names:
         estimator, term = estimator_of(name)
-        row = next(row for row in estimator.run(panel) if row.term == term)
+        row = next(row for row in estimator.run(sample) if row.term == term)
         values.append(row.estimate)
         if row.status not in (OK, "no_variance") or not np.isfinite(row.estimate):
             problems.append(f"{name}, {estimator.name}: {row.status}, {row.message}")

@@ -10,9 +10,9 @@ from scipy import optimize
 
 from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError, ParameterError, list_problems, some_examples
-from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.conventions import nested_factors, small_sample
 from withintask.tests_of_model.regression.covariance import cluster_sums
+from withintask.tests_of_model.regression.options import NO_EFFECTS, Effects, Inference
 from withintask.tests_of_model.regression.problem import Problem, read_problem
 from withintask.tests_of_model.regression.within import Within, inverse, project
 
@@ -66,20 +66,18 @@ def wild_bootstrap(
     names: Sequence[str],
     term: str,
     cluster: npt.ArrayLike,
-    absorb: Sequence[npt.ArrayLike] = (),
-    weights: npt.ArrayLike | None = None,
+    effects: Effects = NO_EFFECTS,
     null: float = 0.0,
     distribution: Distribution = "rademacher",
     n_draws: int = 9_999,
     seed: int,
     level: float = 0.95,
-    projector: Projector | None = None,
 ) -> WildBootstrap:
     """Test a coefficient of a least-squares regression and invert the test.
 
     Parameters
     ----------
-    y, X, names, absorb, weights, projector
+    y, X, names, effects
         As in :func:`withintask.tests_of_model.regression.fit.fit`.
     term
         The regressor to test.
@@ -121,14 +119,8 @@ def wild_bootstrap(
         y,
         X,
         names=names,
-        absorb=absorb,
-        weights=weights,
-        endogenous=(),
-        instruments=None,
-        cluster=[cluster],
-        covariance="cluster",
-        convention="withintask",
-        projector=projector,
+        effects=effects,
+        inference=Inference(cluster=[cluster]),
     )
     n_clusters = problem.n_clusters[0]
     if n_clusters == 1:

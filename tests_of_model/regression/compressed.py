@@ -17,6 +17,7 @@ from withintask.tests_of_model.regression.absorb import encode
 from withintask.tests_of_model.regression.conventions import Convention
 from withintask.tests_of_model.regression.fit import fit_problem
 from withintask.tests_of_model.regression.fitted import CovarianceKind, Fit
+from withintask.tests_of_model.regression.options import Effects, Inference
 from withintask.tests_of_model.regression.problem import FEW_CLUSTER_KINDS, read_problem
 
 # Distinct rows after compression that still fit in memory with their projections.
@@ -85,14 +86,12 @@ def fit_compressed(
         columns["mean"].astype(float),
         np.column_stack(design),
         names=names,
-        absorb=[encode(columns[name]) for name in absorb],
-        weights=counts,
-        endogenous=(),
-        instruments=None,
-        cluster=[encode(columns[name]) for name in cluster],
-        covariance=covariance,
-        convention=convention,
-        projector=None,
+        effects=Effects(absorb=[encode(columns[name]) for name in absorb], weights=counts),
+        inference=Inference(
+            cluster=[encode(columns[name]) for name in cluster],
+            kind=covariance,
+            convention=convention,
+        ),
     )
     square = columns["variance"].astype(float) * counts
     return fit_problem(replace(problem, n_obs=int(counts.sum()), pure_square=square))

@@ -4,10 +4,8 @@ One function, :func:`fit`, two engines: ``fast`` projects the effects out exactl
 hands the same regression to linearmodels and statsmodels.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,44 +13,26 @@ import numpy.typing as npt
 from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError, ParameterError
 from withintask.tests_of_model.regression.absorb import Projector
-from withintask.tests_of_model.regression.conventions import Convention, SmallSample, small_sample
+from withintask.tests_of_model.regression.conventions import SmallSample, small_sample
 from withintask.tests_of_model.regression.covariance import covariance_matrix
 from withintask.tests_of_model.regression.few_clusters import few_clusters_covariance
 from withintask.tests_of_model.regression.first_stage import first_stages
-from withintask.tests_of_model.regression.fitted import CovarianceKind, Fit, Status
+from withintask.tests_of_model.regression.fitted import Fit, Status
+from withintask.tests_of_model.regression.options import (
+    DEFAULT,
+    NO_EFFECTS,
+    ROBUST,
+    Effects,
+    Inference,
+    Instruments,
+    Options,
+)
 from withintask.tests_of_model.regression.problem import FEW_CLUSTER_KINDS, Problem, read_problem
 from withintask.tests_of_model.regression.within import Within, project
-
-Engine = Literal["fast", "reference"]
-
-_engine: ContextVar[Engine] = ContextVar("engine", default="fast")
-_few_clusters: ContextVar[CovarianceKind | None] = ContextVar("few_clusters", default=None)
 
 # Residual over total sum of squares below which the fit is perfect: rounding of a projection
 # leaves about 1e-30.
 _PERFECT_SHARE = 1e-24
-
-
-@contextmanager
-def fitting(
-    *, engine: Engine = "fast", few_clusters: CovarianceKind | None = None
-) -> Iterator[None]:
-    """Set how the regressions inside are fitted, unless a call says so itself.
-
-    Parameters
-    ----------
-    engine
-        As for :func:`fit`.
-    few_clusters
-        ``CR2``, ``CR3`` or ``jackknife`` for least squares clustered in one dimension; regressions clustered in two
-        or instrumented stay as they are, as the corrections do not cover them.
-    """
-    tokens = _engine.set(engine), _few_clusters.set(few_clusters)
-    try:
-        yield
-    finally:
-        _engine.reset(tokens[0])
-        _few_clusters.reset(tokens[1])
 
 
 def fit(
@@ -60,15 +40,10 @@ def fit(
     X: npt.ArrayLike,
     *,
     names: Sequence[str],
-    absorb: Sequence[npt.ArrayLike] = (),
-    weights: npt.ArrayLike | None = None,
-    endogenous: Sequence[str] = (),
-    instruments: npt.ArrayLike | None = None,
-    cluster: Sequence[npt.ArrayLike] = (),
-    covariance: CovarianceKind | None = None,
-    convention: Convention = "withintask",
-    engine: Engine | None = None,
-    projector: Projector | None = None,
+    effects: Effects = NO_EFFECTS,
+    instruments: Instruments | None = None,
+    inference: Inference = ROBUST,
+    options: Options = DEFAULT,
 ) -> Fit:
     """Regress y on X, given absorbed effects.
 
@@ -81,27 +56,14 @@ def fit(
         Outcome (n_obs,) and regressors (n_obs, k), finite; endogenous ones included.
     names
         Names of the k regressors.
-    absorb
-        One array (n_obs,) of non-negative integer codes an effect.
-    weights
-        Positive analytic weights (n_obs,); their scale is irrelevant.
-    endogenous
-        Names of the regressors to be instrumented.
+    effects
+        Effects to absorb, and weights.
     instruments
-        Excluded instruments (n_obs, n_instruments), at least one an endogenous regressor.
-    cluster
-        Integer codes (n_obs,) of each clustering dimension.
-    covariance
-        ``cluster`` if clusters are given, else ``robust`` (HC1). ``CR2`` (Bell and McCaffrey, with
-        Satterthwaite degrees of freedom), ``CR3`` and ``jackknife`` correct for few clusters and
-        take one clustering dimension.
-    convention
-        Small-sample factors; see :mod:`withintask.tests_of_model.regression.conventions`.
-    engine
-        ``fast``, or ``reference`` (linearmodels, statsmodels; small samples, explicit dummies); that of
-        :func:`fitting` if None, which is ``fast`` unless set.
-    projector
-        A kept ``Projector(absorb, weights=weights)``; then ``absorb`` and ``weights`` are its own.
+        Regressors to be instrumented and their instruments; least squares if None.
+    inference
+        Clusters, covariance and small-sample factors.
+    options
+        Engine, and the correction for few clusters where ``inference`` does not choose a covariance.
 
     Returns
     -------
@@ -123,25 +85,20 @@ def fit(
     OLS: b = (X'WMX)⁻¹X'WMy with M the projection off the effects. 2SLS: X replaced on the left by
     its projection on the instruments. Covariances use the scores of the projected regressors.
     """
-    engine = engine or _engine.get()
-    if covariance is None and len(cluster) == 1 and not endogenous:
-        covariance = _few_clusters.get()
-    if engine not in ("fast", "reference"):
-        raise ParameterError(f"regression: engine is {engine!r}, expected 'fast' or 'reference'")
+    if options.engine not in ("fast", "reference"):
+        raise ParameterError(
+            f"regression: engine is {options.engine!r}, expected 'fast' or 'reference'"
+        )
+    if (
+        inference.kind is None
+        and len(inference.cluster) == 1
+        and not (instruments and instruments.endogenous)
+    ):
+        inference = replace(inference, kind=options.few_clusters)
     problem = read_problem(
-        y,
-        X,
-        names=names,
-        absorb=absorb,
-        weights=weights,
-        endogenous=endogenous,
-        instruments=instruments,
-        cluster=cluster,
-        covariance=covariance,
-        convention=convention,
-        projector=projector,
+        y, X, names=names, effects=effects, instruments=instruments, inference=inference
     )
-    if engine == "reference":
+    if options.engine == "reference":
         from withintask.tests_of_model.regression.reference import fit_reference
 
         return fit_reference(problem)

@@ -17,6 +17,13 @@ from withintask.panel.errors import (
 from withintask.tests_of_model.regression.absorb import Projector, compact_codes
 from withintask.tests_of_model.regression.conventions import CONVENTIONS, Convention
 from withintask.tests_of_model.regression.fitted import CovarianceKind
+from withintask.tests_of_model.regression.options import (
+    NO_EFFECTS,
+    ROBUST,
+    Effects,
+    Inference,
+    Instruments,
+)
 
 _KINDS: tuple[str, ...] = get_args(CovarianceKind)
 FEW_CLUSTER_KINDS = ("CR2", "CR3", "jackknife")
@@ -62,30 +69,28 @@ def read_problem(
     X: npt.ArrayLike,
     *,
     names: Sequence[str],
-    absorb: Sequence[npt.ArrayLike],
-    weights: npt.ArrayLike | None,
-    endogenous: Sequence[str],
-    instruments: npt.ArrayLike | None,
-    cluster: Sequence[npt.ArrayLike],
-    covariance: CovarianceKind | None,
-    convention: Convention,
-    projector: Projector | None,
+    effects: Effects = NO_EFFECTS,
+    instruments: Instruments | None = None,
+    inference: Inference = ROBUST,
 ) -> Problem:
     """Check the arguments of ``fit``, all at once, and bring them into one shape."""
-    kind: CovarianceKind = covariance or ("cluster" if len(cluster) else "robust")
-    _check_options(kind, convention, len(cluster), is_iv=bool(len(endogenous)))
+    projector, weights, cluster = effects.projector, effects.weights, inference.cluster
+    endogenous = () if instruments is None else tuple(instruments.endogenous)
+    excluded_given = None if instruments is None else instruments.excluded
+    kind: CovarianceKind = inference.kind or ("cluster" if len(cluster) else "robust")
+    _check_options(kind, inference.convention, len(cluster), is_iv=bool(endogenous))
     outcome, regressors = _floats(y), _variables(X)
-    excluded = _variables(instruments) if instruments is not None else np.empty((0, len(outcome)))
+    excluded = np.empty((0, len(outcome))) if excluded_given is None else _variables(excluded_given)
     given_weights = None if weights is None else _floats(weights)
     clusters = [np.asarray(codes) for codes in cluster]
     columns = {"y": outcome, "X": regressors, "instruments": excluded, "weights": given_weights}
     problems = _column_problems(columns) + _cluster_problems(clusters, outcome.shape[-1])
     problems += _projector_problems(projector, given_weights, outcome.shape[-1])
-    problems += _name_problems(tuple(names), len(regressors), tuple(endogenous), len(excluded))
+    problems += _name_problems(tuple(names), len(regressors), endogenous, len(excluded))
     if problems:
         raise EstimationError(list_problems("regression", problems))
-    if projector is None and len(absorb):
-        projector = Projector(absorb, weights=given_weights)
+    if projector is None and len(effects.absorb):
+        projector = Projector(effects.absorb, weights=given_weights)
         if projector.n_obs != len(outcome):
             found = f"absorbed effects have {projector.n_obs} rows, expected {len(outcome)}"
             raise EstimationError(list_problems("regression", [found]))
@@ -99,7 +104,7 @@ def read_problem(
         weights=projector.weights if projector is not None else given_weights,
         clusters=tuple(compact_codes(codes) for codes in clusters),
         covariance=kind,
-        convention=convention,
+        convention=inference.convention,
         n_obs=len(outcome),
     )
 

@@ -1,7 +1,7 @@
 """Errors clustered in two dimensions, guarded where clusters are few."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -9,14 +9,31 @@ from withintask.panel.arrays import Array, Codes
 from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.fitted import Fit
+from withintask.tests_of_model.regression.options import (
+    DEFAULT,
+    NO_EFFECTS,
+    Effects,
+    Inference,
+    Instruments,
+    Options,
+)
 
 
-def fit_two_way(y: Array, X: Array, *, clusters: tuple[Codes, ...], **options: Any) -> Fit:
+def fit_two_way(
+    y: Array,
+    X: Array,
+    *,
+    names: Sequence[str],
+    clusters: tuple[Codes, ...],
+    effects: Effects = NO_EFFECTS,
+    instruments: Instruments | None = None,
+    options: Options = DEFAULT,
+) -> Fit:
     """Fit with the largest of the two-way and the one-way clustered variances of the first coefficient.
 
     Parameters
     ----------
-    y, X, options
+    y, X, names, effects, instruments, options
         As for :func:`withintask.tests_of_model.regression.fit.fit`; the coefficient of interest is the first.
     clusters
         One or two dimensions.
@@ -32,18 +49,24 @@ def fit_two_way(y: Array, X: Array, *, clusters: tuple[Codes, ...], **options: A
     effect common to a whole cluster, the demeaned scores lack in one dimension what the intersection takes away, and
     their errors come out below those of one way alone; the larger of the two is then the sound one.
     """
-    absorb, weights = options.pop("absorb", ()), options.pop("weights", None)
-    if absorb:
-        options["projector"] = Projector(absorb, weights=weights)
-    else:
-        options["weights"] = weights
+    if effects.absorb:
+        weights = None if effects.weights is None else np.asarray(effects.weights, dtype=float)
+        effects = Effects(projector=Projector(effects.absorb, weights=weights))
     ways = [clusters, *((code,) for code in clusters)] if len(clusters) > 1 else [clusters]
-    fits = [fit(y, X, cluster=way, **options) for way in ways]
-    largest = max(fits, key=lambda one: float(np.nan_to_num(one.covariance[0, 0], nan=-1.0)))
-    fewest = np.nanmin([one.dof for one in fits], axis=0)
-    said = tuple(
-        dict.fromkeys(
-            (*largest.messages, *(m for one in fits for m in one.messages if "dropped" in m))
+    fits = [
+        fit(
+            y,
+            X,
+            names=names,
+            effects=effects,
+            instruments=instruments,
+            inference=Inference(cluster=way),
+            options=options,
         )
-    )
-    return replace(largest, dof=fewest, messages=said)
+        for way in ways
+    ]
+    largest = max(fits, key=lambda fit: float(np.nan_to_num(fit.covariance[0, 0], nan=-1.0)))
+    fewest = np.nanmin([each.dof for each in fits], axis=0)
+    dropped = [message for each in fits for message in each.messages if "dropped" in message]
+    messages = tuple(dict.fromkeys((*largest.messages, *dropped)))
+    return replace(largest, dof=fewest, messages=messages)

@@ -9,7 +9,7 @@ from withintask.panel.arrays import Array, Codes
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup
 from withintask.tests_of_model.regression.absorb import encode
-from withintask.tests_of_model.samples.pay_rows import PayRows, pay_rows
+from withintask.tests_of_model.samples.pay_rows import PayRows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,9 +34,8 @@ class FirmMoments:
     """Firms left out: fewer than two workers in a period, or not seen before and after."""
 
 
-def firm_moments(panel: Panel) -> FirmMoments:
-    """Reduce pay to the moments of each firm."""
-    rows = pay_rows(panel)
+def firm_moments(panel: Panel, rows: PayRows) -> FirmMoments:
+    """Reduce the pay of a panel, ``pay_rows(panel)``, to the moments of each firm."""
     cell = rows.firm * 2 + rows.is_post
     n_firms = int(rows.firm.max()) + 1
     firm_period = encode(rows.firm, rows.period)

@@ -1,7 +1,6 @@
 """Pay as arrays, prepared once and shared by the estimators of H2 and H4."""
 
 from dataclasses import dataclass, fields
-from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -48,7 +47,6 @@ class PayRows:
         return PayRows(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
 
-@lru_cache(maxsize=4)
 def pay_rows(panel: Panel) -> PayRows:
     """Prepare the pay of a panel.
 

@@ -1,7 +1,7 @@
 """The rows of a panel as arrays, prepared once and shared by the estimators of task outputs."""
 
 from dataclasses import dataclass, fields, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -79,7 +79,6 @@ class TaskRows:
         return arm[self.worker]
 
 
-@lru_cache(maxsize=4)
 def task_rows(panel: Panel) -> TaskRows:
     """Prepare the task outputs of a panel.
 

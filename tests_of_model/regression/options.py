@@ -1,0 +1,64 @@
+"""What a regression may be asked for, beside outcome and regressors: effects, instruments, inference, engine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy.typing as npt
+
+from withintask.tests_of_model.regression.absorb import Projector
+from withintask.tests_of_model.regression.conventions import Convention
+from withintask.tests_of_model.regression.fitted import CovarianceKind
+
+Engine = Literal["fast", "reference"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Effects:
+    """Effects to absorb, and weights."""
+
+    absorb: Sequence[npt.ArrayLike] = ()
+    """One array (n_obs,) of non-negative integer codes an effect."""
+    weights: npt.ArrayLike | None = None
+    """Positive analytic weights (n_obs,); their scale is irrelevant."""
+    projector: Projector | None = None
+    """A kept ``Projector(absorb, weights=weights)``; then absorb and weights are its own."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Instruments:
+    """Regressors to be instrumented, and by what."""
+
+    endogenous: Sequence[str]
+    """Names of the regressors."""
+    excluded: npt.ArrayLike | None
+    """Excluded instruments (n_obs, n_instruments), at least one an endogenous regressor."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inference:
+    """Clusters, and which covariance."""
+
+    cluster: Sequence[npt.ArrayLike] = ()
+    """Integer codes (n_obs,) of each clustering dimension."""
+    kind: CovarianceKind | None = None
+    """``cluster`` if clusters are given, else ``robust`` (HC1). ``CR2`` (Bell and McCaffrey, with Satterthwaite degrees of
+    freedom), ``CR3`` and ``jackknife`` correct for few clusters and take one clustering dimension."""
+    convention: Convention = "withintask"
+    """Small-sample factors; see :mod:`withintask.tests_of_model.regression.conventions`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How the regressions of estimators are fitted, unless a call says so itself."""
+
+    engine: Engine = "fast"
+    """``fast``, or ``reference`` (linearmodels, statsmodels; small samples, explicit dummies)."""
+    few_clusters: CovarianceKind | None = None
+    """``CR2``, ``CR3`` or ``jackknife`` for least squares clustered in one dimension; regressions clustered in two or
+    instrumented stay as they are, as the corrections do not cover them."""
+
+
+NO_EFFECTS = Effects()
+ROBUST = Inference()
+DEFAULT = Options()

@@ -1,0 +1,35 @@
+"""A panel as estimators see it: its rows as arrays, prepared once, and how regressions are to be fitted."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from withintask.panel.panel import Panel
+from withintask.tests_of_model.regression.options import DEFAULT, Options
+from withintask.tests_of_model.samples.firm_moments import FirmMoments, firm_moments
+from withintask.tests_of_model.samples.pay_rows import PayRows, pay_rows
+from withintask.tests_of_model.samples.task_rows import TaskRows, task_rows
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What an estimator is given; arrays are prepared when they are first asked for."""
+
+    panel: Panel
+    """The tables, in memory."""
+    options: Options = DEFAULT
+    """How regressions are fitted."""
+
+    @cached_property
+    def task_rows(self) -> TaskRows:
+        """Task outputs."""
+        return task_rows(self.panel)
+
+    @cached_property
+    def pay_rows(self) -> PayRows:
+        """Pay."""
+        return pay_rows(self.panel)
+
+    @cached_property
+    def firm_moments(self) -> FirmMoments:
+        """Moments of log pay by firm."""
+        return firm_moments(self.panel, self.pay_rows)
