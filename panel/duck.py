@@ -11,7 +11,7 @@ import polars as pl
 from withintask.panel.atomic import replacing
 from withintask.panel.errors import SourceError
 from withintask.panel.mapping import TableMapping
-from withintask.panel.panel import TABLES, Panel, PanelInfo
+from withintask.panel.panel import TABLES, Panel, PanelInfo, panel_info
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -48,7 +48,7 @@ def read_file(file: Path) -> Panel:
     info = _scan(connect, INFO_TABLE).collect().row(0, named=True)
     _fail_if_other_schema(file, info.pop("schema"))
     frames = {name: _scan(connect, name) for name in _table_names(connect) if name in TABLES}
-    return Panel(info=PanelInfo(**info)).with_tables(**frames)
+    return Panel(info=panel_info(info)).with_tables(**frames)
 
 
 def connection(file: Path) -> "DuckDBPyConnection":
@@ -119,9 +119,15 @@ def _table_names(connect: "DuckDBPyConnection") -> list[str]:
 def _info_frame(info: PanelInfo) -> pl.DataFrame:
     from withintask.panel.schema import SCHEMA_VERSION
 
-    types = {"first_ai_period": pl.Int64, "is_synthetic": pl.Boolean}
-    schema = {field.name: types.get(field.name, pl.String) for field in fields(PanelInfo)}
-    frame = pl.DataFrame([asdict(info)], schema=schema)
+    types = {
+        "first_ai_period": pl.Int64(),
+        "is_synthetic": pl.Boolean(),
+        "outcome_floor": pl.Float64(),
+        "outcome_ceiling": pl.Float64(),
+        "covariates": pl.List(pl.String()),
+    }
+    schema = {field.name: types.get(field.name, pl.String()) for field in fields(PanelInfo)}
+    frame = pl.DataFrame([asdict(info) | {"covariates": list(info.covariates)}], schema=schema)
     return frame.with_columns(schema=pl.lit(SCHEMA_VERSION))
 
 
@@ -134,7 +140,8 @@ def _fail_if_not_ours(file: Path, connect: "DuckDBPyConnection | None" = None) -
 
 
 def _fail_if_other_schema(file: Path, version: int) -> None:
-    from withintask.panel.schema import SCHEMA_VERSION
+    from withintask.panel.schema import READABLE_VERSIONS
 
-    if version != SCHEMA_VERSION:
-        raise SourceError(f"{file}: schema {version}; this version reads {SCHEMA_VERSION}")
+    if version not in READABLE_VERSIONS:
+        readable = " and ".join(map(str, READABLE_VERSIONS))
+        raise SourceError(f"{file}: schema {version}; this version reads {readable}")

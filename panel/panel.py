@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
+from typing import Any
 
 import polars as pl
 
 from withintask.panel.errors import ParameterError, some_examples
+from withintask.panel.outcome import OutcomeKind
 
 Frame = pl.DataFrame | pl.LazyFrame
 
@@ -25,6 +27,26 @@ class PanelInfo:
     """whether the rows were simulated"""
     note: str = ""
     """anything a reader must know"""
+    outcome: OutcomeKind | None = None
+    """kind of `outputs.output`; None if not stated, which is read as ``positive``"""
+    outcome_floor: float | None = None
+    """lowest value of a score; None if there is none"""
+    outcome_ceiling: float | None = None
+    """highest value of a score; None if there is none"""
+    control_arm: str | None = None
+    """the value of `outputs.arm` with which the others are compared; None if there are no arms"""
+    covariates: tuple[str, ...] = ()
+    """further columns that are kept and checked, each ``table.column``"""
+
+    @property
+    def outcome_kind(self) -> OutcomeKind:
+        """The kind of outcome: as stated, else ``positive``."""
+        return self.outcome or "positive"
+
+    def covariates_of(self, table: str) -> tuple[str, ...]:
+        """Return the declared covariates of a table, by their column."""
+        split = (name.partition(".") for name in self.covariates)
+        return tuple(column for owner, _, column in split if owner == table)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,10 +64,14 @@ class Panel:
     """one row a worker"""
     tasks: Frame | None = None
     """one row a task"""
+    items: Frame | None = None
+    """one row an item"""
     occupations: Frame | None = None
     """one row an occupation"""
     outputs: Frame | None = None
-    """one row a worker, task and period"""
+    """one row a worker, task and period; where they are declared, also item and rater"""
+    abilities: Frame | None = None
+    """one row a worker and measure of ability"""
     pay: Frame | None = None
     """one row a worker and period"""
     firms: Frame | None = None
@@ -91,6 +117,15 @@ class Panel:
     def lazy(self) -> "Panel":
         """Return the panel with every table as ``pl.LazyFrame``."""
         return self.with_tables(**{name: frame.lazy() for name, frame in self.tables().items()})
+
+
+def panel_info(values: Mapping[str, Any]) -> PanelInfo:
+    """Make a panel's head of what a file holds: lists become tuples, nulls the default."""
+    stated = {name: value for name, value in values.items() if value is not None}
+    fields_of: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in stated.items()
+    }
+    return PanelInfo(**fields_of)
 
 
 TABLES: tuple[str, ...] = tuple(field.name for field in fields(Panel) if field.name != "info")

@@ -1,7 +1,8 @@
 """The tables of a within-task panel: columns, types, keys, foreign keys and rules.
 
 A panel is a set of tables that refer to each other by text keys. ``outputs`` (worker x task x
-period) is the heart; every other table, and every column that may be null, unlocks estimators.
+period, or each of their items) is the heart; every other table, and every column that may be
+null, unlocks estimators.
 
 What null means, everywhere: *not known*. A null is never zero, never "does not apply" and never
 "below the detection limit"; where a column needs more than that, its description says so. An
@@ -14,15 +15,18 @@ say themselves what null means: a rule that evaluates to null is counted as brok
 
 # ruff: noqa: N805 (dataframely hands a rule its schema; a rule's docstring states it)
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import dataframely as dy
 import polars as pl
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of these tables, written into every panel; raised when a column changes its meaning."""
+
+READABLE_VERSIONS = (1, 2)
+"""Versions that are read; a panel of schema 1 is one of schema 2 without its further columns."""
 
 LARGEST_PERIOD = 99_999
 """Periods count (years, quarters, days): a larger number is a date (202101) or a clock time."""
@@ -130,6 +134,16 @@ class Tasks(dy.Schema):
     )
 
 
+class Items(dy.Schema):
+    """One row an item: a call, a ticket, a case, a question. Null: its task is not known, or many.
+
+    Further columns can be declared as covariates.
+    """
+
+    item_id = _key("the item; the same text in every table")
+    task_id = _text("the task it is an item of", null="not known, or many")
+
+
 class Occupations(dy.Schema):
     """One row an occupation. Null: exposure or employment is not known."""
 
@@ -141,24 +155,38 @@ class Occupations(dy.Schema):
 
 
 class Outputs(dy.Schema):
-    """One row a worker, task and period: what was produced, and with which access to AI.
+    """One row a worker, task and period, or one of each of their items: what was produced.
 
-    Null: the firm, the access, the use, the unit or the limits of the rating were not recorded.
-    A rating that has no floor or no ceiling also has null there. Output itself is never null: a
-    worker who did not do the task in the period has no row.
+    Where `item_id` is known, a worker has a row for each item of a task in a period; where
+    `rater_id` is known, one for each rater of it. Null: the firm, the access, the use, the unit or
+    the limits of the rating were not recorded. A rating that has no floor or no ceiling also has
+    null there. Output itself is never null: a worker who did not do the task in the period has no
+    row. What output may be depends on the panel's `outcome`.
     """
 
     worker_id = _key("the worker")
     task_id = _key("the task")
     period = _period("the period, rising with time")
+    item_id = _text("the item; part of the key", null="the row is all of worker, task and period")
+    rater_id = _text("who or what rated the item; part of the key", null="not rated, or by all")
+    sequence = dy.Int64(
+        nullable=True,
+        min=0,
+        description="place of the item among all items of the worker, in the order of work",
+        metadata={"null": UNKNOWN, "unit": "count of items"},
+    )
     firm_id = _text("the firm the worker worked for")
-    ai_access = _flag("whether the worker could use AI on this task in this period")
+    ai_access = _flag("whether the worker could use AI on this task in this period, or item")
     ai_use = _number(
         "share of the work on the task that was done with AI", unit="share", low=0, high=1
     )
-    output = _number(
-        "quality-adjusted output per unit of time", unit="as `unit` says", null=None, above=0
+    arm = _text("arm of the trial; `control_arm` of the panel names the control", null="in none")
+    assignment_id = _text(
+        "what was assigned as one: the worker, team, class or item", null="not assigned, or unknown"
     )
+    stratum_id = _text("the stratum or block within which was assigned", null="none, or unknown")
+    weight = _number("sampling weight of the row", unit="weight", above=0)
+    output = _number("what was produced, of the panel's outcome", unit="as `unit` says", null=None)
     unit = _text("unit of output, one a task", null="not stated for any row of the task")
     rating_floor = _number("lowest value the rating can take", unit="as output", null="none known")
     rating_ceiling = _number(
@@ -181,6 +209,19 @@ class Outputs(dy.Schema):
         """Output is between the known limits of its rating."""
         above = (pl.col("output") >= pl.col("rating_floor")).fill_null(True)
         return above & (pl.col("output") <= pl.col("rating_ceiling")).fill_null(True)
+
+
+class Abilities(dy.Schema):
+    """One row a worker and measure: ability as measured before AI arrived, in any unit.
+
+    One worker can have several measures, such as two tests or a grade; `workers.ability_log` and
+    `workers.ability_retest_log` are two more, in log points.
+    """
+
+    worker_id = _key("the worker")
+    measure = _key("the test, grade or forecast")
+    ability = _number("the value, more is abler", unit="one a measure, as `unit` says", null=None)
+    unit = _text("unit of the measure", null="not stated for any row of the measure")
 
 
 class Pay(dy.Schema):
@@ -320,8 +361,10 @@ SCHEMAS: Mapping[str, type[dy.Schema]] = MappingProxyType(
     {
         "workers": Workers,
         "tasks": Tasks,
+        "items": Items,
         "occupations": Occupations,
         "outputs": Outputs,
+        "abilities": Abilities,
         "pay": Pay,
         "firms": Firms,
         "industries": Industries,
@@ -353,7 +396,10 @@ def _refers(table: str, parent: str, column: str) -> ForeignKey:
 FOREIGN_KEYS = (
     _refers("outputs", "workers", "worker_id"),
     _refers("outputs", "tasks", "task_id"),
+    _refers("outputs", "items", "item_id"),
     _refers("outputs", "firms", "firm_id"),
+    _refers("items", "tasks", "task_id"),
+    _refers("abilities", "workers", "worker_id"),
     _refers("pay", "workers", "worker_id"),
     _refers("pay", "firms", "firm_id"),
     _refers("pay", "occupations", "occupation_code"),
@@ -368,5 +414,16 @@ FOREIGN_KEYS = (
 )
 """References that :func:`withintask.panel.validate.panel_violations` checks."""
 
-ONE_UNIT: Mapping[str, str | None] = MappingProxyType({"outputs": "task_id", "pay": None})
+ONE_UNIT: Mapping[str, str | None] = MappingProxyType(
+    {"outputs": "task_id", "abilities": "measure", "pay": None}
+)
 """Tables whose ``unit`` is one for each value of the column (None: for the whole table)."""
+
+FURTHER_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType({"outputs": ("item_id", "rater_id")})
+"""Columns that are part of a table's key where the table has them; null is then one value more."""
+
+
+def key_of(table: str, columns: Iterable[str]) -> tuple[str, ...]:
+    """Return the key of a table that has these columns."""
+    further = [name for name in FURTHER_KEYS.get(table, ()) if name in set(columns)]
+    return (*SCHEMAS[table].primary_key(), *further)

@@ -10,7 +10,7 @@ from withintask.panel.csv_source import scan_text_csv
 from withintask.panel.errors import ParameterError, SchemaError, SourceError, list_problems
 from withintask.panel.manifest import MANIFEST, read_manifest
 from withintask.panel.mapping import TableMapping, apply_mapping, table_mapping
-from withintask.panel.panel import TABLES, Panel, PanelInfo
+from withintask.panel.panel import TABLES, Panel, PanelInfo, panel_info
 from withintask.panel.references import Breach
 from withintask.panel.validate import breach_frame, panel_violations, violation_message
 
@@ -133,7 +133,7 @@ def load_panel(path: str | Path) -> Loaded:
 
 def _understood(document: dict[str, Any], manifest: Path) -> tuple[PanelInfo, list[TableMapping]]:
     """Read the head and the tables of a manifest; refuse whatever is not known."""
-    from withintask.panel.schema import SCHEMA_VERSION
+    from withintask.panel.schema import READABLE_VERSIONS, SCHEMA_VERSION
 
     head, tables = document.get("panel"), document.get("tables", {})
     if not isinstance(head, dict):
@@ -141,8 +141,9 @@ def _understood(document: dict[str, Any], manifest: Path) -> tuple[PanelInfo, li
     known = [field.name for field in fields(PanelInfo)]
     problems = [f"[panel] {key} is not known" for key in head if key not in (*known, *_OF_STORE)]
     problems += [f"[panel] has no {key}" for key in ("schema", "name") if key not in head]
-    if head.get("schema", SCHEMA_VERSION) != SCHEMA_VERSION:
-        problems.append(f"[panel] schema {head['schema']}: this version reads {SCHEMA_VERSION}")
+    if head.get("schema", SCHEMA_VERSION) not in READABLE_VERSIONS:
+        readable = " and ".join(map(str, READABLE_VERSIONS))
+        problems.append(f"[panel] schema {head['schema']}: this version reads {readable}")
     if head.get("format", "csv") not in get_args(Layout):
         problems.append(f"[panel] format {head['format']!r} is not one of {get_args(Layout)}")
     problems += [f"[tables.{name}] is no table of a panel" for name in tables if name not in TABLES]
@@ -153,7 +154,7 @@ def _understood(document: dict[str, Any], manifest: Path) -> tuple[PanelInfo, li
         problems += wrong
     if problems:
         raise SourceError(list_problems(str(manifest), problems, advice="Correct the manifest."))
-    return PanelInfo(**{key: head[key] for key in known if key in head}), mappings
+    return panel_info({key: head[key] for key in known if key in head}), mappings
 
 
 def _scan_file(folder: Path, mapping: TableMapping) -> tuple[pl.LazyFrame | None, list[Breach]]:

@@ -12,7 +12,8 @@ from withintask.panel.errors import (
     nearest,
     some_examples,
 )
-from withintask.panel.panel import Frame, Panel
+from withintask.panel.outcome import outcome_problems, outcome_rules
+from withintask.panel.panel import Frame, Panel, PanelInfo
 from withintask.panel.references import Breach, reference_breaches
 from withintask.panel.rules import RowRule, row_rules, with_absent_columns
 from withintask.panel.uniqueness import duplicated_keys
@@ -148,10 +149,23 @@ def _panel_breaches(panel: Panel, with_outputs: bool, n_examples: int) -> Iterat
     if with_outputs and panel.outputs is None:
         meaning = "a within-task panel has the table outputs"
         yield Breach(table="outputs", rule="required", n_rows=1, meaning=meaning)
+    broken = outcome_problems(
+        panel.info.outcome_kind, panel.info.outcome_floor, panel.info.outcome_ceiling
+    )
+    for problem in broken:
+        yield Breach(table="panel", rule="outcome", n_rows=1, meaning=problem)
     for table, frame in panel.tables().items():
-        also = (_not_before_ai(panel.info.first_ai_period),) if table == "outputs" else ()
-        yield from _table_breaches(table, frame.lazy(), SCHEMAS[table], also, n_examples)
+        also = () if broken or table != "outputs" else _rules_of_panel(panel.info)
+        covariates = panel.info.covariates_of(table)
+        known = frame.lazy().drop(covariates, strict=False)
+        yield from _table_breaches(table, known, SCHEMAS[table], also, n_examples)
     yield from reference_breaches(panel, n_examples=n_examples)
+
+
+def _rules_of_panel(info: PanelInfo) -> tuple[RowRule, ...]:
+    """Rules of outputs that depend on what the panel says of itself."""
+    domain = outcome_rules(info.outcome_kind, info.outcome_floor, info.outcome_ceiling)
+    return (*domain, _not_before_ai(info.first_ai_period))
 
 
 def _not_before_ai(first_ai_period: int | None) -> RowRule:
@@ -171,6 +185,8 @@ def _table_breaches(
     also: tuple[RowRule, ...],
     n_examples: int,
 ) -> Iterator[Breach]:
+    from withintask.panel.schema import key_of
+
     present = frame.collect_schema()
     broken = dict(_column_problems(present, schema))
     if broken:
@@ -179,7 +195,7 @@ def _table_breaches(
             yield Breach(table=table, rule=name, n_rows=n_rows, meaning=meaning)
     unusable = {name.partition("|")[0] for name in broken}
     whole = with_absent_columns(frame, schema, present)
-    key = schema.primary_key()
+    key = list(key_of(table, present)) if table else schema.primary_key()
     shown = [column for column in key if column in present]
     rules = [r for r in (*row_rules(schema), *also) if not r.columns & unusable]
     yield from _row_breaches(table, whole, rules, shown, n_examples)
@@ -232,7 +248,10 @@ def _row_breaches(
 
 
 def _key_breach(table: str, frame: pl.LazyFrame, key: list[str], n_examples: int) -> Breach:
-    twice = duplicated_keys(frame, key)
+    from withintask.panel.schema import FURTHER_KEYS
+
+    further = [pl.col(name).fill_null("") for name in FURTHER_KEYS.get(table, ()) if name in key]
+    twice = duplicated_keys(frame.with_columns(further), key)
     return Breach(
         table=table,
         rule="primary_key",

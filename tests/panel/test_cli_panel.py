@@ -39,10 +39,12 @@ def test_the_template_is_a_valid_panel_with_every_table(tmp_path, capsys):
 
 def test_a_template_that_was_filled_in_is_read(tmp_path):
     run("template", tmp_path / "new")
-    rows = {"workers": "w1,,,,,", "tasks": "t1,,,,", "outputs": "w1,t1,1,,true,0.5,2.5,calls,,"}
-    for table, row in rows.items():
-        with (tmp_path / "new" / f"{table}.csv").open("a") as file:
-            file.write(row + "\n")
+    cells = {"worker_id": "w1", "task_id": "t1", "period": "1", "ai_use": "0.5", "output": "2.5"}
+    for table in ("workers", "tasks", "outputs"):
+        file = tmp_path / "new" / f"{table}.csv"
+        header = file.read_text().strip().split(",")
+        row = ",".join(cells.get(column, "") for column in header)
+        file.write_text(f"{','.join(header)}\n{row}\n")
     assert read_panel(tmp_path / "new").outputs["output"].to_list() == [2.5]
 
 
