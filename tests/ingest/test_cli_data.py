@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from withintask.cli_data import app as data
-from withintask.cli_oews import app as oews
+from withintask.cli.data import app as data
+from withintask.cli.oews import app as oews
 from withintask.panel.errors import ParameterError, SourceError
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from withintask.cli_data import app as data
+from withintask.cli.data import app as data
 from withintask.ingest.dictionary import data_dictionary
 from withintask.ingest.registry import TABLES
 from withintask.ingest.views import VIEWS

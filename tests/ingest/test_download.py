@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from withintask.cli_oews import app as oews
+from withintask.cli.oews import app as oews
 from withintask.ingest.oews.download import Settings, download_oews
 from withintask.panel.errors import ParameterError, SourceError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from withintask.cli_panel import app
+from withintask.cli.panel import app
 from withintask.panel.codebook import codebook
 from withintask.panel.errors import SourceError
 from withintask.panel.panel import TABLES, Panel, PanelInfo
@@ -145,6 +145,6 @@ def test_every_published_panel_is_documented():
 
 def test_help_loads_no_heavy_package():
     heavy = "{'polars', 'dataframely', 'duckdb', 'numpy'}"
-    code = f"import sys, withintask.cli_panel; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, withintask.cli.panel; print(sorted({heavy} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "[]\n"

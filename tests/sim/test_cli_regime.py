@@ -6,7 +6,7 @@ from io import StringIO
 import polars as pl
 import pytest
 
-from withintask.cli import app
+from withintask.cli.app import app
 from withintask.panel.errors import ParameterError
 from withintask.report import regime as report
 from withintask.sim.params import load_params

@@ -95,7 +95,7 @@ def find_oews(out: Path) -> tuple[Path, str]:
 
 
 def _downloaded(cache: Path, email: str) -> bool:
-    from withintask.cli_oews import download
+    from withintask.cli.oews import download
 
     try:
         download(email=email, years=f"{YEARS[0]}-{YEARS[1]}", to=cache)

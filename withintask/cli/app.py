@@ -6,19 +6,19 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from withintask import cli_data, cli_msm, cli_oews, cli_panel, cli_regime
+from withintask.cli import data, msm, oews, panel, regime
 
 app = App(
     name="withintask",
     help="Does generative AI equalize workers, and who gets the gains? Data, simulator and tests.",
     result_action="return_value",
 )
-app.command(cli_oews.app)
-app.command(cli_data.app)
-app.command(cli_panel.app)
-app.command(cli_regime.app)
-app.command(cli_msm.app)
-app.command(cli_msm.headline)
+app.command(oews.app)
+app.command(data.app)
+app.command(panel.app)
+app.command(regime.app)
+app.command(msm.app)
+app.command(msm.headline)
 
 TableFormat = Literal["table", "json", "csv", "parquet", "latex"]
 RegressionEngine = Literal["fast", "reference"]

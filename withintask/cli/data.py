@@ -43,7 +43,7 @@ def build(
     bridge
         How occupations are made comparable over years in oews_comparable.
     """
-    from withintask.cli_oews import reporting_progress
+    from withintask.cli.oews import reporting_progress
     from withintask.ingest.options import parse_years
     from withintask.ingest.store import build_store
 
@@ -80,7 +80,7 @@ def dictionary(*, out: Path | None = None) -> None:
 
 
 def _print_summary(built: "BuiltStore", parquet: Path | None) -> None:
-    from withintask.cli_oews import render
+    from withintask.cli.oews import render
     from withintask.ingest.database import query
     from withintask.ingest.registry import TABLES
     from withintask.ingest.sources import UNRECOGNIZED
