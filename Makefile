@@ -19,11 +19,11 @@ lint: .venv/installed
 # mypy reads the installed package, so it is installed a second time, as a copy, into build/types.
 types: .venv/installed
 	rm -rf build/types build/lib
-	$(BIN)/pip install --quiet --no-deps --target build/types .
+	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --no-deps --target build/types .
 	cd build/types && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml -p withintask
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@

@@ -69,6 +69,11 @@ def list_problems(where: str, problems: Sequence[str], *, advice: str = "") -> s
     return "\n".join(lines)
 
 
+def several(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Return names as a tuple, one text as one name, not as its letters."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Write the known name that is most like an unknown one, `; did you mean …?`, or nothing."""
     from difflib import get_close_matches

@@ -86,6 +86,8 @@ class Panel:
     """one row an occupation and period"""
     education_pay: Frame | None = None
     """one row an occupation, schooling cell and period"""
+    origin: object = None
+    """where it comes from: its path, or the recipe by which it was drawn; None if that is not known"""
 
     def tables(self) -> Mapping[str, Frame]:
         """Return the tables that are present, by name, in the order of the schema."""
@@ -128,5 +130,7 @@ def panel_info(values: Mapping[str, Any]) -> PanelInfo:
     return PanelInfo(**fields_of)
 
 
-TABLES: tuple[str, ...] = tuple(field.name for field in fields(Panel) if field.name != "info")
+_NO_TABLES = ("info", "origin")
+
+TABLES: tuple[str, ...] = tuple(f.name for f in fields(Panel) if f.name not in _NO_TABLES)
 """Names of the tables a panel can have."""

@@ -1,6 +1,6 @@
 """A panel on disk: a folder of Parquet or CSV files with ``panel.toml``, or a DuckDB file."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -94,7 +94,8 @@ def read_panel(path: str | Path, *, lazy: bool = False, check: bool = True) -> P
         broken = panel_violations(loaded.panel)
         if broken.height:
             raise SchemaError(violation_message(str(path), broken))
-    return loaded.panel if lazy else loaded.panel.collect()
+    panel = replace(loaded.panel, origin=Path(path))
+    return panel if lazy else panel.collect()
 
 
 def load_panel(path: str | Path) -> Loaded:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import polars as pl
 
 from withintask.panel.arrays import Array
 from withintask.panel.atomic import replacing_folder
 from withintask.panel.errors import ParameterError, SourceError, list_problems
 from withintask.panel.folder import manifest_text
-from withintask.panel.manifest import MANIFEST, read_manifest
-from withintask.panel.panel import TABLES, Frame, Panel, PanelInfo
+from withintask.panel.manifest import MANIFEST
+from withintask.panel.panel import TABLES, Frame
 from withintask.sim import tables
 from withintask.sim.design import Design
 from withintask.sim.design_checks import check_design
@@ -89,7 +88,7 @@ def write_streamed(
     -------
     Written
         ``folder/<table>/part-00000.parquet`` for tables of workers, ``folder/<table>.parquet`` for the
-        others, and a manifest; read it with :func:`scan_streamed`.
+        others, and a manifest; read it with :func:`withintask.panel.store.read_panel`.
 
     Raises
     ------
@@ -110,26 +109,6 @@ def write_streamed(
         counts = _write_chunks(source, bounds, staging, on_progress)
         _write_rest(source, staging, counts)
     return Written(folder=target, n_rows=max(counts.values(), default=0), n_chunks=len(bounds))
-
-
-def scan_streamed(folder: Path | str) -> Panel:
-    """Return a streamed panel with lazy tables.
-
-    Raises
-    ------
-    SourceError
-        If the folder holds no streamed panel.
-    """
-    source = Path(folder)
-    document = read_manifest(source / MANIFEST)
-    head = {
-        key: document["panel"][key]
-        for key in PanelInfo.__dataclass_fields__
-        if key in document["panel"]
-    }
-    names = [name for name in TABLES if name in document["tables"]]
-    frames = {name: pl.scan_parquet(source / document["tables"][name]["file"]) for name in names}
-    return Panel(info=PanelInfo(**head)).with_tables(**frames)
 
 
 def draw_chunks(

@@ -15,9 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_the_example_of_the_readme_is_what_estimate_gives():
-    panel, recipe = draw_panel("rct-ability", seed=1)
+    panel = draw_panel("rct-ability", seed=1)
     rows = estimate(panel, hypotheses=["H1"], estimators=["dispersion_by_access", "gradient_iv"])
-    truth = solved(recipe.params)[1]["H1"]
+    truth = solved(panel.origin.params)[1]["H1"]
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for r in rows.iter_rows(named=True):
         line = next(

@@ -1,1 +1,138 @@
-"""Data toolkit and model-testing harness for within-task effects of generative AI."""
+"""Data toolkit and model-testing harness for within-task effects of generative AI: ``import withintask as wt``.
+
+The names below are the whole of the public door; each is loaded when it is first asked for. Published files are read by
+``withintask.ingest``.
+"""
+
+from importlib import import_module as _import
+from pathlib import Path as _Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from withintask.ingest.load import load_oews as load_oews
+    from withintask.ingest.load import scan_table as scan_table
+    from withintask.ingest.store import build_store as build_store
+    from withintask.panel.errors import ModelError as ModelError
+    from withintask.panel.panel import Panel as Panel
+    from withintask.panel.panel import PanelInfo as PanelInfo
+    from withintask.panel.store import read_panel as read_panel
+    from withintask.panel.store import write_panel as write_panel
+    from withintask.panel.validate import validate as validate
+    from withintask.sim.design import Design as Design
+    from withintask.sim.designs import change_design as change_design
+    from withintask.sim.designs import load_design as load_design
+    from withintask.sim.designs import load_designs as load_designs
+    from withintask.sim.economy import Economy as Economy
+    from withintask.sim.economy import solve_economy as solve_economy
+    from withintask.sim.params import Params as Params
+    from withintask.sim.params import load_params as load_params
+    from withintask.sim.params import vary as vary
+    from withintask.sim.regime import boundary as boundary
+    from withintask.sim.regime import regime as regime
+    from withintask.sim.shocks import draw_shocks as draw_shocks
+    from withintask.sim.simulate import simulate as simulate
+    from withintask.sim.simulate import simulate_many as simulate_many
+    from withintask.sim.stream import write_streamed as write_streamed
+    from withintask.sim.worlds import load_world as load_world
+    from withintask.tests_of_model.components.between_within import between_within as between_within
+    from withintask.tests_of_model.components.two_way import (
+        two_way_components as two_way_components,
+    )
+    from withintask.tests_of_model.evidence.headline import headline as headline
+    from withintask.tests_of_model.harness.analysis import capabilities as capabilities
+    from withintask.tests_of_model.harness.analysis import estimate as estimate
+    from withintask.tests_of_model.harness.diagnose import diagnose as diagnose
+    from withintask.tests_of_model.harness.power import smallest_sample as smallest_sample
+    from withintask.tests_of_model.harness.replicate import plan as plan
+    from withintask.tests_of_model.harness.replicate import replicate as replicate
+    from withintask.tests_of_model.harness.synthetic import draw_panel as draw_panel
+    from withintask.tests_of_model.harness.verdict import verdicts as verdicts
+    from withintask.tests_of_model.hypotheses.estimates import from_moments as from_moments
+    from withintask.tests_of_model.hypotheses.hypothesis import Estimate as Estimate
+    from withintask.tests_of_model.hypotheses.hypothesis import Estimator as Estimator
+    from withintask.tests_of_model.hypotheses.hypothesis import Hypothesis as Hypothesis
+    from withintask.tests_of_model.hypotheses.registry import HYPOTHESES as HYPOTHESES
+    from withintask.tests_of_model.moments.fit import fit_msm as fit_msm
+    from withintask.tests_of_model.moments.sensitivity import sensitivity as sensitivity
+    from withintask.tests_of_model.moments.targets import load_target as load_target
+    from withintask.tests_of_model.regression.bootstrap import wild_bootstrap as wild_bootstrap
+    from withintask.tests_of_model.regression.fit import fit as fit
+    from withintask.tests_of_model.regression.options import Effects as Effects
+    from withintask.tests_of_model.regression.options import Inference as Inference
+    from withintask.tests_of_model.regression.options import Instruments as Instruments
+    from withintask.tests_of_model.regression.options import Options as Options
+    from withintask.tests_of_model.samples.sample import Sample as Sample
+
+_MODEL = "withintask.tests_of_model"
+_WHERE = {
+    "withintask.panel.panel": ("Panel", "PanelInfo"),
+    "withintask.panel.store": ("read_panel", "write_panel"),
+    "withintask.panel.validate": ("validate",),
+    "withintask.panel.errors": ("ModelError",),
+    "withintask.ingest.load": ("load_oews", "scan_table"),
+    "withintask.ingest.store": ("build_store",),
+    "withintask.sim.params": ("Params", "load_params", "vary"),
+    "withintask.sim.economy": ("Economy", "solve_economy"),
+    "withintask.sim.regime": ("regime", "boundary"),
+    "withintask.sim.design": ("Design",),
+    "withintask.sim.designs": ("load_design", "load_designs", "change_design"),
+    "withintask.sim.worlds": ("load_world",),
+    "withintask.sim.shocks": ("draw_shocks",),
+    "withintask.sim.simulate": ("simulate", "simulate_many"),
+    "withintask.sim.stream": ("write_streamed",),
+    f"{_MODEL}.hypotheses.hypothesis": ("Hypothesis", "Estimator", "Estimate"),
+    f"{_MODEL}.hypotheses.estimates": ("from_moments",),
+    f"{_MODEL}.hypotheses.registry": ("HYPOTHESES",),
+    f"{_MODEL}.samples.sample": ("Sample",),
+    f"{_MODEL}.regression.fit": ("fit",),
+    f"{_MODEL}.regression.options": ("Effects", "Instruments", "Inference", "Options"),
+    f"{_MODEL}.regression.bootstrap": ("wild_bootstrap",),
+    f"{_MODEL}.components.between_within": ("between_within",),
+    f"{_MODEL}.components.two_way": ("two_way_components",),
+    f"{_MODEL}.harness.analysis": ("estimate", "capabilities"),
+    f"{_MODEL}.harness.synthetic": ("draw_panel",),
+    f"{_MODEL}.harness.replicate": ("plan", "replicate"),
+    f"{_MODEL}.harness.diagnose": ("diagnose",),
+    f"{_MODEL}.harness.verdict": ("verdicts",),
+    f"{_MODEL}.harness.power": ("smallest_sample",),
+    f"{_MODEL}.moments.targets": ("load_target",),
+    f"{_MODEL}.moments.fit": ("fit_msm",),
+    f"{_MODEL}.moments.sensitivity": ("sensitivity",),
+    f"{_MODEL}.evidence.headline": ("headline",),
+}
+_MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
+
+__all__ = ["__version__", *_MODULE_OF]  # noqa: PLE0604 (names, not values)
+
+# In a checkout the other packages lie beside this folder: Python started there finds them as it does when installed.
+_ROOT = _Path(__file__).resolve().parents[1]
+if (_ROOT / "sim" / "equations.py").is_file() and (_ROOT / "pyproject.toml").is_file():
+    __path__.append(str(_ROOT))
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name; suggest the nearest where there is none."""
+    if name == "__version__":
+        return _version()
+    if name not in _MODULE_OF:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, _MODULE_OF, n=1)
+        hint = f"; did you mean {near[0]}?" if near else "; see dir(withintask)"
+        raise AttributeError(f"module 'withintask' has no name {name!r}{hint}")
+    value = getattr(_import(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("withintask")
+    except PackageNotFoundError:
+        return "not installed"

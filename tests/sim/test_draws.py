@@ -7,11 +7,12 @@ import polars as pl
 import pytest
 
 from withintask.panel.errors import ParameterError
+from withintask.panel.store import read_panel
 from withintask.panel.validate import validate
 from withintask.sim.designs import change_design, load_design, load_designs
 from withintask.sim.shocks import STREAMS, draw_shocks, shock_shapes
 from withintask.sim.simulate import simulate, simulate_many
-from withintask.sim.stream import draw_chunks, scan_streamed, write_streamed
+from withintask.sim.stream import draw_chunks, write_streamed
 
 LINKED = [
     d.name for d in load_designs() if not {"occupation_pay", "education_pay"} & set(d.columns)
@@ -131,7 +132,7 @@ def test_a_streamed_panel_is_the_panel_drawn_whole(industries, tmp_path, name, r
         folder=tmp_path / "p",
         rows_per_chunk=rows_per_chunk,
     )
-    assert_panels_equal(scan_streamed(tmp_path / "p").collect(), whole)
+    assert_panels_equal(read_panel(tmp_path / "p", lazy=True, check=False).collect(), whole)
 
 
 def test_chunks_joined_are_the_table(industries):
@@ -146,7 +147,7 @@ def test_a_streamed_panel_breaks_no_rule(industries, tmp_path):
     write_streamed(
         industries, small("everything-linked"), seed=1, folder=tmp_path / "p", rows_per_chunk=300
     )
-    validate(scan_streamed(tmp_path / "p"))
+    validate(read_panel(tmp_path / "p", lazy=True, check=False))
 
 
 def test_every_shape_starts_with_the_workers_of_the_chunk():

@@ -13,7 +13,7 @@ from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
-from withintask.sim.stream import chunk_bounds, scan_streamed, write_streamed
+from withintask.sim.stream import chunk_bounds, write_streamed
 
 SIZES = {"n_workers": 101, "n_firms": 7}
 
@@ -32,7 +32,7 @@ def test_streamed_tables_are_those_in_memory(economy, tmp_path, name, rows_per_c
     write_streamed(
         economy, design, seed=3, replicate=2, folder=target, rows_per_chunk=rows_per_chunk
     )
-    found = scan_streamed(target)
+    found = read_panel(target, lazy=True, check=False)
     for table, frame in expected.tables().items():
         assert_frame_equal(eager(found.tables()[table]), eager(frame), check_exact=True)
 

@@ -46,7 +46,7 @@ def panels():
             return drawn[draw]
         design = DESIGNS.get(name, "everything-linked")
         if design not in drawn:
-            drawn[design] = draw_panel(design)[0]
+            drawn[design] = draw_panel(design)
         return drawn[design]
 
     return get
@@ -54,7 +54,7 @@ def panels():
 
 def _repeated():
     design = change_design(load_design("rct"), n_pre=2, n_post=2, n_workers=160, n_firms=8)
-    economy, _ = solved(draw_panel("oews")[1].params)
+    economy, _ = solved(draw_panel("oews").origin.params)
     return simulate(economy, design, draw_shocks(design, seed=1))
 
 
@@ -62,7 +62,7 @@ def _staggered():
     design = change_design(
         load_design("rct"), treatment="staggered", n_post=4, n_firms=30, n_workers=450
     )
-    economy, _ = solved(draw_panel("oews")[1].params)
+    economy, _ = solved(draw_panel("oews").origin.params)
     return simulate(economy, design, draw_shocks(design, seed=1))
 
 
@@ -187,13 +187,13 @@ def test_a_missing_column_is_refused_by_name(name, panels):
 
 
 def test_a_panel_without_anything_gives_a_row_for_every_term():
-    frame = estimate(Panel(info=draw_panel("oews")[0].info))
+    frame = estimate(Panel(info=draw_panel("oews").info))
     assert frame.height == sum(len(e.terms) for e in ESTIMATORS.values())
     assert set(frame["status"]) == {NOT_ESTIMABLE}
 
 
 def test_the_family_wise_correction_takes_one_primary_term_a_hypothesis():
-    frame = estimate(draw_panel("everything-linked")[0])
+    frame = estimate(draw_panel("everything-linked"))
     adjusted = frame.filter(pl.col("p_value_adjusted").is_not_nan())
     assert adjusted["hypothesis"].to_list() == ["H1", "H2", "H3", "H4"]
     p = sorted(adjusted["p_value"].to_list())
@@ -205,7 +205,7 @@ def test_the_family_wise_correction_takes_one_primary_term_a_hypothesis():
 def small():
     """Everything linked, small enough for explicit dummies."""
     settings = ["n_workers=96", "n_firms=12", "n_occupations=6"]
-    return draw_panel("everything-linked", settings=settings)[0]
+    return draw_panel("everything-linked", settings=settings)
 
 
 def test_the_reference_engine_gives_the_same_numbers(small):
@@ -240,6 +240,6 @@ def test_a_failing_estimator_is_a_row_not_a_gap():
         raise ZeroDivisionError("deliberate")
 
     one = replace(ESTIMATORS["H3-linear_probability"], run=broken)
-    rows = run_estimator(one, Sample(draw_panel("postings")[0]))
+    rows = run_estimator(one, Sample(draw_panel("postings")))
     assert [row.status for row in rows] == ["failed"]
     assert "deliberate" in asdict(rows[0])["message"]

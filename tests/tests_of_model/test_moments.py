@@ -44,7 +44,7 @@ def params():
 
 @pytest.fixture(scope="module")
 def panel():
-    return draw_panel("everything-linked", seed=3, settings=SMALL)[0]
+    return draw_panel("everything-linked", seed=3, settings=SMALL)
 
 
 def test_moments_have_the_signs_and_orders_of_the_prototype(params):
@@ -86,7 +86,7 @@ def test_panel_cannot_give_the_gini_of_income(panel):
 
 
 def test_panel_names_every_moment_it_cannot_give():
-    bare = draw_panel("linked-pay", seed=1, settings=("n_workers=600", "n_firms=40"))[0]
+    bare = draw_panel("linked-pay", seed=1, settings=("n_workers=600", "n_firms=40"))
     with pytest.raises(EstimationError) as caught:
         panel_moments(bare)
     assert all(name in str(caught.value) for name in ("m1", "m2", "m4"))

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import polars as pl
@@ -50,8 +50,8 @@ def draw_panel(
     seed: int = 1,
     replicate: int = 0,
     settings: Sequence[str] = (),
-) -> tuple[Panel, Recipe]:
-    """Draw one panel by the names of its design and world.
+) -> Panel:
+    """Draw one panel by the names of its design and world; its origin is the recipe that gives its truth.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def draw_panel(
     changed, recipe = _recipe(design, world, seed, replicate, settings)
     economy = solve_economy(recipe.params)
     shocks = draw_shocks(changed, seed=seed, replicate=replicate)
-    return simulate(economy, changed, shocks), recipe
+    return replace(simulate(economy, changed, shocks), origin=recipe)
 
 
 def stream_panel(
@@ -172,10 +172,11 @@ def _parse(kind: object, text: str) -> object:
     return int(text) if kind is int else float(text)
 
 
-def write_synthetic(panel: Panel, recipe: Recipe, folder: Path) -> None:
-    """Write a panel with its recipe beside it."""
+def write_synthetic(panel: Panel, folder: Path) -> None:
+    """Write a panel, with the recipe by which it was drawn beside it."""
     write_panel(panel, folder)
-    _write_recipe(recipe, folder)
+    if isinstance(panel.origin, Recipe):
+        _write_recipe(panel.origin, folder)
 
 
 def _write_recipe(recipe: Recipe, folder: Path) -> None:
@@ -206,9 +207,16 @@ def read_recipe(folder: Path) -> Recipe | None:
         raise SourceError(f"{path}: not a recipe of a synthetic panel: {error}") from error
 
 
-def with_truth(estimates: pl.DataFrame, folder: Path) -> pl.DataFrame:
-    """Add the column truth: the estimand in the panel's economy, null where the panel is real."""
-    recipe = read_recipe(folder)
+def recipe_of(panel: Panel) -> Recipe | None:
+    """Return the recipe of a panel that was drawn, in memory or on disk; None for any other."""
+    if isinstance(panel.origin, Path):
+        return read_recipe(panel.origin)
+    return panel.origin if isinstance(panel.origin, Recipe) else None
+
+
+def with_truth(estimates: pl.DataFrame, panel: Panel) -> pl.DataFrame:
+    """Add the column truth: the estimand in the panel's economy, null where the panel is not synthetic."""
+    recipe = recipe_of(panel)
     if recipe is None:
         return estimates.with_columns(truth=pl.lit(None, dtype=pl.Float64))
     _, truths = solved(recipe.params)

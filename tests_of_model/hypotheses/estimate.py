@@ -7,7 +7,7 @@ from dataclasses import asdict
 import polars as pl
 
 from withintask.panel.capabilities import missing
-from withintask.panel.errors import ParameterError
+from withintask.panel.errors import ParameterError, several
 from withintask.panel.panel import Panel
 from withintask.tests_of_model.hypotheses.estimates import failure
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator, Hypothesis
@@ -45,8 +45,8 @@ ESTIMATE_SCHEMA = {
 def estimate(
     panel: Panel,
     *,
-    hypotheses: Sequence[str] = (),
-    estimators: Sequence[str] = (),
+    hypotheses: str | Sequence[str] = (),
+    estimators: str | Sequence[str] = (),
     engine: Engine = "fast",
     few_clusters: CovarianceKind | None = None,
 ) -> pl.DataFrame:
@@ -57,7 +57,7 @@ def estimate(
     panel
         Any panel; it is read into memory.
     hypotheses, estimators
-        Names to keep; all if empty.
+        One name or several; all if empty.
     engine, few_clusters
         How regressions are fitted, see :class:`withintask.tests_of_model.regression.options.Options`.
 
@@ -91,7 +91,7 @@ def estimate(
 
 
 def choose(
-    hypotheses: Sequence[str] = (), estimators: Sequence[str] = ()
+    hypotheses: str | Sequence[str] = (), estimators: str | Sequence[str] = ()
 ) -> tuple[tuple[Hypothesis, Estimator], ...]:
     """Return the hypotheses' estimators of the given names, all if no names are given.
 
@@ -100,6 +100,7 @@ def choose(
     ParameterError
         Names every unknown name and the known ones.
     """
+    hypotheses, estimators = several(hypotheses), several(estimators)
     known = {h.name for h in HYPOTHESES}, {e.name for h in HYPOTHESES for e in h.estimators}
     unknown = [
         n

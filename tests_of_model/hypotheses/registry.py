@@ -7,10 +7,13 @@ from withintask.tests_of_model.hypotheses import (
     h4_between,
 )
 from withintask.tests_of_model.hypotheses.hypothesis import Hypothesis
+from withintask.tests_of_model.hypotheses.plugins import with_plugins
 
-HYPOTHESES: tuple[Hypothesis, ...] = (
-    h1_compression.HYPOTHESIS,
-    h2_returns.HYPOTHESIS,
-    h3_credentials.HYPOTHESIS,
-    h4_between.HYPOTHESIS,
+HYPOTHESES: tuple[Hypothesis, ...] = with_plugins(
+    (
+        h1_compression.HYPOTHESIS,
+        h2_returns.HYPOTHESIS,
+        h3_credentials.HYPOTHESIS,
+        h4_between.HYPOTHESIS,
+    )
 )

@@ -253,9 +253,7 @@ def _quoted(text: str) -> str:
 def _read(path: Path | str) -> dict[str, object]:
     try:
         if path == ILLUSTRATIVE:
-            source = files("withintask.tests_of_model.moments").joinpath(
-                "targets", f"{ILLUSTRATIVE}.toml"
-            )
+            source = files("withintask.tests_of_model.moments").joinpath(f"{ILLUSTRATIVE}.toml")
             return tomllib.loads(source.read_text(encoding="utf-8"))
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

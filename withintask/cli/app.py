@@ -77,10 +77,8 @@ def simulate(
         size = f"{written.n_rows:,} rows in the largest table, {written.n_chunks} parts"
         print(f"{out}: synthetic panel {design} in world {world}: {size}")
         return
-    panel, recipe = draw_panel(
-        design, world=world, seed=seed, replicate=replicate, settings=settings or []
-    )
-    write_synthetic(panel, recipe, out)
+    panel = draw_panel(design, world=world, seed=seed, replicate=replicate, settings=settings or [])
+    write_synthetic(panel, out)
     rows = ", ".join(f"{name} {frame.height:,}" for name, frame in panel.tables().items())  # type: ignore[union-attr]
     print(f"{out}: synthetic panel {design} in world {world}: {rows}")
 
@@ -113,19 +111,16 @@ def estimate(
     out
         File to write instead of printing; needed for parquet.
     """
-    from withintask.panel.store import read_panel
     from withintask.report.tables import print_estimates, write_table
-    from withintask.tests_of_model.harness.synthetic import with_truth
-    from withintask.tests_of_model.hypotheses.estimate import estimate as run
+    from withintask.tests_of_model.harness.analysis import estimate as run
 
-    found = run(
-        read_panel(panel),
+    frame = run(
+        panel,
         hypotheses=hypothesis or (),
         estimators=estimator or (),
         engine=engine,
         few_clusters=few_clusters,
     )
-    frame = with_truth(found, panel)
     if format == "table" and out is None:
         print_estimates(frame)
     else:

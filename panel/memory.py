@@ -1,0 +1,101 @@
+"""A panel from whatever a user holds: a path, a panel, or frames in memory; checked alike."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from withintask.panel.errors import ParameterError, SchemaError, list_problems, unknown_name
+from withintask.panel.mapping import TableMapping, apply_mapping
+from withintask.panel.panel import TABLES, Frame, Panel, PanelInfo
+from withintask.panel.store import read_panel
+from withintask.panel.validate import breach_frame, validate, violation_message
+
+Data = Panel | str | Path | Mapping[str, Any]
+"""What stands for a panel."""
+
+ACCEPTED = "Polars, pandas and Arrow tables, DuckDB relations, anything with __arrow_c_stream__"
+
+
+def as_panel(data: Data, *, first_ai_period: int | None = None) -> Panel:
+    """Return a valid panel, in memory.
+
+    Parameters
+    ----------
+    data
+        A panel; a folder or DuckDB file of one; or frames by the name of their table, with our columns: Polars, pandas or
+        Arrow tables, DuckDB relations.
+    first_ai_period
+        First period in which AI exists; as the panel says if None.
+
+    Returns
+    -------
+    Panel
+        Checked as strictly as one that is read from disk.
+
+    Raises
+    ------
+    ParameterError
+        If the data are of another kind: what is accepted is named.
+    SchemaError
+        If the panel breaks a rule: all broken rules with their counts.
+    """
+    if isinstance(data, str | Path):
+        panel = read_panel(data)
+    elif isinstance(data, Panel):
+        panel = validate(data).collect()
+    elif isinstance(data, Mapping):
+        panel = validate(_from_frames(data, first_ai_period)).collect()
+    else:
+        raise ParameterError(
+            f"panel: expected a path, a Panel or frames by table, found {type(data).__name__}"
+        )
+    if first_ai_period is None:
+        return panel
+    return replace(panel, info=replace(panel.info, first_ai_period=first_ai_period))
+
+
+def _from_frames(frames: Mapping[str, Any], first_ai_period: int | None) -> Panel:
+    from withintask.panel.schema import SCHEMAS
+
+    info = PanelInfo(name="panel in memory", first_ai_period=first_ai_period)
+    problems = [unknown_name(name, TABLES) for name in frames if name not in TABLES]
+    problems += [
+        f"{name}: {type(frame).__module__}.{type(frame).__qualname__} is no table; expected {ACCEPTED}"
+        for name, frame in frames.items()
+        if not _is_table(frame)
+    ]
+    if problems:
+        raise ParameterError(list_problems("panel", problems))
+    tables: dict[str, Frame] = {}
+    breaches = []
+    for name, frame in frames.items():
+        lazy = frame if isinstance(frame, pl.LazyFrame) else pl.DataFrame(frame).lazy()
+        typed = _typed(lazy, {k: column.dtype for k, column in SCHEMAS[name].columns().items()})
+        tables[name], wrong = apply_mapping(
+            typed, TableMapping(name=name), SCHEMAS[name], is_text=False
+        )
+        breaches += wrong
+    if breaches:
+        raise SchemaError(violation_message(info.name, breach_frame(breaches)))
+    return Panel(info=info).with_tables(**tables)
+
+
+def _is_table(frame: object) -> bool:
+    return isinstance(frame, pl.DataFrame | pl.LazyFrame) or hasattr(frame, "__arrow_c_stream__")
+
+
+def _typed(frame: pl.LazyFrame, types: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    """Take categories as their text, whole numbers as ids and numbers, and nothing else for anything."""
+    casts = []
+    for name, found in frame.collect_schema().items():
+        wanted = types.get(name)
+        is_category = isinstance(found, pl.Categorical | pl.Enum)
+        is_id = wanted == pl.String and (is_category or found.is_integer())
+        is_number = wanted is not None and wanted.is_float() and found.is_numeric()
+        is_count = wanted is not None and wanted.is_integer() and found.is_integer()
+        if wanted is not None and (is_id or is_number or is_count):
+            casts.append(pl.col(name).cast(wanted))
+    return frame.with_columns(casts)
