@@ -12,9 +12,16 @@ ALLOWED = {
     "sim": {"panel", "sim"},
     "tests_of_model": {"panel", "sim", "tests_of_model"},
 }
-HYPOTHESES = sorted(path.stem for path in (ROOT / "tests_of_model").rglob("h[1-9]_*.py"))
+ROOMS = (
+    "evidence", "moments", "harness", "hypotheses", "components", "samples", "regression", "estimands",
+)  # fmt: skip
+"""Rooms of tests_of_model, highest first; a room imports itself and lower ones."""
+MODEL = "withintask.tests_of_model"
+HYPOTHESES = sorted(
+    path.stem for path in (ROOT / "tests_of_model" / "hypotheses").glob("h[1-9]_*.py")
+)
 NOT_FOR_HYPOTHESES = {"registry", "replicate", "diagnose", "verdict", "estimate"}
-LONGEST_FILE, LONGEST_FUNCTION = 450, 50
+LONGEST_FILE, LONGEST_FUNCTION = 430, 50
 
 
 def modules(folder):
@@ -40,6 +47,80 @@ def test_imports_go_one_way(folder):
         if name.startswith("withintask")
         and name.split(".")[1:2]
         and name.split(".")[1] not in ALLOWED[folder]
+    ]
+    assert wrong == []
+
+
+def rooms_of(path):
+    """Rooms that a module imports."""
+    for name in imported(path):
+        if name.startswith(f"{MODEL}."):
+            yield name.split(".")[2]
+
+
+def test_every_module_of_the_model_tests_is_in_a_room():
+    folder = ROOT / "tests_of_model"
+    assert [path.name for path in folder.glob("*.py")] == ["__init__.py"]
+    assert {path.parent.name for path in folder.glob("*/*.py")} == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_downwards_only(room):
+    allowed = set(ROOMS[ROOMS.index(room) :])
+    wrong = [
+        (path.name, other)
+        for path in modules(f"tests_of_model/{room}")
+        for other in rooms_of(path)
+        if other not in allowed
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("room", "packages"), [("estimands", {"panel", "sim"}), ("regression", {"panel"})]
+)
+def test_the_lowest_rooms_import_little(room, packages):
+    wrong = [
+        (path.name, name)
+        for path in modules(f"tests_of_model/{room}")
+        for name in imported(path)
+        if name.startswith("withintask.")
+        and not name.startswith(f"{MODEL}.{room}")
+        and name.split(".")[1] not in packages
+    ]
+    assert wrong == []
+
+
+def test_only_truths_moments_harness_and_evidence_know_the_economy():
+    closed = ("hypotheses", "components", "samples", "regression")
+    wrong = [
+        path.name
+        for room in closed
+        for path in modules(f"tests_of_model/{room}")
+        if "withintask.sim.economy" in set(imported(path))
+    ]
+    assert wrong == []
+
+
+def test_reports_import_no_command():
+    wrong = [
+        (path.name, name)
+        for path in modules("withintask/report")
+        for name in imported(path)
+        if name.startswith("withintask.cli")
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("folder", [*ALLOWED, "withintask"])
+def test_nobody_imports_a_private_name_of_another_file(folder):
+    wrong = [
+        (path.name, node.module, alias.name)
+        for path in modules(folder)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("withintask")
+        for alias in node.names
+        if alias.name.startswith("_")
     ]
     assert wrong == []
 

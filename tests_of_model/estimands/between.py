@@ -1,6 +1,6 @@
 """Truths of H4: pay dispersion between and within firms."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from withintask.panel.arrays import Array
 from withintask.sim.economy import Economy
 from withintask.sim.params import Params
+from withintask.tests_of_model.estimands.truth import Estimand
 
 
 def scope(params: Params) -> bool:
@@ -87,7 +88,7 @@ def _contrast(economy: Economy, by_industry: Array) -> float:
     return float((high_high - high_low) - (low_high - low_low))
 
 
-TRUTHS: Mapping[str, Callable[[Economy], float]] = MappingProxyType(
+TRUTHS: Mapping[str, Estimand] = MappingProxyType(
     {
         "between_variance_contrast": between_variance_contrast,
         "log_ratio_contrast": log_ratio_contrast,

@@ -9,6 +9,7 @@ from withintask.panel.arrays import Array
 from withintask.sim.cells import SkillCells, exposed_cells
 from withintask.sim.economy import Economy
 from withintask.sim.params import Params
+from withintask.tests_of_model.estimands.truth import Estimand
 
 
 def scope(params: Params) -> bool:
@@ -95,7 +96,7 @@ def _sum_over_cells(economy: Economy, statistic: Callable[[Array, Array], Array]
     return sum(float(cells.mean_over_cells(change(cells))) for cells in exposed_cells(economy))
 
 
-TRUTHS: Mapping[str, Callable[[Economy], float]] = MappingProxyType(
+TRUTHS: Mapping[str, Estimand] = MappingProxyType(
     {
         "delta_log_cv": delta_log_cv,
         "delta_log_variance": delta_log_variance,

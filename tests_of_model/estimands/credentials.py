@@ -1,6 +1,6 @@
 """Truths of H3: credential requirements, and what work samples say of ability."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -9,6 +9,7 @@ from withintask.panel.arrays import Array, Flags
 from withintask.sim.economy import Economy
 from withintask.sim.params import Params
 from withintask.sim.screening import prior_variance, screening_after, screening_before
+from withintask.tests_of_model.estimands.truth import Estimand
 
 
 def scope(params: Params) -> bool:
@@ -53,7 +54,7 @@ def _exposed_minus_unexposed(change: Array, is_exposed: Flags) -> float:
     return float(change[is_exposed].mean()) - unexposed
 
 
-TRUTHS: Mapping[str, Callable[[Economy], float]] = MappingProxyType(
+TRUTHS: Mapping[str, Estimand] = MappingProxyType(
     {
         "delta_credential": delta_credential,
         "credential_slope": credential_slope,

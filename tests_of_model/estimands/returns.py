@@ -8,6 +8,7 @@ import numpy as np
 from withintask.panel.arrays import Array
 from withintask.sim.economy import Economy, State, human_pay_by_occupation, skill_values
 from withintask.sim.params import Params
+from withintask.tests_of_model.estimands.truth import Estimand
 
 
 def scope(params: Params) -> bool:
@@ -91,7 +92,7 @@ def _project(economy: Economy, outcomes: Array) -> Array:
     return np.asarray(np.linalg.solve(X.T @ X, X.T @ outcomes))
 
 
-TRUTHS: Mapping[str, Callable[[Economy], float]] = MappingProxyType(
+TRUTHS: Mapping[str, Estimand] = MappingProxyType(
     {
         "delta_return_cog": delta_return_cog,
         "delta_return_soc": delta_return_soc,

@@ -19,6 +19,7 @@ from withintask.sim.params import Params, params_hash
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 from withintask.sim.worlds import World
+from withintask.tests_of_model.estimands.truth import truths as truths_in
 from withintask.tests_of_model.harness.ledger import SCHEMA, ordered, read_part, write_atomically
 from withintask.tests_of_model.harness.parallel import one_blas_thread
 from withintask.tests_of_model.hypotheses.estimate import NOT_ESTIMABLE, attempt, choose
@@ -238,7 +239,9 @@ _solving = threading.Lock()
 @lru_cache(maxsize=32)
 def _solve(params: Params) -> tuple[Economy, dict[str, dict[str, float]]]:
     economy = solve_economy(params)
-    truths: dict[str, dict[str, float]] = {h.name: h.truth(economy) for h in HYPOTHESES}
+    truths: dict[str, dict[str, float]] = {
+        h.name: truths_in(h.estimands, economy) for h in HYPOTHESES
+    }
     return economy, truths
 
 

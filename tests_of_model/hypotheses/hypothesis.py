@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from withintask.sim.economy import Economy
 from withintask.sim.params import Params
+from withintask.tests_of_model.estimands.truth import Estimand
 from withintask.tests_of_model.samples.sample import Sample
 
 OK = "ok"
@@ -75,7 +75,7 @@ class Hypothesis:
     """The paper's claim, in words."""
     scope: Callable[[Params], bool]
     """Whether the paper makes the claim at these parameters."""
-    estimands: Mapping[str, Callable[[Economy], float]]
+    estimands: Mapping[str, Estimand]
     """Truth of each term, a function of the economy."""
     primary: str
     """Term that the claim is about."""
@@ -85,10 +85,6 @@ class Hypothesis:
     """Ways to estimate the terms."""
     preferred: tuple[str, ...] = ()
     """Names of estimators, the most trusted first; those that are not named come after them."""
-
-    def truth(self, economy: Economy) -> dict[str, float]:
-        """Return the value of every estimand in an economy."""
-        return {term: estimand(economy) for term, estimand in self.estimands.items()}
 
     def estimators_of(self, term: str) -> tuple[Estimator, ...]:
         """Return the estimators that may stand for a term, in the order of trust, which no truth decides."""

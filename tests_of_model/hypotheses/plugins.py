@@ -68,5 +68,6 @@ def _problems(estimator: object, hypothesis: Hypothesis, taken: set[str]) -> Ite
             parse_need(need)
         except ParameterError as error:
             yield f"{estimator.name}: {error}"
-    if not callable(estimator.run):
+    run: object = estimator.run
+    if not callable(run):
         yield f"{estimator.name}: run cannot be called"

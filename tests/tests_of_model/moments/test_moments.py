@@ -153,7 +153,7 @@ def test_illustrative_targets_say_that_they_are_and_cite_each_value():
 
 
 def test_the_example_of_the_page_is_a_target(tmp_path):
-    page = Path(__file__).parents[2] / "docs" / "msm.md"
+    page = Path(__file__).parents[3] / "docs" / "msm.md"
     example = page.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
     (tmp_path / "mine.toml").write_text(example, encoding="utf-8")
     target = load_target(tmp_path / "mine.toml")

@@ -14,7 +14,7 @@ from withintask.tests_of_model.regression.bootstrap import wild_bootstrap
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.options import Effects, Inference, Instruments
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "regression"
+GOLDEN = Path(__file__).parents[2] / "golden" / "regression"
 FRAME = pl.read_csv(GOLDEN / "panel.csv")
 
 

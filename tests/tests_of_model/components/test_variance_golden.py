@@ -9,7 +9,7 @@ import pytest
 
 from withintask.tests_of_model.components.two_way import two_way_components
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "variance"
+GOLDEN = Path(__file__).parents[2] / "golden" / "variance"
 FRAME = pl.read_csv(GOLDEN / "panel.csv")
 PYTWOWAY = json.loads((GOLDEN / "pytwoway.json").read_text())
 HDFE_STREAM = json.loads((GOLDEN / "hdfe_stream.json").read_text())
