@@ -89,13 +89,13 @@ def _refuse_to_compute(monkeypatch):
 
     package = "withintask.tests_of_model"
     for place in (
-        "headline.scenarios",
-        "panel_noise.panel_moments",
-        "sign_sets._drawn",
-        "sign_sets._computed_ranges",
+        "evidence.headline.scenarios",
+        "moments.noise.panel_moments",
+        "evidence.sign_sets._drawn",
+        "evidence.sign_sets._computed_ranges",
     ):
         monkeypatch.setattr(f"{package}.{place}", refuse)
-    monkeypatch.setattr(f"{package}.headline.claims", lambda *_, **__: ())
+    monkeypatch.setattr(f"{package}.evidence.headline.claims", lambda *_, **__: ())
 
 
 def test_targets_that_the_page_cannot_use_are_refused_at_once():

@@ -11,7 +11,7 @@ from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params, vary
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
-from withintask.tests_of_model.moments.moments import noise as module
+from withintask.tests_of_model.moments import noise as module
 from withintask.tests_of_model.moments.noise import DESIGN, PanelNoise, panel_noise
 from withintask.tests_of_model.moments.of_panel import panel_moments
 

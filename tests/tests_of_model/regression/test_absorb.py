@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from withintask.panel.errors import EstimationError
+from withintask.tests_of_model.regression import laplacian, schur
 from withintask.tests_of_model.regression.absorb import Projector, encode
-from withintask.tests_of_model.regression.fit import laplacian, schur
 
 
 def dummies(codes):
