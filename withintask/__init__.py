@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from withintask.tests_of_model.harness.analysis import capabilities as capabilities
     from withintask.tests_of_model.harness.analysis import estimate as estimate
     from withintask.tests_of_model.harness.diagnose import diagnose as diagnose
-    from withintask.tests_of_model.harness.power import smallest_sample as smallest_sample
+    from withintask.tests_of_model.harness.power_curve import smallest_sample as smallest_sample
     from withintask.tests_of_model.harness.replicate import plan as plan
     from withintask.tests_of_model.harness.replicate import replicate as replicate
     from withintask.tests_of_model.harness.synthetic import draw_panel as draw_panel
@@ -94,7 +94,7 @@ _WHERE = {
     f"{_MODEL}.harness.replicate": ("plan", "replicate"),
     f"{_MODEL}.harness.diagnose": ("diagnose",),
     f"{_MODEL}.harness.verdict": ("verdicts",),
-    f"{_MODEL}.harness.power": ("smallest_sample",),
+    f"{_MODEL}.harness.power_curve": ("smallest_sample",),
     f"{_MODEL}.moments.targets": ("load_target",),
     f"{_MODEL}.moments.fit": ("fit_msm",),
     f"{_MODEL}.moments.sensitivity": ("sensitivity",),

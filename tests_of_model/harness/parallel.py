@@ -1,13 +1,21 @@
-"""Run the same function on many items, in processes or serially, in order, with progress; one BLAS thread each."""
+"""Run one function on many items, in order, with progress; executors by name. Results never depend on which one runs."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import (
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+)
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
+
+from withintask.panel.errors import ParameterError
 
 _THREADS = ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 """What processes read when they start; the cores are taken by the pool itself."""
@@ -54,6 +62,45 @@ def run_all(
             if on_progress is not None:
                 on_progress(done + 1, len(items))
         return [future.result() for future in futures]
+
+
+@contextmanager
+def open_executor(engine: str, n_workers: int, *, dask: str = "") -> Iterator[Executor | None]:
+    """Open an executor: None for serial, threads, processes, or a dask cluster.
+
+    Parameters
+    ----------
+    engine
+        ``serial``, ``threads`` or ``processes`` (started afresh: Polars must not be forked).
+    n_workers
+        Threads or processes.
+    dask
+        Address of a running scheduler; needs the optional extra ``cluster``.
+
+    Raises
+    ------
+    ParameterError
+        If the engine is unknown or dask is not installed.
+    """
+    if dask:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise ParameterError(
+                "--dask needs the optional extra: pip install 'withintask[cluster]'"
+            ) from error
+        with Client(dask, set_as_default=False) as client:
+            yield client.get_executor(pure=False)
+    elif engine == "serial":
+        yield None
+    elif engine == "threads":
+        with ThreadPoolExecutor(n_workers) as threads:
+            yield threads
+    elif engine == "processes":
+        with process_pool(n_workers) as pool:
+            yield pool
+    else:
+        raise ParameterError(f"engine {engine!r}: expected serial, threads or processes")
 
 
 @contextmanager

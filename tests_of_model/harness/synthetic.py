@@ -3,25 +3,25 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from withintask.panel.atomic import save_text
-from withintask.panel.errors import ParameterError, SourceError, list_problems, nearest
-from withintask.panel.notation import SYMBOLS
+from withintask.panel.errors import SourceError
 from withintask.panel.panel import Panel
 from withintask.panel.store import write_panel
 from withintask.sim.design import Design
-from withintask.sim.designs import change_design, load_design
+from withintask.sim.designs import load_design
 from withintask.sim.economy import solve_economy
-from withintask.sim.params import Params, load_params, make_params, vary
+from withintask.sim.params import Params, load_params, make_params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 from withintask.sim.stream import Progress, Written, write_streamed
 from withintask.sim.worlds import load_world
 from withintask.tests_of_model.harness.replicate import solved
+from withintask.tests_of_model.harness.settings import apply_settings
 
 RECIPE = Path("synthetic") / "recipe.json"
 """Where a synthetic panel keeps what its truth follows from; readers of panels ignore it."""
@@ -123,53 +123,6 @@ def _recipe(
     )
     recipe = Recipe(world=world, seed=seed, replicate=replicate, params=params, design=design)
     return chosen.change_design(changed), recipe
-
-
-def apply_settings(
-    design: Design, params: Params, settings: Sequence[str]
-) -> tuple[Design, Params]:
-    """Apply ``name=value`` changes to whichever of design and parameters has the name.
-
-    Raises
-    ------
-    ParameterError
-        Lists every setting that is not of that form or names nothing.
-    """
-    of_design = {field.name: field.type for field in fields(Design) if field.name != "columns"}
-    of_params = {field.name: field.type for field in fields(Params)}
-    changes: tuple[dict[str, object], dict[str, object]] = ({}, {})
-    problems = []
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        kinds = [kinds for kinds in (of_design, of_params) if name in kinds]
-        try:
-            if not equals or not kinds:
-                hint = _hint(name, (*of_design, *of_params))
-                raise ValueError(
-                    f"expected name=value with a field of the design or a parameter{hint}"
-                )
-            changes[0 if kinds[0] is of_design else 1][name] = _parse(kinds[0][name], text)
-        except ValueError as error:
-            problems.append(f"{setting}: {error}")
-    if problems:
-        raise ParameterError(list_problems("--set", problems))
-    return change_design(design, **changes[0]), vary(params, **changes[1])
-
-
-def _hint(name: str, known: tuple[str, ...]) -> str:
-    """The name that a symbol such as ξ stands for, or the nearest name."""
-    by_symbol = [row.name for row in SYMBOLS if row.symbol == name and row.name in known]
-    return f"; {name} is {by_symbol[0]}" if by_symbol else nearest(name, known)
-
-
-def _parse(kind: object, text: str) -> object:
-    if kind is bool:
-        if text not in ("true", "false"):
-            raise ValueError("expected true or false")
-        return text == "true"
-    if kind is str:
-        return text
-    return int(text) if kind is int else float(text)
 
 
 def write_synthetic(panel: Panel, folder: Path) -> None:

@@ -247,7 +247,8 @@ def power(
     settings
         Changes of the design or of the parameters, such as output_noise=0.5.
     """
-    from withintask.report.power import PowerQuestion, Run, run_power, run_search
+    from withintask.report.power import Run, run_power, run_search
+    from withintask.tests_of_model.harness.power import PowerQuestion
 
     question = PowerQuestion(
         hypothesis=hypothesis,

@@ -14,7 +14,7 @@ from withintask.sim.designs import load_designs
 from withintask.sim.params import load_params
 from withintask.sim.worlds import NO_AI, REFERENCE, load_worlds
 from withintask.tests_of_model.harness.diagnose import diagnose
-from withintask.tests_of_model.harness.engines import open_executor
+from withintask.tests_of_model.harness.parallel import open_executor
 from withintask.tests_of_model.harness.replicate import Study, plan, replicate
 from withintask.tests_of_model.harness.verdict import CLAIMS, RANK, verdicts
 from withintask.tests_of_model.hypotheses.estimate import choose

@@ -19,8 +19,8 @@ from withintask.sim.worlds import load_world, load_worlds
 from withintask.tests_of_model.harness import verdict as rule
 from withintask.tests_of_model.harness.diagnosands import DIAGNOSANDS, Replicates
 from withintask.tests_of_model.harness.diagnose import diagnose, failures, not_estimable, wide
-from withintask.tests_of_model.harness.engines import open_executor
 from withintask.tests_of_model.harness.ledger import SCHEMA
+from withintask.tests_of_model.harness.parallel import open_executor
 from withintask.tests_of_model.harness.replicate import BLOCK, plan, replicate, run_block
 from withintask.tests_of_model.hypotheses.estimate import NOT_ESTIMABLE
 

@@ -7,21 +7,25 @@ from scipy.special import ndtr
 
 from withintask.panel.errors import EstimationError, ParameterError
 from withintask.sim.designs import load_design
-from withintask.tests_of_model.harness.power import (
-    calibrate,
-    cluster_power,
-    design_grid,
+from withintask.tests_of_model.harness.pilot import calibrate
+from withintask.tests_of_model.harness.power_curve import (
     detectable_effect,
-    parse_grid,
+    normal_power,
     search_size,
     smallest_effect,
     smallest_sample,
-    two_group_power,
 )
+from withintask.tests_of_model.harness.power_table import design_grid
+from withintask.tests_of_model.harness.settings import parse_grid
 from withintask.tests_of_model.harness.synthetic import draw_panel
 
 Z = 1.959963984540054
 Z80 = 0.8416212335729143
+
+
+def two_group_power(effect, sd, n_by_group):
+    """Power of a two-sided z test of two equal groups' means."""
+    return normal_power(effect, sd * np.sqrt(2 / n_by_group))
 
 
 def rejects(effect, size, rng):
@@ -35,24 +39,6 @@ def test_two_group_power_is_that_of_simulated_tests():
     hits = np.mean([rejects(0.4, 60, rng) for _ in range(20_000)])
     expected = two_group_power(0.4, 1.0, 60)
     assert abs(hits - expected) < 4 * np.sqrt(expected * (1 - expected) / 20_000)
-
-
-def test_cluster_power_is_that_of_simulated_clusters():
-    rng = np.random.default_rng(2)
-    icc, size, clusters, n = 0.2, 10, 15, 20_000
-    effects = np.sqrt(icc) * rng.standard_normal((n, 2, clusters))
-    means = effects + np.sqrt((1 - icc) / size) * rng.standard_normal((n, 2, clusters))
-    gap = 0.5 + means[:, 0].mean(axis=1) - means[:, 1].mean(axis=1)
-    error = np.sqrt(2 * (1 + (size - 1) * icc) / (clusters * size))
-    hits = np.mean(np.abs(gap) / error > Z)
-    expected = cluster_power(0.5, 1.0, clusters, size, icc)
-    assert abs(hits - expected) < 4 * np.sqrt(expected * (1 - expected) / n)
-
-
-def test_one_cluster_member_needs_no_correction():
-    assert cluster_power(0.3, 1.0, 50, 1, 0.4) == pytest.approx(
-        two_group_power(0.3, 1.0, 50), rel=1e-12
-    )
 
 
 def test_detectable_effect_has_the_power_asked_for():
@@ -91,7 +77,7 @@ def test_the_interval_of_the_probit_fit_covers():
         smallest_sample(sizes, rng.binomial(n, power).astype(float), np.full(3, float(n)))
         for _ in range(runs)
     ]
-    covered = np.mean([one.low <= exact <= one.high for one in fits])
+    covered = np.mean([fit.low <= exact <= fit.high for fit in fits])
     assert covered > 0.95 - 4 * np.sqrt(0.95 * 0.05 / runs)
 
 

@@ -1,0 +1,158 @@
+"""Power tables: a design at a grid of sizes, its power at each, where it reaches the goal and what is cheapest."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from withintask.sim.design import Design
+from withintask.sim.designs import change_design
+from withintask.tests_of_model.harness.diagnose import diagnose, wide
+from withintask.tests_of_model.harness.power_curve import (
+    Crossing,
+    normal_power,
+    smallest_effect,
+    smallest_sample,
+)
+from withintask.tests_of_model.harness.verdict import POWER_GOAL
+
+
+def design_grid(design: Design, grid: Mapping[str, Sequence[int]]) -> tuple[Design, ...]:
+    """Return the design at every combination of sizes; firms shrink with workers so that their size stays.
+
+    Raises
+    ------
+    ParameterError
+        If a combination is impossible.
+    """
+    designs = []
+    for values in itertools.product(*grid.values()):
+        sizes = dict(zip(grid, values, strict=True))
+        if "n_workers" in sizes and "n_firms" not in sizes:
+            by_firm = design.n_workers / design.n_firms
+            sizes["n_firms"] = max(1, round(sizes["n_workers"] / by_firm))
+        label = ",".join(f"{name}={value}" for name, value in sizes.items())
+        designs.append(change_design(design, **sizes, name=f"{design.name}[{label}]"))
+    return tuple(designs)
+
+
+def power_table(
+    replicates: pl.DataFrame, designs: Sequence[Design], term: str, *, varied: Sequence[str]
+) -> pl.DataFrame:
+    """Return power with its Monte-Carlo error at every size, in the order of the designs.
+
+    Parameters
+    ----------
+    replicates
+        Rows of one estimator.
+    designs
+        The designs that were run.
+    term
+        The estimand.
+    varied
+        Fields of the design that differ between them.
+
+    Returns
+    -------
+    polars.DataFrame
+        world, design, the fields varied, n_workers, n_firms, n_tasks_by_worker, estimator, truth, bias, bias_mc_se, power,
+        power_mc_se, power_normal (of a normal test with the estimates' spread), empirical_se, coverage, n_replicates, n_failed.
+    """
+    sizes = tuple(dict.fromkeys((*varied, "n_workers", "n_firms", "n_tasks_by_worker")))
+    by_design = pl.DataFrame(
+        [(d.name, *(getattr(d, size) for size in sizes)) for d in designs],
+        schema={"design": pl.String, **dict.fromkeys(sizes, pl.Int64)},
+        orient="row",
+    )
+    table = wide(diagnose(replicates.filter(pl.col("term") == term)))
+    spread = table.select("truth", "empirical_se").iter_rows()
+    closed = [normal_power(truth, error) if error else math.nan for truth, error in spread]
+    table = table.with_columns(power_normal=pl.Series(closed, dtype=pl.Float64))
+    kept = (
+        "estimator",
+        "truth",
+        "bias",
+        "bias_mc_se",
+        "power",
+        "power_mc_se",
+        "power_normal",
+        "empirical_se",
+        "coverage",
+        "n_replicates",
+        "n_failed",
+    )
+    return by_design.join(
+        table.select("world", "design", *kept), on="design", how="left", maintain_order="left"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineCrossing:
+    """Where power reaches the goal along one line of a table."""
+
+    label: str
+    """Values of the other axes; empty if there are none."""
+    axis: str
+    """What varies along the line."""
+    crossing: Crossing
+    """Where it crosses."""
+
+
+def crossings(table: pl.DataFrame, axes: tuple[str, ...]) -> tuple[LineCrossing, ...]:
+    """Find the smallest sample or effect along the first axis, for every combination of the others.
+
+    Parameters
+    ----------
+    table
+        From :func:`power_table`.
+    axes
+        Columns that vary; effects if the first is truth, else sizes.
+
+    Returns
+    -------
+    tuple of LineCrossing
+        Lines of a single point are left out.
+    """
+    solve = smallest_effect if axes[0] == "truth" else smallest_sample
+    solved_lines = []
+    for label, part in lines(table, axes):
+        if part[axes[0]].n_unique() < 2:
+            continue
+        n = part["n_replicates"].to_numpy().astype(float)
+        x = part[axes[0]].to_numpy().astype(float)
+        crossing = solve(x, np.round(part["power"].to_numpy() * n), n)
+        solved_lines.append(LineCrossing(label=label, axis=axes[0], crossing=crossing))
+    return tuple(solved_lines)
+
+
+def lines(table: pl.DataFrame, axes: tuple[str, ...]) -> list[tuple[str, pl.DataFrame]]:
+    """Return the parts of a power table along the first axis, one a combination of the others, with a label."""
+    rest = list(axes[1:])
+    if not rest:
+        return [("", table.sort(axes[0]))]
+    return [
+        (", ".join(f"{name} {value:,}" for name, value in zip(rest, key, strict=True)), part)
+        for key, part in table.sort(*rest, axes[0]).group_by(rest, maintain_order=True)
+    ]
+
+
+def cheapest(table: pl.DataFrame, costs: tuple[float, float]) -> dict[str, Any] | None:
+    """Return the row of least cost that reaches the goal, with its cost; None without costs or such a row.
+
+    Parameters
+    ----------
+    table
+        From :func:`power_table`.
+    costs
+        Of a worker, and of a task of a worker.
+    """
+    enough = table.filter(pl.col("power") >= POWER_GOAL)
+    if not any(costs) or enough.is_empty():
+        return None
+    tasks = pl.col("n_workers") * pl.col("n_tasks_by_worker")
+    priced = enough.with_columns(cost=costs[0] * pl.col("n_workers") + costs[1] * tasks)
+    return priced.sort("cost").row(0, named=True)
