@@ -18,8 +18,8 @@ from withintask.tests_of_model.evidence.scenarios import (
     tally,
 )
 from withintask.tests_of_model.evidence.sign_sets import SetPlan, SignSets, sign_sets
+from withintask.tests_of_model.harness.kept import Stages, stage_key
 from withintask.tests_of_model.harness.parallel import run_all
-from withintask.tests_of_model.harness.stages import Stages, stage_key
 from withintask.tests_of_model.moments.errors import ProfileInterval, profile_interval
 from withintask.tests_of_model.moments.fit import MsmFit, fit_msm
 from withintask.tests_of_model.moments.free_parameters import FREE
@@ -188,7 +188,8 @@ def headline(
     noise = panel_noise(
         rounded(fit.params, plan.digits),
         n_replicates=plan.n_replicates,
-        cache=cache,
+        executor=executor,
+        ledger=None if cache is None else cache / "panels",
         on_progress=stage("panels"),
     )
     sets = sign_sets(

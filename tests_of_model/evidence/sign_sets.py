@@ -17,8 +17,8 @@ from withintask.tests_of_model.evidence.admissible import (
     exact_curve,
     gini_range,
 )
+from withintask.tests_of_model.harness.kept import NOT_KEPT, Stages
 from withintask.tests_of_model.harness.parallel import run_all
-from withintask.tests_of_model.harness.stages import NOT_KEPT, Stages
 from withintask.tests_of_model.moments.free_parameters import FREE, free_parameters
 from withintask.tests_of_model.moments.moments import NAMES, model_moments
 from withintask.tests_of_model.moments.noise import PanelNoise

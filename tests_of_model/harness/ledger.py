@@ -1,12 +1,10 @@
-"""Replicates on disk: parts that are complete or absent, so that a killed run can go on."""
+"""The rows of replicates, as they are kept and as they are returned."""
 
-from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from withintask.panel.atomic import save
-from withintask.panel.errors import SourceError
+from withintask.tests_of_model.harness.kept import read_part
 
 SCHEMA = {
     "world": pl.String,
@@ -37,12 +35,7 @@ ORDER = ("world", "design", "replicate", "hypothesis", "estimator", "term")
 """Order of the rows of a finished ledger."""
 
 
-def write_atomically(frame: pl.DataFrame, path: Path) -> None:
-    """Write a Parquet file as parts of ledgers and stages are: the old file or the new, never half of one."""
-    save(path, partial(frame.write_parquet, compression="zstd", statistics=False))
-
-
-def read_part(path: Path) -> pl.DataFrame:
+def read_ledger_part(path: Path) -> pl.DataFrame:
     """Read one part, or no rows where it does not exist.
 
     Raises
@@ -50,17 +43,8 @@ def read_part(path: Path) -> pl.DataFrame:
     SourceError
         If the file is not a part of a ledger.
     """
-    if not path.exists():
-        return pl.DataFrame(schema=SCHEMA)
-    try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise SourceError(
-            f"{path}: not a part of a ledger ({error}); delete it and run again"
-        ) from error
-    if dict(frame.schema) != SCHEMA:
-        raise SourceError(f"{path}: columns are not those of a ledger; delete it and run again")
-    return frame
+    part = read_part(path, what="a part of a ledger", schema=SCHEMA)
+    return pl.DataFrame(schema=SCHEMA) if part is None else part
 
 
 def ordered(frame: pl.DataFrame) -> pl.DataFrame:

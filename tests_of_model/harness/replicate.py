@@ -20,7 +20,8 @@ from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 from withintask.sim.worlds import World
 from withintask.tests_of_model.estimands.truth import truths as truths_in
-from withintask.tests_of_model.harness.ledger import SCHEMA, ordered, read_part, write_atomically
+from withintask.tests_of_model.harness.kept import write_part
+from withintask.tests_of_model.harness.ledger import SCHEMA, ordered, read_ledger_part
 from withintask.tests_of_model.harness.parallel import one_blas_thread
 from withintask.tests_of_model.hypotheses.estimate import NOT_ESTIMABLE, attempt, choose
 from withintask.tests_of_model.hypotheses.estimates import failure
@@ -196,7 +197,7 @@ def _results(
 
 
 def _stored(block: Block, ledger: Path | None) -> pl.DataFrame:
-    return pl.DataFrame(schema=SCHEMA) if ledger is None else read_part(_path(block, ledger))
+    return pl.DataFrame(schema=SCHEMA) if ledger is None else read_ledger_part(_path(block, ledger))
 
 
 def _path(block: Block, ledger: Path) -> Path:
@@ -208,7 +209,7 @@ def _store(
 ) -> pl.DataFrame:
     frame = ordered(pl.concat([stored, fresh]))
     if ledger is not None:
-        write_atomically(frame, _path(block, ledger))
+        write_part(frame, _path(block, ledger))
     return frame
 
 

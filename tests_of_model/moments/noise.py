@@ -1,27 +1,30 @@
-"""Sampling covariance of the moments in a panel that links everything, from replicates of the simulated design."""
+"""Sampling covariance of the moments in a panel that links everything: a study of replicates of the simulated design."""
 
-import hashlib
-import tomllib
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from withintask.panel.arrays import Array
 from withintask.panel.atomic import save_text
-from withintask.panel.errors import EstimationError, ModelError, SourceError
+from withintask.panel.errors import EstimationError, list_problems
 from withintask.sim.design import Design
-from withintask.sim.designs import design_hash, load_design
-from withintask.sim.economy import solve_economy
-from withintask.sim.params import Params, params_hash
-from withintask.sim.shocks import draw_shocks
-from withintask.sim.simulate import simulate
-from withintask.tests_of_model.moments.moments import economy_moments
-from withintask.tests_of_model.moments.of_panel import OF_PANEL, estimator_of, panel_moments
+from withintask.sim.designs import load_design
+from withintask.sim.params import Params
+from withintask.sim.worlds import REFERENCE, World
+from withintask.tests_of_model.harness.replicate import Study, plan, replicate
+from withintask.tests_of_model.hypotheses.hypothesis import OK
+from withintask.tests_of_model.moments.moments import moment
+from withintask.tests_of_model.moments.of_panel import OF_PANEL, estimator_of
 
 DESIGN = "everything-linked"
 """The design that holds all tables."""
+_UNCHANGED = World(name=REFERENCE, summary="the parameters as given", params={}, design={})
+_USABLE = (OK, "no_variance")
+"""Statuses of an estimate whose value is good; the covariance needs no standard errors."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,8 +39,6 @@ class PanelNoise:
     """Mean estimate less truth, (moment,)."""
     n_replicates: int
     """Replicates."""
-    key: str
-    """Names the parameters, the design, the estimators and the seed."""
 
     @property
     def std_error(self) -> Array:
@@ -54,7 +55,8 @@ def panel_noise(
     *,
     n_replicates: int,
     seed: int = 0,
-    cache: Path | None = None,
+    executor: Executor | None = None,
+    ledger: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> PanelNoise:
     """Simulate the everything-linked design and estimate m1 to m5 in each replicate.
@@ -67,50 +69,61 @@ def panel_noise(
         Replicates; the covariance has a relative error of about √(2/n).
     seed
         Seed of the study.
-    cache
-        Folder where the covariance is kept, and taken from if parameters, design, estimators and seed are the same.
-    on_progress
-        Called with replicates done and in all.
+    executor, ledger, on_progress
+        As for :func:`withintask.tests_of_model.harness.replicate.replicate`.
 
     Raises
     ------
     EstimationError
         If any replicate gives no estimate; nothing is dropped.
     SourceError
-        If the file that should hold the covariance does not.
+        If a part of the ledger cannot be read.
     """
     design = load_design(DESIGN)
-    key = _key(params, design, seed)
-    path = None if cache is None else cache / f"panel_noise_{key[:16]}.toml"
-    stored = None if path is None else _stored(path, key, design, n_replicates)
-    if stored is not None:
-        return stored
-    economy = solve_economy(params)
-    estimates = []
-    for replicate in range(n_replicates):
-        try:
-            estimates.append(
-                panel_moments(
-                    simulate(economy, design, draw_shocks(design, seed=seed, replicate=replicate))
-                )
-            )
-        except ModelError as error:
-            raise EstimationError(
-                f"panel noise: replicate {replicate} gave no estimate; {error}"
-            ) from error
-        if on_progress is not None:
-            on_progress(replicate + 1, n_replicates)
-    table = np.array(estimates)
-    found = PanelNoise(
+    study = noise_study(params, design, n_replicates=n_replicates, seed=seed)
+    rows = replicate(study, executor=executor, ledger=ledger, on_progress=on_progress)
+    return noise_of(rows, design)
+
+
+def noise_study(params: Params, design: Design, *, n_replicates: int, seed: int) -> Study:
+    """Lay out replicates of a design, estimated by the estimators that the moments trust."""
+    estimators = dict.fromkeys(estimator_of(name)[0].name for name in OF_PANEL)
+    return plan(
+        params,
+        [design],
+        [_UNCHANGED],
+        seed=seed,
+        replicates=n_replicates,
+        hypotheses=tuple(dict.fromkeys(moment(name).hypothesis for name in OF_PANEL)),
+        estimators=tuple(estimators),
+    )
+
+
+def noise_of(rows: pl.DataFrame, design: Design) -> PanelNoise:
+    """Covariance and bias of m1 to m5 over the replicates of a design.
+
+    Parameters
+    ----------
+    rows
+        Replicates of :func:`noise_study`.
+    design
+        The design that was run.
+
+    Raises
+    ------
+    EstimationError
+        Lists every replicate that gives no estimate of a moment.
+    """
+    by_moment = [_rows_of(rows, name) for name in OF_PANEL]
+    _fail_if_gaps(by_moment)
+    table = np.column_stack([part["estimate"].to_numpy() for part in by_moment])
+    truth = np.array([part["truth"][0] for part in by_moment])
+    return PanelNoise(
         design=design,
         covariance=np.cov(table, rowvar=False),
-        bias=table.mean(axis=0) - economy_moments(economy, OF_PANEL),
-        n_replicates=n_replicates,
-        key=key,
+        bias=table.mean(axis=0) - truth,
+        n_replicates=len(table),
     )
-    if path is not None:
-        save_noise(found, path)
-    return found
 
 
 def save_noise(noise: PanelNoise, path: Path) -> None:
@@ -118,8 +131,7 @@ def save_noise(noise: PanelNoise, path: Path) -> None:
     rows = [f"  [{', '.join(repr(float(v)) for v in row)}]," for row in noise.covariance]
     lines = [
         f"# Covariance of the estimates of {', '.join(OF_PANEL)} in the design {DESIGN}, over simulated replicates.",
-        "# Written by `withintask msm noise`; used while key fits parameters, design and estimators.",
-        f'key = "{noise.key}"',
+        "# Written by `withintask msm noise`.",
         f"n_replicates = {noise.n_replicates}",
         f"n_workers = {noise.design.n_workers}",
         f"bias = [{', '.join(repr(float(v)) for v in noise.bias)}]",
@@ -130,29 +142,23 @@ def save_noise(noise: PanelNoise, path: Path) -> None:
     save_text(path, "\n".join(lines) + "\n")
 
 
-def _stored(path: Path, key: str, design: Design, n_replicates: int) -> PanelNoise | None:
-    if not path.is_file():
-        return None
-    try:
-        entry = tomllib.loads(path.read_text(encoding="utf-8"))
-        found = PanelNoise(
-            design=design,
-            covariance=np.array(entry["covariance"]),
-            bias=np.array(entry["bias"]),
-            n_replicates=entry["n_replicates"],
-            key=entry["key"],
-        )
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
-        raise SourceError(
-            f"{path}: expected a covariance of {DESIGN}; {error}. Delete it and run again"
-        ) from error
-    return found if found.key == key and found.n_replicates >= n_replicates else None
+def _rows_of(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Rows of a moment's estimator and term, by replicate."""
+    estimator, term = estimator_of(name)
+    return rows.filter(
+        (pl.col("hypothesis") == moment(name).hypothesis)
+        & (pl.col("estimator") == estimator.name)
+        & (pl.col("term") == term)
+    ).sort("replicate")
 
 
-def _key(params: Params, design: Design, seed: int) -> str:
-    estimators = tuple(
-        (estimator_of(name)[0].name, estimator_of(name)[0].version) for name in OF_PANEL
-    )
-    return hashlib.sha256(
-        repr((params_hash(params), design_hash(design), seed, estimators)).encode()
-    ).hexdigest()
+def _fail_if_gaps(by_moment: list[pl.DataFrame]) -> None:
+    problems = [
+        f"replicate {row['replicate']}, {name}, {row['estimator']}: {row['status']}, {row['message']}"
+        for name, part in zip(OF_PANEL, by_moment, strict=True)
+        for row in part.filter(
+            ~pl.col("status").is_in(_USABLE) | ~pl.col("estimate").is_finite()
+        ).iter_rows(named=True)
+    ]
+    if problems:
+        raise EstimationError(list_problems("panel noise: no estimate", problems))

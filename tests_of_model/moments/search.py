@@ -1,7 +1,6 @@
 """Search from many starts: first on few points of the population, then the distinct minima on all of them."""
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, replace
@@ -10,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from withintask.panel.arrays import Array
-from withintask.panel.atomic import save_text
 from withintask.panel.errors import ParameterError
 from withintask.sim.params import params_hash
+from withintask.tests_of_model.harness.kept import Entries, Entry
 from withintask.tests_of_model.harness.parallel import one_blas_thread
 from withintask.tests_of_model.moments.problem import MsmProblem
 
@@ -101,23 +100,20 @@ def search(
         Called with searches done and searches in all (starts, then distinct minima).
     """
     coarse = replace(problem, n_workers=min(n_coarse, problem.n_workers))
-    found = _run(coarse, starts, executor, _Ledger.open(ledger, coarse, starts), on_progress)
-    ends = np.array([one.point for one in found])
-    objectives = np.array([one.objective for one in found])
-    candidates = _distinct(found, _SAME_COARSE)
-    polished = _run(
-        problem,
-        np.array([one.point for one in candidates]),
-        executor,
-        None,
-        on_progress,
-        before=len(starts),
-    )
+    kept = Entries(ledger, _key(coarse, starts), name="starts")
+    coarse_minima = _run(coarse, starts, executor, kept, on_progress)
+    candidates = _distinct(coarse_minima, _SAME_COARSE)
+    points = np.array([candidate.point for candidate in candidates])
+    polished = _run(problem, points, executor, None, on_progress, before=len(starts))
     counted = [
-        replace(fine, n_starts=one.n_starts) for fine, one in zip(polished, candidates, strict=True)
+        replace(fine, n_starts=candidate.n_starts)
+        for fine, candidate in zip(polished, candidates, strict=True)
     ]
     return Search(
-        starts=starts, ends=ends, objectives=objectives, minima=tuple(_distinct(counted, _SAME))
+        starts=starts,
+        ends=np.array([minimum.point for minimum in coarse_minima]),
+        objectives=np.array([minimum.objective for minimum in coarse_minima]),
+        minima=tuple(_distinct(counted, _SAME)),
     )
 
 
@@ -141,7 +137,7 @@ def minimize(problem: MsmProblem, start: Array, tolerance: float = TOLERANCE) ->
 
     low, high = problem.free.bounds.T
     with one_blas_thread():
-        found = least_squares(
+        solution = least_squares(
             problem.residual,
             np.clip(start, low + TOLERANCE, high - TOLERANCE),
             jac=problem.forward_jacobian,
@@ -152,13 +148,13 @@ def minimize(problem: MsmProblem, start: Array, tolerance: float = TOLERANCE) ->
             gtol=None,
             max_nfev=_MOST_EVALUATIONS,
         )
-    root = np.linalg.solve(problem.root, found.fun)
+    root = np.linalg.solve(problem.root, solution.fun)
     return Minimum(
-        point=found.x,
-        objective=2 * float(found.cost),
+        point=solution.x,
+        objective=2 * float(solution.cost),
         moments=root + problem.target.value,
         n_starts=1,
-        has_converged=found.status > 0,
+        has_converged=solution.status > 0,
     )
 
 
@@ -169,17 +165,20 @@ def at_bound(problem: MsmProblem, point: Array) -> tuple[str, ...]:
     return tuple(name for name, is_near in zip(problem.free.names, near, strict=True) if is_near)
 
 
-def _distinct(found: Sequence[Minimum], distance: float) -> list[Minimum]:
+def _distinct(minima: Sequence[Minimum], distance: float) -> list[Minimum]:
     """One of each group of near minima, the lowest, with the starts of all."""
     kept: list[Minimum] = []
-    for one in sorted(found, key=lambda minimum: minimum.objective):
+    for minimum in sorted(minima, key=lambda minimum: minimum.objective):
         near = [
-            k for k, other in enumerate(kept) if np.abs(one.point - other.point).max() < distance
+            k
+            for k, other in enumerate(kept)
+            if np.abs(minimum.point - other.point).max() < distance
         ]
         if near:
-            kept[near[0]] = replace(kept[near[0]], n_starts=kept[near[0]].n_starts + one.n_starts)
+            n_starts = kept[near[0]].n_starts + minimum.n_starts
+            kept[near[0]] = replace(kept[near[0]], n_starts=n_starts)
         else:
-            kept.append(one)
+            kept.append(minimum)
     return kept
 
 
@@ -187,17 +186,17 @@ def _run(
     problem: MsmProblem,
     starts: Array,
     executor: Executor | None,
-    ledger: "_Ledger | None",
+    kept: Entries | None,
     on_progress: Progress | None,
     before: int = 0,
 ) -> list[Minimum]:
-    done: dict[int, Minimum] = {} if ledger is None else dict(ledger.done)
+    done = {} if kept is None else {k: _minimum(entry) for k, entry in kept.done.items()}
     todo = [k for k in range(len(starts)) if k not in done]
 
     def keep(k: int, minimum: Minimum) -> None:
         done[k] = minimum
-        if ledger is not None:
-            ledger.add(k, minimum)
+        if kept is not None:
+            kept.add(k, _entry(minimum))
         if on_progress is not None:
             on_progress(before + len(done), before + len(starts))
 
@@ -214,54 +213,22 @@ def _run(
     return [done[k] for k in range(len(starts))]
 
 
-class _Ledger:
-    """Finished starts of one search in one JSON file, rewritten whole and renamed after each."""
-
-    def __init__(self, path: Path, key: str, done: dict[int, Minimum]) -> None:
-        self.path, self.key, self.done = path, key, done
-
-    @classmethod
-    def open(cls, path: Path | None, problem: MsmProblem, starts: Array) -> "_Ledger | None":
-        if path is None:
-            return None
-        key = _key(problem, starts)
-        if not path.exists():
-            return cls(path, key, {})
-        try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            found, rows = stored["key"], stored["starts"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ParameterError(
-                f"{path}: expected a ledger of starts; {error}. Remove it or name another file."
-            ) from error
-        if found != key:
-            raise ParameterError(
-                f"{path}: holds starts of another fit (other targets, weights, parameters or starts). Remove it or name another file."
-            )
-        return cls(path, key, {int(k): _minimum(row) for k, row in rows.items()})
-
-    def add(self, k: int, minimum: Minimum) -> None:
-        self.done[k] = minimum
-        rows = {str(j): _row(one) for j, one in sorted(self.done.items())}
-        save_text(self.path, json.dumps({"key": self.key, "starts": rows}))
-
-
-def _row(one: Minimum) -> dict[str, object]:
+def _entry(minimum: Minimum) -> Entry:
     return {
-        "point": one.point.tolist(),
-        "objective": one.objective,
-        "moments": one.moments.tolist(),
-        "has_converged": one.has_converged,
+        "point": minimum.point.tolist(),
+        "objective": minimum.objective,
+        "moments": minimum.moments.tolist(),
+        "has_converged": minimum.has_converged,
     }
 
 
-def _minimum(row: dict[str, object]) -> Minimum:
+def _minimum(entry: Entry) -> Minimum:
     return Minimum(
-        point=np.array(row["point"]),
-        objective=float(row["objective"]),  # type: ignore[arg-type]
-        moments=np.array(row["moments"]),
+        point=np.array(entry["point"]),
+        objective=float(entry["objective"]),  # type: ignore[arg-type]
+        moments=np.array(entry["moments"]),
         n_starts=1,
-        has_converged=bool(row["has_converged"]),
+        has_converged=bool(entry["has_converged"]),
     )
 
 

@@ -166,7 +166,14 @@ def moments(panel: Path, *, out: Path, only: Names = None, draws: int = 200, see
 
 
 @app.command
-def noise(*, replicates: int = 400, seed: int = 0, params: Path | None = None, out: Path) -> None:
+def noise(
+    *,
+    replicates: int = 400,
+    seed: int = 0,
+    params: Path | None = None,
+    out: Path,
+    processes: int = 2,
+) -> None:
     """Simulate the everything-linked design and write the covariance of its estimates of m1 to m5.
 
     Parameters
@@ -176,23 +183,29 @@ def noise(*, replicates: int = 400, seed: int = 0, params: Path | None = None, o
     params
         Parameters; the baseline if left out.
     out
-        Folder for the file.
+        Folder for panel_noise.toml, and for the ledger from which a killed run goes on.
+    processes
+        Processes; results do not depend on them.
     """
     from withintask.report.headline import reporting
     from withintask.sim.params import load_params
-    from withintask.tests_of_model.moments.noise import panel_noise
+    from withintask.tests_of_model.harness.parallel import processes as pool
+    from withintask.tests_of_model.moments.noise import panel_noise, save_noise
     from withintask.tests_of_model.moments.of_panel import OF_PANEL
 
-    with reporting() as report:
-        found = panel_noise(
+    with reporting() as report, pool(processes) as executor:
+        spread = panel_noise(
             load_params(params),
             n_replicates=replicates,
             seed=seed,
-            cache=out,
+            executor=executor,
+            ledger=out / "ledger",
             on_progress=lambda done, total: report("panels", done, total),
         )
-    for name, error, bias in zip(OF_PANEL, found.std_error, found.bias, strict=True):
+    save_noise(spread, out / "panel_noise.toml")
+    for name, error, bias in zip(OF_PANEL, spread.std_error, spread.bias, strict=True):
         print(f"{name}: standard deviation {error:.5f}, bias {bias:+.5f}")
+    print(f"{out}: panel_noise.toml")
 
 
 def headline(

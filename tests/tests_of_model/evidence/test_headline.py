@@ -15,7 +15,7 @@ from withintask.tests_of_model.evidence.headline import QUICK, headline
 from withintask.tests_of_model.evidence.scenarios import by_end, tally
 from withintask.tests_of_model.evidence.sign_sets import SetPlan
 from withintask.tests_of_model.evidence.sweeps import crossings
-from withintask.tests_of_model.harness.stages import NOT_KEPT, Stages, stage_key
+from withintask.tests_of_model.harness.kept import NOT_KEPT, Stages, stage_key
 from withintask.tests_of_model.moments.of_panel import OF_PANEL
 from withintask.tests_of_model.moments.targets import load_target
 
@@ -90,7 +90,7 @@ def _refuse_to_compute(monkeypatch):
     package = "withintask.tests_of_model"
     for place in (
         "evidence.headline.scenarios",
-        "moments.noise.panel_moments",
+        "harness.replicate.run_block",
         "evidence.sign_sets._drawn",
         "evidence.sign_sets._computed_ranges",
     ):

@@ -34,7 +34,6 @@ def sets():
         covariance=np.diag(STD_ERROR**2),
         bias=np.zeros(5),
         n_replicates=0,
-        key="",
     )
     plan = SetPlan(sizes=(1, 64), n_points=48, n_workers=N, has_threshold=False)
     return sign_sets(PARAMS, noise, plan)

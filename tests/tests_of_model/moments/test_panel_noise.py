@@ -1,46 +1,66 @@
-"""The covariance of the estimated moments in the linked design: kept, named when spoilt, and scaled by size."""
+"""The covariance of the estimated moments in the linked design: a study of replicates, scaled by size."""
 
+import tomllib
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 
-from withintask.panel.errors import SourceError
+from withintask.panel.errors import EstimationError
 from withintask.sim.designs import change_design, load_design
 from withintask.sim.economy import solve_economy
-from withintask.sim.params import load_params, vary
+from withintask.sim.params import load_params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
-from withintask.tests_of_model.moments import noise as module
-from withintask.tests_of_model.moments.noise import DESIGN, PanelNoise, panel_noise
-from withintask.tests_of_model.moments.of_panel import panel_moments
+from withintask.tests_of_model.harness.replicate import replicate
+from withintask.tests_of_model.moments.moments import economy_moments
+from withintask.tests_of_model.moments.noise import (
+    DESIGN,
+    PanelNoise,
+    noise_of,
+    noise_study,
+    save_noise,
+)
+from withintask.tests_of_model.moments.of_panel import OF_PANEL, panel_moments
 
 
-@pytest.fixture
-def few(monkeypatch):
-    """Estimates drawn from a normal instead of panels, to look at what is kept."""
-    generator = np.random.default_rng(1)
-    monkeypatch.setattr(module, "simulate", lambda *_: None)
-    monkeypatch.setattr(module, "panel_moments", lambda _: generator.normal(size=5))
+@pytest.fixture(scope="module")
+def small():
+    """The linked design with few workers, and its replicates 0 to 2."""
+    design = change_design(load_design(DESIGN), n_workers=600, n_firms=30)
+    return design, replicate(noise_study(load_params(), design, n_replicates=3, seed=5))
 
 
-def test_covariance_is_taken_from_its_file_while_the_parameters_are_the_same(few, tmp_path):
-    params = load_params()
-    first = panel_noise(params, n_replicates=8, cache=tmp_path)
-    again = panel_noise(params, n_replicates=6, cache=tmp_path)
-    np.testing.assert_array_equal(again.covariance, first.covariance)
-    assert again.n_replicates == 8
-    other = panel_noise(vary(params, ai_floor=0.5), n_replicates=6, cache=tmp_path)
-    assert other.n_replicates == 6
-    more = panel_noise(params, n_replicates=9, cache=tmp_path)
-    assert more.n_replicates == 9
+def test_replicates_are_the_panels_whose_moments_a_user_estimates(small):
+    design, rows = small
+    economy = solve_economy(load_params())
+    panels = [simulate(economy, design, draw_shocks(design, seed=5, replicate=k)) for k in range(3)]
+    table = np.array([panel_moments(panel) for panel in panels])
+    noise = noise_of(rows, design)
+    np.testing.assert_array_equal(noise.covariance, np.cov(table, rowvar=False))
+    expected = table.mean(axis=0) - economy_moments(economy, OF_PANEL)
+    np.testing.assert_array_equal(noise.bias, expected)
 
 
-def test_a_spoilt_file_is_named(few, tmp_path):
-    panel_noise(load_params(), n_replicates=6, cache=tmp_path)
-    next(tmp_path.glob("panel_noise_*.toml")).write_text("key = 1")
-    with pytest.raises(SourceError, match=r"panel_noise_\w+.toml: expected a covariance"):
-        panel_noise(load_params(), n_replicates=6, cache=tmp_path)
+def test_every_replicate_without_an_estimate_is_named(small):
+    design, rows = small
+    is_spoilt = (pl.col("term") == "delta_credential") & (pl.col("replicate") > 0)
+    spoilt = rows.with_columns(
+        estimate=pl.when(is_spoilt).then(None).otherwise("estimate"),
+        status=pl.when(is_spoilt).then(pl.lit("failed")).otherwise("status"),
+    )
+    with pytest.raises(EstimationError, match=r"(?s)replicate 1, m4.*failed.*replicate 2, m4"):
+        noise_of(spoilt, design)
+
+
+def test_the_file_holds_the_covariance_to_the_last_digit(small, tmp_path):
+    design, rows = small
+    noise = noise_of(rows, design)
+    save_noise(noise, tmp_path / "panel_noise.toml")
+    kept = tomllib.loads((tmp_path / "panel_noise.toml").read_text(encoding="utf-8"))
+    np.testing.assert_array_equal(kept["covariance"], noise.covariance)
+    assert kept["n_replicates"] == 3
 
 
 def test_covariance_falls_in_proportion_to_the_size():
@@ -49,7 +69,6 @@ def test_covariance_falls_in_proportion_to_the_size():
         covariance=np.eye(5),
         bias=np.zeros(5),
         n_replicates=2,
-        key="",
     )
     np.testing.assert_allclose(noise.at(4), np.eye(5) / 4)
     assert replace(noise, covariance=noise.at(4)).std_error.tolist() == [0.5] * 5
