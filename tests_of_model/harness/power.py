@@ -36,7 +36,7 @@ class PowerQuestion:
     design: str
     """Name of the design."""
     estimator: str
-    """Name of the estimator; empty for the first that runs."""
+    """Name of the estimator; empty for the most trusted that runs."""
     settings: tuple[str, ...]
     """Changes of the design or of the parameters, name=value."""
     pilot: Path | None
@@ -84,8 +84,8 @@ class PowerPlan:
         return ("truth", *self.varied) if self.has_effects else self.varied
 
     def estimator(self, replicates: pl.DataFrame) -> str:
-        """Return the estimator that was named, or the first that runs."""
-        return self.question.estimator or _first_usable(replicates, self.hypothesis.primary)
+        """Return the estimator that was named, or the most trusted that runs."""
+        return self.question.estimator or _first_usable(replicates, self.hypothesis)
 
     def table(self, replicates: pl.DataFrame) -> pl.DataFrame:
         """Return the power table of that estimator; see :func:`power_table`."""
@@ -225,14 +225,16 @@ def rejection(
 def _first_testing(
     question: PowerQuestion, hypothesis: Hypothesis, params: Params, design: Design
 ) -> Estimator:
-    """The estimator that was named, or the first whose test of the primary term runs on the design."""
-    names = (question.estimator,) if question.estimator else ()
+    """The estimator that was named, or the most trusted whose test of the primary term runs on the design."""
     term = hypothesis.primary
-    for _, estimator in choose([hypothesis.name], names):
-        if term in estimator.terms:
-            hit = rejection(estimator, term, params, design, seed=question.seed, replicate=0)
-            if not math.isnan(hit):
-                return estimator
+    candidates: Sequence[Estimator] = hypothesis.estimators_of(term)
+    if question.estimator:
+        named = choose([hypothesis.name], [question.estimator])
+        candidates = [estimator for _, estimator in named if term in estimator.terms]
+    for estimator in candidates:
+        hit = rejection(estimator, term, params, design, seed=question.seed, replicate=0)
+        if not math.isnan(hit):
+            return estimator
     raise EstimationError(f"{term}: no estimator runs on design {design.name}")
 
 
@@ -245,15 +247,14 @@ def _worlds(effect: str) -> list[World]:
     return [replace(reference, name=f"{name}={value:g}", params={name: value}) for value in values]
 
 
-def _first_usable(replicates: pl.DataFrame, term: str) -> str:
-    usable = replicates.filter(
-        (pl.col("term") == term)
-        & pl.col("p_value").is_not_nan()
-        & (pl.col("status") != NOT_ESTIMABLE)
-    )
-    if usable.is_empty():
-        failed = replicates.filter(pl.col("term") == term)
-        reasons = "; ".join(failed["message"].unique().to_list())
-        raise EstimationError(f"{term}: no estimator runs on this design: {reasons}")
-    order = [e.name for h in HYPOTHESES for e in h.estimators]
-    return min(usable["estimator"].unique().to_list(), key=order.index)
+def _first_usable(replicates: pl.DataFrame, hypothesis: Hypothesis) -> str:
+    """The most trusted estimator of the primary term that gave a p-value."""
+    of_term = replicates.filter(pl.col("term") == hypothesis.primary)
+    usable = of_term.filter(pl.col("p_value").is_not_nan() & (pl.col("status") != NOT_ESTIMABLE))[
+        "estimator"
+    ].unique()
+    for estimator in hypothesis.estimators_of(hypothesis.primary):
+        if estimator.name in usable:
+            return estimator.name
+    reasons = "; ".join(of_term["message"].unique().to_list())
+    raise EstimationError(f"{hypothesis.primary}: no estimator runs on this design: {reasons}")

@@ -229,7 +229,7 @@ def power(
     Parameters
     ----------
     hypothesis, design, estimator
-        What to power; the hypothesis's first estimator that runs, if none is named.
+        What to power; the most trusted of the hypothesis's estimators that runs, if none is named.
     vary
         Sizes such as workers=50,100,200 and tasks=5,10; every combination is run.
     effect
