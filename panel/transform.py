@@ -13,7 +13,7 @@ def eager(frame: Frame) -> pl.DataFrame:
 
 
 def codes(column: pl.Series) -> Codes:
-    """Number the distinct values 0, 1, … in their order; null is one more value, the last.
+    """Number the distinct values 0, 1, … in their order; null is -1, not known.
 
     Returns
     -------
@@ -23,9 +23,7 @@ def codes(column: pl.Series) -> Codes:
         # Few distinct texts in no order: sorting these alone is faster than ranking every row.
         column = column.cast(pl.Enum(column.drop_nulls().unique().sort())).to_physical()
     ranks = column.rank("dense") - 1
-    fill = ranks.max()
-    ranks = ranks.cast(pl.Int64).fill_null(0 if fill is None else int(fill) + 1)  # type: ignore[arg-type]
-    return np.asarray(ranks.to_numpy(), dtype=np.int64)
+    return np.asarray(ranks.cast(pl.Int64).fill_null(-1).to_numpy(), dtype=np.int64)
 
 
 def optional(frame: pl.DataFrame, name: str, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:

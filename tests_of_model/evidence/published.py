@@ -15,7 +15,7 @@ from withintask.tests_of_model.hypotheses.h4_between import change_of_variances
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.options import Effects, Inference
-from withintask.tests_of_model.samples.firm_moments import FirmMoments
+from withintask.tests_of_model.samples.firm_moments import FirmMoments, firms_left_out
 
 CPS_YEAR = 1985
 """As if AI had arrived between the two surveys, 1978 and 1985."""
@@ -135,7 +135,7 @@ def _firm_years(frame: pl.DataFrame) -> FirmMoments:
         industry=codes(usable["industry"]),
         kind=np.full((usable.height, 2), math.nan),
         n_obs=frame.height,
-        n_left_out=frame["firm_id"].n_unique() - usable.height,
+        message=firms_left_out(frame["firm_id"].n_unique() - usable.height),
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.regression.fitted import Fit
+from withintask.tests_of_model.regression.grouping import encode
 from withintask.tests_of_model.regression.options import Effects, Options
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
 from withintask.tests_of_model.samples.task_rows import TaskRows, clusters
@@ -44,15 +45,16 @@ class Cells:
 
 
 def make_cells(group: Codes, arm: Codes, period: Codes, is_post: Flags) -> Cells:
-    """Sort rows into cells of group, arm and period."""
-    first = int(period.min())
-    n_periods = int(period.max()) - first + 1
+    """Sort rows into cells of group, arm and period; periods are those that occur, whatever lies between them."""
+    wave = encode(period)
+    n_periods = int(wave.max()) + 1
     n_groups = int(group.max()) + 1
-    code = (group * 2 + arm) * n_periods + (period - first)
+    # Cells are numbered along (group, arm, wave), the last axis fastest.
+    code = (group * 2 + arm) * n_periods + wave
     n_cells = n_groups * 2 * n_periods
     cell = np.arange(n_cells)
     post_period = np.zeros(n_periods, dtype=np.bool_)
-    post_period[period[is_post] - first] = True
+    post_period[wave[is_post]] = True
     return Cells(
         of_row=code,
         group=cell // (2 * n_periods),
@@ -87,12 +89,16 @@ def log_dispersion(cells: Cells, output: Array, measure: str) -> tuple[Array, Ar
         return _log_deviation(cells, output)
     values = output if measure == "log_cv" else np.log(output)
     n, row_cell = cells.count, cells.of_row
+    # Deviations from each cell's mean, so that no digits are lost where the spread is small beside the mean.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        center = np.bincount(row_cell, values, minlength=n.size) / n
+    values = values - center[row_cell]
     total = np.bincount(row_cell, values, minlength=n.size).astype(np.float64)
     square = np.bincount(row_cell, values**2, minlength=n.size).astype(np.float64)
     left = (n[row_cell] - 1, total[row_cell] - values, square[row_cell] - values**2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        theta = _log_spread(n, total, square, measure)
-        theta_left = _log_spread(*left, measure)
+        theta = _log_spread(n, total, square, center, measure)
+        theta_left = _log_spread(*left, center[row_cell], measure)
         mean_left = np.bincount(row_cell, theta_left, minlength=n.size) / n
         corrected = n * theta - (n - 1) * mean_left
         influence = -left[0] * (theta_left - mean_left[row_cell])
@@ -100,11 +106,18 @@ def log_dispersion(cells: Cells, output: Array, measure: str) -> tuple[Array, Ar
     return np.where(usable, corrected, np.nan), np.where(usable[row_cell], influence, 0.0)
 
 
-def _log_spread(n: Array, total: Array, square: Array, measure: str) -> Array:
+_ROUNDING = 8 * np.finfo(float).eps
+"""Share of its mean below which a cell's standard deviation is rounding."""
+
+
+def _log_spread(n: Array, total: Array, square: Array, center: Array, measure: str) -> Array:
+    """Log spread from the count, sum and sum of squares of deviations from a center near the mean."""
     mean = total / n
     variance = (square - n * mean**2) / (n - 1)
-    variance = np.where(variance > np.finfo(float).eps * square, variance, np.nan)
-    return np.log(variance) / 2 - np.log(mean) if measure == "log_cv" else np.log(variance)
+    variance = np.where(variance > (_ROUNDING * center) ** 2, variance, np.nan)
+    if measure == "log_cv":
+        return np.asarray(np.log(variance) / 2 - np.log(center + mean))
+    return np.asarray(np.log(variance))
 
 
 def _log_deviation(cells: Cells, output: Array) -> tuple[Array, Array]:

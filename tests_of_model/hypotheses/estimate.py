@@ -7,7 +7,7 @@ from dataclasses import asdict
 import polars as pl
 
 from withintask.panel.capabilities import missing
-from withintask.panel.errors import ParameterError, several
+from withintask.panel.errors import EstimationError, ParameterError, several
 from withintask.panel.panel import Panel
 from withintask.tests_of_model.hypotheses.estimates import failure
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator, Hypothesis
@@ -18,6 +18,8 @@ from withintask.tests_of_model.samples.sample import Sample
 
 NOT_ESTIMABLE = "not_estimable"
 """Status where the panel lacks a column or a link."""
+UNUSABLE = "unusable"
+"""Status where the panel has the columns, but not what the estimator compares."""
 FAILED = "failed"
 """Status where an estimator raised an error."""
 
@@ -141,12 +143,14 @@ def attempt(estimator: Estimator, sample: Sample) -> tuple[Estimate, ...]:
     """Run an estimator on a sample that has what it needs, turning any error into rows."""
     try:
         estimates = {row.term: row for row in estimator.run(sample)}
+    except EstimationError as error:
+        return tuple(failure(term, UNUSABLE, str(error)) for term in estimator.terms)
     except Exception as error:
         return tuple(
             failure(term, FAILED, f"{type(error).__name__}: {error}") for term in estimator.terms
         )
     return tuple(
-        estimates.get(term, failure(term, "unusable", "the panel lacks what this term needs"))
+        estimates.get(term, failure(term, UNUSABLE, "the panel lacks what this term needs"))
         for term in estimator.terms
     )
 

@@ -1,5 +1,7 @@
 """Gains of workers, log output after AI minus before it, one a worker and task; and their gradient in ability."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from withintask.panel.arrays import Array
@@ -15,6 +17,7 @@ from withintask.tests_of_model.samples.task_gains import (
     other_tasks_before,
     worker_task_gains,
 )
+from withintask.tests_of_model.samples.unknown import joined, left_out
 
 _WORKER_COLUMNS = ("ability_log", "ability_retest_log", "educ_cog", "educ_soc")
 
@@ -41,17 +44,20 @@ def gradient_of_ability(sample: Sample, *, instrumented: bool) -> tuple[Estimate
         .to_numpy()
     )
     ability, retest = measured[:, 0], measured[:, 1]
-    education = np.where(pairs.is_soc, measured[:, 3], measured[:, 2])
-    known = (
-        np.isfinite(ability) & np.isfinite(education) & (np.isfinite(retest) | (not instrumented))
-    )
-    instrument = retest if instrumented else None
+    skill = pairs.rows.skill
+    education = np.where(skill == 1, measured[:, 3], measured[:, 2])
+    fields = {"skill": skill >= 0, "ability": np.isfinite(ability)}
+    fields["educ_soc" if (skill == 1).all() else "educ_cog"] = np.isfinite(education)
+    if instrumented:
+        fields["retest"] = np.isfinite(retest)
+    known = np.logical_and.reduce(list(fields.values()))
+    note = joined(pairs.message, left_out(fields, "worker-task pairs"))
     return _fit(
         sample.options,
-        pairs.take(known),
+        replace(pairs.take(known), message=note),
         ability[known],
         education[known],
-        None if instrument is None else instrument[known],
+        retest[known] if instrumented else None,
     )
 
 
@@ -114,4 +120,4 @@ def _fit(
         effects=Effects(absorb=[encode(pairs.group, pairs.arm)], weights=pairs.time_share),
         instruments=Instruments(endogenous=endogenous, excluded=instruments),
     )
-    return from_fit(fitted, {"ability_gradient": "treated_ability"})
+    return from_fit(fitted, {"ability_gradient": "treated_ability"}, message=pairs.message)

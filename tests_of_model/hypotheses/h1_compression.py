@@ -1,5 +1,6 @@
 """H1: on exposed tasks, dispersion across workers falls, and the least able gain most."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -23,8 +24,10 @@ from withintask.tests_of_model.hypotheses.repeated import variance_net_of_noise
 from withintask.tests_of_model.regression.absorb import compact_codes
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.options import Effects, Options
+from withintask.tests_of_model.samples.arms import find_arms
 from withintask.tests_of_model.samples.sample import Sample
-from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task, is_exposed
+from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task, is_exposed, usable
+from withintask.tests_of_model.samples.unknown import joined
 
 CLAIM = "On AI-exposed tasks the within-task coefficient of variation of output falls; the least able gain most."
 
@@ -41,33 +44,43 @@ _MEASURE = {
 def _dispersion_by_arm(
     sample: Sample, *, treatment: str, terms: tuple[str, ...], measure: str = ""
 ) -> tuple[Estimate, ...]:
-    """Difference in differences of log dispersion within firm and task, between arms of workers."""
-    rows = sample.task_rows
-    arm = rows.arm(rows.access if treatment == "access" else rows.use)
-    # A worker lost before AI's arrival is in no known arm; counting him as untreated would select the arms.
-    known = is_exposed(rows) & (arm >= 0)
-    arm, chosen = arm[known], rows.take(known)
-    group = {term: chosen.task if term == _POOLED else firm_task(chosen) for term in terms}
-    measures = {term: measure or _MEASURE[term] for term in terms}
+    """Difference in differences of log dispersion within firm and task, between arms."""
+    rows, arm, note = _exposed_in_arms(sample, treatment)
+    group = {term: rows.task if term == _POOLED else firm_task(rows) for term in terms}
     return tuple(
-        _effect(term, sample.options, chosen, group[term], arm, measures[term], arms=(0, 1))
+        _effect(
+            term,
+            _Cells(rows, group[term], arm, measure or _MEASURE[term], note),
+            sample.options,
+            arms=(0, 1),
+        )
         for term in terms
     )
 
 
+def _exposed_in_arms(sample: Sample, treatment: str = "access") -> tuple[TaskRows, Codes, str]:
+    """Rows of exposed tasks and known arms, their arms, and what was left out.
+
+    A worker lost before AI's arrival is in no known arm; counting him as untreated would select the arms.
+    """
+    rows, note = usable(sample.task_rows, "firm", "exposure", "time_share", treatment)
+    arms = find_arms(rows, getattr(rows, treatment))
+    if arms.problem:
+        raise EstimationError(arms.problem)
+    chosen = is_exposed(rows) & (arms.arm >= 0)
+    return rows.take(chosen), arms.arm[chosen], note
+
+
 def _dispersion_between_arms(sample: Sample, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
     """Log dispersion within firm and task, rows with access minus rows without, after AI's arrival alone."""
-    rows = sample.task_rows
-    chosen = rows.take(rows.is_post & is_exposed(rows) & np.isfinite(rows.access))
-    arm = (chosen.access > 0).astype(np.int64)
+    rows, note = usable(sample.task_rows, "firm", "exposure", "time_share", "access")
+    rows = rows.take(rows.is_post & is_exposed(rows) & np.isfinite(rows.access))
+    arm = (rows.access > 0).astype(np.int64)
     return tuple(
         _effect(
             term,
+            _Cells(rows, firm_task(rows), arm, _MEASURE[term], note),
             sample.options,
-            chosen,
-            firm_task(chosen),
-            arm,
-            _MEASURE[term],
             arms=(0, 1),
             sides=(1,),
         )
@@ -76,29 +89,42 @@ def _dispersion_between_arms(sample: Sample, *, terms: tuple[str, ...]) -> tuple
 
 
 def _dispersion_before_after(sample: Sample, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
-    """Log dispersion within firm and task, after minus before, of workers who got access; nobody to compare with."""
-    rows = sample.task_rows
-    chosen = rows.take(is_exposed(rows) & (rows.arm(rows.access) == 1))
-    arm = np.zeros_like(chosen.task)
+    """Log dispersion within firm and task, after minus before, of those who got access; nobody to compare with."""
+    rows, arm, note = _exposed_in_arms(sample)
+    rows = rows.take(arm == 1)
+    arm = np.zeros_like(rows.task)
     return tuple(
-        _effect(term, sample.options, chosen, firm_task(chosen), arm, _MEASURE[term], arms=(0,))
+        _effect(
+            term,
+            _Cells(rows, firm_task(rows), arm, _MEASURE[term], note),
+            sample.options,
+            arms=(0,),
+        )
         for term in terms
     )
 
 
 def _dispersion_by_exposure(sample: Sample, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
     """Log dispersion after minus before, exposed minus unexposed tasks, within firms."""
-    rows = sample.task_rows
-    if not np.isnan(rows.access).all():
-        rows = rows.take(rows.arm(rows.access) == 1)
-    group, arm = firm_task(rows), np.zeros_like(rows.task)
-    treated = (rows.exposure > 0).astype(np.float64)
+    rows, note = usable(sample.task_rows, "firm", "exposure", "time_share", "access")
+    if np.isfinite(rows.access).any():
+        arms = find_arms(rows, rows.access)
+        if arms.problem:
+            raise EstimationError(arms.problem)
+        is_control = ~is_exposed(rows) & (arms.unit == "worker and task")
+        rows = rows.take((arms.arm == 1) | is_control)
+    treated = is_exposed(rows).astype(np.float64)
     if treated.all():
-        return tuple(
-            failure(term, "unusable", "no unexposed task to compare with") for term in terms
-        )
+        raise EstimationError("no unexposed task to compare with")
+    arm = np.zeros_like(rows.task)
     return tuple(
-        _effect(term, sample.options, rows, group, arm, _MEASURE[term], arms=(0,), treated=treated)
+        _effect(
+            term,
+            _Cells(rows, firm_task(rows), arm, _MEASURE[term], note),
+            sample.options,
+            arms=(0,),
+            treated=treated,
+        )
         for term in terms
     )
 
@@ -143,47 +169,60 @@ def _occupation_percentiles(sample: Sample) -> tuple[Estimate, ...]:
     return from_fit(fitted, {"delta_log_cv": "dose"}, message=said)
 
 
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """Rows sorted into cells, and the dispersion that is taken of them."""
+
+    rows: TaskRows
+    group: Codes
+    arm: Codes
+    measure: str
+    note: str
+
+
 def _effect(
     term: str,
+    sorted_rows: _Cells,
     options: Options,
-    rows: TaskRows,
-    group: Codes,
-    arm: Codes,
-    measure: str,
     *,
     arms: tuple[int, ...],
     sides: tuple[int, ...] = (0, 1),
     treated: Array | None = None,
 ) -> Estimate:
+    rows = sorted_rows.rows
     if rows.output.size == 0:
-        return failure(term, "unusable", "no row of an exposed task and a known arm")
-    cells = make_cells(compact_codes(group), arm, rows.period, rows.is_post)
-    effects = group_effects(cells, rows.output, measure, arms=arms, sides=sides)
+        reason = joined("no row of an exposed task and a known arm", sorted_rows.note)
+        return failure(term, "unusable", reason)
+    cells = make_cells(compact_codes(sorted_rows.group), sorted_rows.arm, rows.period, rows.is_post)
+    effects = group_effects(cells, rows.output, sorted_rows.measure, arms=arms, sides=sides)
     try:
         fitted = fit_effects(rows, cells, effects, treated, options=options)
     except EstimationError as error:
-        return failure(term, "unusable", str(error))
-    return from_fit(fitted, {term: "effect"}, message=effects.message)[0]
+        return failure(term, "unusable", joined(str(error), sorted_rows.note))
+    message = joined(sorted_rows.note, effects.message)
+    return from_fit(fitted, {term: "effect"}, message=message)[0]
 
 
 def _staggered(sample: Sample, *, robust: bool) -> tuple[Estimate, ...]:
     """Effect of adoption on cell log dispersion, firms adopting at different times."""
-    rows = sample.task_rows
-    rows = rows.take(is_exposed(rows))
-    paths = dispersion_paths(rows)
-    if np.unique(paths.adoption).size < 2:
-        return (
-            failure("delta_log_cv", "unusable", "all firms adopt in the same period, or none does"),
-        )
-    return (longest_effect(paths) if robust else two_way_effect(paths, sample.options),)
+    rows, note = usable(sample.task_rows, "firm", "exposure", "access")
+    paths = dispersion_paths(rows.take(is_exposed(rows)), note)
+    effect = longest_effect(paths) if robust else two_way_effect(paths, sample.options)
+    return (effect,)
 
 
 def _permutation(sample: Sample) -> tuple[Estimate, ...]:
     """Exact test of no effect on any worker, by permuting arms within firms."""
-    rows = sample.task_rows
-    arm = rows.arm(rows.access)
-    known = is_exposed(rows) & (arm >= 0)
-    return (permute_arms(rows.take(known), arm[known], term="delta_log_cv"),)
+    rows, note = usable(sample.task_rows, "firm", "exposure", "access")
+    arms = find_arms(rows, rows.access)
+    if arms.unit != "worker":
+        reason = (
+            arms.problem
+            or "access varies between a worker's tasks, so that it was not workers who were assigned"
+        )
+        raise EstimationError(reason)
+    known = is_exposed(rows) & (arms.arm >= 0)
+    return (permute_arms(rows.take(known), arms.arm[known], term="delta_log_cv", note=note),)
 
 
 _OUTPUTS = ("outputs.output", "info.first_ai_period", "outputs.period spans first_ai_period")
@@ -303,6 +342,7 @@ HYPOTHESIS = Hypothesis(
             needs=(*_OUTPUTS, "outputs.ai_access varies", "outputs.firm_id repeats over period"),
             terms=("delta_log_cv",),
             run=partial(_staggered, robust=True),
+            version=2,
         ),
         Estimator(
             name="dispersion_two_way_effects",

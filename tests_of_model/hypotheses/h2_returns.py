@@ -5,18 +5,20 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from withintask.panel.arrays import Array, Flags
+from withintask.panel.arrays import Array, Codes
+from withintask.panel.errors import EstimationError
 from withintask.panel.transform import codes, eager
 from withintask.tests_of_model.estimands import returns
-from withintask.tests_of_model.hypotheses.estimates import failure, from_fit
+from withintask.tests_of_model.hypotheses.estimates import from_fit
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
-from withintask.tests_of_model.regression.absorb import compact_codes
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.fitted import Fit
+from withintask.tests_of_model.regression.grouping import encode
 from withintask.tests_of_model.regression.options import Effects, Inference, Instruments, Options
 from withintask.tests_of_model.samples.pay_changes import worker_changes
 from withintask.tests_of_model.samples.pay_rows import PayRows, mean_before
 from withintask.tests_of_model.samples.sample import Sample
+from withintask.tests_of_model.samples.unknown import joined, known_rows
 
 CLAIM = (
     "Returns to education fall for codifiable cognitive skills and rise for social and organizational skills, "
@@ -31,38 +33,37 @@ _BY_EXPOSURE = ("delta_log_return_cog_by_exposure", "delta_log_return_soc_by_exp
 
 def _change_in_returns(sample: Sample, *, ability: str) -> tuple[Estimate, ...]:
     """First differences of pay on schooling and ability: worker effects, period effects and ability x post."""
-    rows = sample.pay_rows
+    # The unit of level returns is firms' human pay: where the panel tells it, the firm is asked for.
+    rows, note = sample.pay_rows.usable("occupation", "firm", *_asked(ability))
     unit = mean_before(rows, sample.panel)
     worker = worker_changes(rows)
-    known = _known(worker.rows, ability)
-    if not known.any():
-        return tuple(
-            failure(term, "unusable", "no worker is seen before and after AI")
-            for term in (*_LEVEL, *_LOG)
-        )
+    if worker.log.size == 0:
+        raise EstimationError(joined("no worker is seen before and after AI", note))
     fits = [
-        _fit(sample.options, y[known], worker.rows.take(known), ability)
-        for y in (worker.level / unit, worker.log)
+        _fit(sample.options, y, worker.rows, ability) for y in (worker.level / unit, worker.log)
     ]
-    return (*_returns(fits[0], _LEVEL), *_returns(fits[1], _LOG))
+    return (*_returns(fits[0], _LEVEL, note), *_returns(fits[1], _LOG, note))
 
 
-def _returns(fitted: Fit, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
+def _asked(ability: str) -> tuple[str, ...]:
+    """Fields of a worker that must be known, by how ability is taken into account."""
+    of_ability = {"none": (), "ols": ("ability",), "iv": ("ability", "retest")}[ability]
+    return ("educ_cog", "educ_soc", *of_ability)
+
+
+def _returns(fitted: Fit, terms: tuple[str, ...], note: str) -> tuple[Estimate, ...]:
     gap = fitted.contrast({"educ_cog": 1.0, "educ_soc": -1.0}, name="gap")
-    levels = from_fit(fitted, {terms[0]: "educ_cog", terms[1]: "educ_soc"})
-    return (*levels, *from_fit(gap, {terms[2]: "gap"}))
+    levels = from_fit(fitted, {terms[0]: "educ_cog", terms[1]: "educ_soc"}, message=note)
+    return (*levels, *from_fit(gap, {terms[2]: "gap"}, message=note))
 
 
 def _by_exposure(sample: Sample, *, ability: str) -> tuple[Estimate, ...]:
     """Change of log pay on schooling x exposure x post, with occupation x post effects."""
-    worker = worker_changes(sample.pay_rows)
-    known = _known(worker.rows, ability) & np.isfinite(worker.rows.exposure)
-    fitted = _fit(
-        sample.options, worker.log[known], worker.rows.take(known), ability, by_exposure=True
-    )
-    return from_fit(
-        fitted, dict(zip(_BY_EXPOSURE, ("educ_cog_exposed", "educ_soc_exposed"), strict=True))
-    )
+    rows, note = sample.pay_rows.usable("occupation", "exposure", *_asked(ability))
+    worker = worker_changes(rows)
+    fitted = _fit(sample.options, worker.log, worker.rows, ability, by_exposure=True)
+    names = dict(zip(_BY_EXPOSURE, ("educ_cog_exposed", "educ_soc_exposed"), strict=True))
+    return from_fit(fitted, names, message=note)
 
 
 def _fit(
@@ -84,7 +85,7 @@ def _fit(
         effects=Effects(
             absorb=[rows.occupation if by_exposure else np.zeros_like(rows.occupation)]
         ),
-        inference=Inference(cluster=[rows.occupation if rows.occupation.any() else rows.worker]),
+        inference=Inference(cluster=[_cluster(rows)]),
         instruments=Instruments(
             endogenous=list(instruments),
             excluded=np.column_stack(list(instruments.values())) if instruments else None,
@@ -93,62 +94,56 @@ def _fit(
     )
 
 
-def _known(rows: PayRows, ability: str) -> Flags:
-    known = np.isfinite(rows.educ_cog) & np.isfinite(rows.educ_soc)
-    if ability != "none":
-        known &= np.isfinite(rows.ability)
-    return known & np.isfinite(rows.retest) if ability == "iv" else known
+def _cluster(rows: PayRows) -> Codes:
+    """Occupations, or workers where the panel tells no occupation."""
+    return rows.occupation if rows.has_occupations else rows.worker
 
 
 def _pooled_mincer(sample: Sample) -> tuple[Estimate, ...]:
     """Log pay on schooling by period, without ability or worker effects; clustered by occupation, else worker."""
-    rows = sample.pay_rows
+    rows, note = sample.pay_rows.usable("occupation", "educ_cog", "educ_soc")
     years = {"educ_cog": rows.educ_cog, "educ_soc": rows.educ_soc}
-    present = {name: values for name, values in years.items() if np.isfinite(values).any()}
-    known = np.all([np.isfinite(values) for values in present.values()], axis=0)
-    post = rows.is_post[known].astype(np.float64)
-    columns = {name: values[known] for name, values in present.items()}
+    columns = {name: values for name, values in years.items() if np.isfinite(values).any()}
+    post = rows.is_post.astype(np.float64)
     columns |= {f"{name}_post": values * post for name, values in columns.items()}
-    cluster = rows.occupation if rows.occupation.any() else rows.worker
     fitted = fit(
-        np.log(rows.pay[known]),
+        np.log(rows.pay),
         np.column_stack(list(columns.values())),
         names=list(columns),
-        effects=Effects(absorb=[compact_codes(rows.period[known] - rows.period[known].min())]),
-        inference=Inference(cluster=[cluster[known]]),
+        effects=Effects(absorb=[encode(rows.period)]),
+        inference=Inference(cluster=[_cluster(rows)]),
         options=sample.options,
     )
     wanted = {"delta_log_return_cog": "educ_cog_post", "delta_log_return_soc": "educ_soc_post"}
-    found = {term: name for term, name in wanted.items() if name in columns}
-    return (*from_fit(fitted, found), *(_gap_of(fitted) if len(found) == 2 else ()))
+    terms = {term: name for term, name in wanted.items() if name in columns}
+    gap = _gap_of(fitted, note) if len(terms) == len(wanted) else ()
+    return (*from_fit(fitted, terms, message=note), *gap)
 
 
-def _gap_of(fitted: Fit) -> tuple[Estimate, ...]:
+def _gap_of(fitted: Fit, note: str) -> tuple[Estimate, ...]:
     gap = fitted.contrast({"educ_cog_post": 1.0, "educ_soc_post": -1.0}, name="gap")
-    return from_fit(gap, {"delta_log_return_gap": "gap"})
+    return from_fit(gap, {"delta_log_return_gap": "gap"}, message=note)
 
 
 def _education_cells(sample: Sample) -> tuple[Estimate, ...]:
     """Cell means of log pay on schooling by period, weighted by workers."""
     panel = sample.panel
     assert panel.education_pay is not None
-    frame = eager(panel.education_pay)
+    asked = ("occupation_code", "educ_cog", "educ_soc", "pay_log_mean", "n_workers")
+    frame, note = known_rows(eager(panel.education_pay), *asked)
     post = (frame["period"] >= (panel.info.first_ai_period or 0)).cast(pl.Float64).to_numpy()
     years = {name: frame[name].to_numpy() for name in ("educ_cog", "educ_soc")}
     columns = years | {f"{name}_post": values * post for name, values in years.items()}
-    occupation = codes(frame["occupation_code"])
     fitted = fit(
         frame["pay_log_mean"].to_numpy(),
         np.column_stack(list(columns.values())),
         names=list(columns),
-        effects=Effects(
-            absorb=[compact_codes(codes(frame["period"]))], weights=frame["n_workers"].to_numpy()
-        ),
-        inference=Inference(cluster=[occupation]),
+        effects=Effects(absorb=[codes(frame["period"])], weights=frame["n_workers"].to_numpy()),
+        inference=Inference(cluster=[codes(frame["occupation_code"])]),
         options=sample.options,
     )
     wanted = {"delta_log_return_cog": "educ_cog_post", "delta_log_return_soc": "educ_soc_post"}
-    return (*from_fit(fitted, wanted), *_gap_of(fitted))
+    return (*from_fit(fitted, wanted, message=note), *_gap_of(fitted, note))
 
 
 _PAY = (

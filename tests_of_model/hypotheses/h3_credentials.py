@@ -11,6 +11,7 @@ from withintask.tests_of_model.regression.options import Effects, Inference, Ins
 from withintask.tests_of_model.samples.postings import change_of_requirements, posting_rows
 from withintask.tests_of_model.samples.sample import Sample
 from withintask.tests_of_model.samples.signals import signal_rows
+from withintask.tests_of_model.samples.unknown import joined
 
 CLAIM = (
     "Credential requirements rise more in occupations where AI compresses the quality of output."
@@ -30,7 +31,7 @@ def _linear_probability(sample: Sample) -> tuple[Estimate, ...]:
         inference=Inference(cluster=[rows.occupation]),
         options=sample.options,
     )
-    return from_fit(fitted, {"delta_credential": "effect"})
+    return from_fit(fitted, {"delta_credential": "effect"}, message=rows.message)
 
 
 def _logit(sample: Sample) -> tuple[Estimate, ...]:
@@ -68,6 +69,7 @@ def _logit(sample: Sample) -> tuple[Estimate, ...]:
             n_obs=rows.required.size,
             n_clusters=n_clusters,
             convention="cluster, statsmodels, delta method",
+            message=rows.message,
         ),
     )
 
@@ -95,7 +97,7 @@ def _requirement_on_compression(sample: Sample, *, instrumented: bool) -> tuple[
             excluded=known["exposure"].to_numpy()[:, None] if instrumented else None,
         ),
     )
-    return from_fit(fitted, {"credential_slope": "fall"})
+    return from_fit(fitted, {"credential_slope": "fall"}, message=signals.message)
 
 
 def _reliability(sample: Sample) -> tuple[Estimate, ...]:
@@ -115,8 +117,9 @@ def _reliability(sample: Sample) -> tuple[Estimate, ...]:
         options=sample.options,
     )
     n_lost = int((~known).sum())
-    said = f"{n_lost} occupations left out: no positive correlation" if n_lost else ""
-    return from_fit(fitted, {"delta_log_reliability": "exposed"}, message=said)
+    lost = f"{n_lost} occupations left out: no positive correlation, or exposure not known"
+    message = joined(lost if n_lost else "", signals.message)
+    return from_fit(fitted, {"delta_log_reliability": "exposed"}, message=message)
 
 
 _POSTINGS = (

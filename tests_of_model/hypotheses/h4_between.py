@@ -2,18 +2,19 @@
 
 import numpy as np
 
-from withintask.panel.arrays import Array, Codes
+from withintask.panel.arrays import Array, Codes, floats
 from withintask.panel.transform import eager
 from withintask.tests_of_model.components.leave_out import leave_out_change
 from withintask.tests_of_model.estimands import between
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
-from withintask.tests_of_model.regression.absorb import compact_codes, encode
+from withintask.tests_of_model.regression.absorb import encode
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.fitted import Fit
 from withintask.tests_of_model.regression.options import DEFAULT, Effects, Inference, Options
 from withintask.tests_of_model.samples.firm_moments import FirmMoments
 from withintask.tests_of_model.samples.sample import Sample
+from withintask.tests_of_model.samples.unknown import joined, left_out
 
 CLAIM = (
     "Between-firm pay dispersion rises relative to within-firm dispersion in industries where AI is proprietary and "
@@ -26,7 +27,8 @@ def _pseudo_variances(moments: FirmMoments) -> tuple[Array, Array]:
 
     V_b: squared deviation from the industry's mean, times J/(J-1), less the mean's sampling variance.
     """
-    group = compact_codes(moments.industry)
+    # Firms of an industry that is not known are a group apart, which is left out.
+    group = encode(moments.industry)
     weight = moments.size
     total = np.bincount(group, weight)
     n_firms = np.bincount(group)[group]
@@ -36,7 +38,8 @@ def _pseudo_variances(moments: FirmMoments) -> tuple[Array, Array]:
     for side in (0, 1):
         center = (np.bincount(group, weight * moments.mean[:, side]) / total)[group]
         sides.append((moments.mean[:, side] - center) ** 2 * correction - moments.noise[:, side])
-    return np.column_stack(sides), moments.within
+    between = np.column_stack(sides)
+    return np.where((moments.industry >= 0)[:, None], between, np.nan), moments.within
 
 
 def _variance_contrast(sample: Sample) -> tuple[Estimate, ...]:
@@ -53,7 +56,7 @@ def _variance_contrast(sample: Sample) -> tuple[Estimate, ...]:
         )
     change = (between[:, 1] - between[:, 0])[known]
     first = _contrast_fit(sample.options, change, cells, moments.size[known])
-    rows = from_fit(first, {"between_variance_contrast": "both"}, message=_said(moments))
+    rows = from_fit(first, {"between_variance_contrast": "both"}, message=moments.message)
     pseudo = _log_ratio(between[known], within[known], cells, moments.size[known])
     if not np.isfinite(pseudo).all():
         return (
@@ -65,7 +68,7 @@ def _variance_contrast(sample: Sample) -> tuple[Estimate, ...]:
             ),
         )
     second = _contrast_fit(sample.options, pseudo, cells, moments.size[known])
-    return (*rows, *from_fit(second, {"log_ratio_contrast": "both"}, message=_said(moments)))
+    return (*rows, *from_fit(second, {"log_ratio_contrast": "both"}, message=moments.message))
 
 
 def _contrast_fit(options: Options, pseudo: Array, cells: Codes, weight: Array) -> Fit:
@@ -121,7 +124,7 @@ def change_of_variances(moments: FirmMoments, options: Options = DEFAULT) -> tup
             effects=Effects(weights=weight),
             options=options,
         )
-        rows += from_fit(one, {term: "mean"}, message=_said(moments))
+        rows += from_fit(one, {term: "mean"}, message=moments.message)
     return tuple(rows)
 
 
@@ -131,17 +134,9 @@ def _share(between: Array, within: Array, weight: Array) -> Array:
     return np.asarray(b / (b + w) + (w * (between - b) - b * (within - w)) / (b + w) ** 2)
 
 
-def _said(moments: FirmMoments) -> str:
-    return (
-        f"{moments.n_left_out} firms left out: under two workers, or one side"
-        if moments.n_left_out
-        else ""
-    )
-
-
 def _leave_out(sample: Sample) -> tuple[Estimate, ...]:
     """Change of the variance of firm effects net of worker effects, corrected by leaving out matches."""
-    rows = sample.pay_rows
+    rows, note = sample.pay_rows.usable("firm")
     found = leave_out_change(np.log(rows.pay), rows.worker, rows.firm, rows.is_post)
     return (
         from_moments(
@@ -152,36 +147,30 @@ def _leave_out(sample: Sample) -> tuple[Estimate, ...]:
             n_obs=rows.pay.size,
             n_clusters=found.n_firms,
             convention="firms drawn from a population",
-            message=found.message,
+            message=joined(found.message, note),
         ),
     )
 
 
 def _rent_sharing(sample: Sample) -> tuple[Estimate, ...]:
     """Log pay on ln(1 + rent/hc̄) with worker-firm match and period effects, clustered by firm."""
-    rows = sample.pay_rows
+    rows, note = sample.pay_rows.usable("firm")
     assert sample.panel.firms is not None
     firms = eager(sample.panel.firms)
-    ratio = (
-        (firms["rent_per_worker"] / firms["human_pay_mean"])
-        .log1p()
-        .fill_null(float("nan"))
-        .to_numpy()
-    )
+    ratio = np.log1p(floats(firms["rent_per_worker"]) / floats(firms["human_pay_mean"]))
     value = np.where(rows.firm_key >= 0, ratio[rows.firm_key], np.nan)
     known = np.isfinite(value)
+    note = joined(note, left_out({"rent": known}))
     rows = rows.take(known)
     fitted = fit(
         np.log(rows.pay),
         value[known][:, None],
         names=["log_rent"],
-        effects=Effects(
-            absorb=[encode(rows.worker, rows.firm), compact_codes(rows.period - rows.period.min())]
-        ),
+        effects=Effects(absorb=[encode(rows.worker, rows.firm), encode(rows.period)]),
         inference=Inference(cluster=[rows.firm]),
         options=sample.options,
     )
-    return from_fit(fitted, {"rent_sharing": "log_rent"})
+    return from_fit(fitted, {"rent_sharing": "log_rent"}, message=note)
 
 
 _PAY = (

@@ -7,13 +7,14 @@ from withintask.tests_of_model.hypotheses.estimates import failure
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.regression.absorb import compact_codes
 from withintask.tests_of_model.samples.task_rows import TaskRows
+from withintask.tests_of_model.samples.unknown import earliest, joined
 
 N_PERMUTATIONS = 499
 """With the observed assignment this makes p-values multiples of 1/500."""
 _SEED = 20_260_101
 
 
-def permute_arms(rows: TaskRows, arm: Codes, *, term: str) -> Estimate:
+def permute_arms(rows: TaskRows, arm: Codes, *, term: str, note: str = "") -> Estimate:
     """Test no effect on any worker by re-randomizing access within firms.
 
     Parameters
@@ -24,6 +25,8 @@ def permute_arms(rows: TaskRows, arm: Codes, *, term: str) -> Estimate:
         1 for rows of workers with access, (row,).
     term
         Name of the estimate.
+    note
+        What was left out before.
 
     Returns
     -------
@@ -59,15 +62,18 @@ def permute_arms(rows: TaskRows, arm: Codes, *, term: str) -> Estimate:
         p_value=float(extreme.mean()),
         n_obs=rows.output.size,
         n_clusters=int(np.unique(rows.worker).size),
-        message=f"{N_PERMUTATIONS} permutations within firms",
+        message=joined(f"{N_PERMUTATIONS} permutations within firms", note),
         convention="permutation",
     )
 
 
 def _by_worker(rows: TaskRows, values: Codes) -> Codes:
-    found = np.full(int(rows.worker.max()) + 1, -1)
-    found[rows.worker] = values
-    return found
+    """Value in each worker's earliest row, -1 for codes of no worker here, (worker,)."""
+    by_worker = np.full(int(rows.worker.max(initial=-1)) + 1, -1)
+    if rows.worker.size:
+        first = earliest(compact_codes(rows.worker), rows.period, rows.firm)
+        by_worker[rows.worker[first]] = values[first]
+    return by_worker
 
 
 def _moments(rows: TaskRows) -> list[Array]:

@@ -13,8 +13,10 @@ from withintask.tests_of_model.hypotheses.dispersion import (
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.regression.absorb import encode
+from withintask.tests_of_model.samples.arms import find_arms
 from withintask.tests_of_model.samples.sample import Sample
-from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task, is_exposed
+from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task, is_exposed, usable
+from withintask.tests_of_model.samples.unknown import earliest, joined
 
 TERM = "delta_log_mean_variance"
 _SLOTS = 4
@@ -41,10 +43,12 @@ def variance_net_of_noise(sample: Sample) -> tuple[Estimate, ...]:
     be independent over periods, and what truly changes between the periods of one side counts as noise. Variances are
     pooled over the firms of a task before the log is taken, since the net variance of ten workers may be negative.
     """
-    rows = sample.task_rows
-    arm = rows.arm(rows.access)
-    chosen = is_exposed(rows) & (arm >= 0)
-    means, noise, arm = _means(rows.take(chosen), arm[chosen])
+    rows, note = usable(sample.task_rows, "firm", "exposure", "time_share", "access")
+    arms = find_arms(rows, rows.access)
+    if arms.problem:
+        raise EstimationError(arms.problem)
+    chosen = is_exposed(rows) & (arms.arm >= 0)
+    means, noise, arm = _means(rows.take(chosen), arms.arm[chosen])
     if means.is_post.all() or not means.is_post.any():
         reason = "no worker's output on a task is seen twice before and twice after AI"
         return (failure(TERM, "unusable", reason),)
@@ -54,7 +58,7 @@ def variance_net_of_noise(sample: Sample) -> tuple[Estimate, ...]:
         fitted = fit_effects(means, cells, effects, options=sample.options)
     except EstimationError as error:
         return (failure(TERM, "unusable", str(error)),)
-    return from_fit(fitted, {TERM: "effect"}, message=effects.message)
+    return from_fit(fitted, {TERM: "effect"}, message=joined(note, effects.message))
 
 
 def _means(rows: TaskRows, arm: Codes) -> tuple[TaskRows, Array, Codes]:
@@ -63,7 +67,7 @@ def _means(rows: TaskRows, arm: Codes) -> tuple[TaskRows, Array, Codes]:
     count = np.bincount(unit)
     mean = np.bincount(unit, rows.log_output) / count
     square = np.bincount(unit, (rows.log_output - mean[unit]) ** 2)
-    first = np.unique(unit, return_index=True)[1]
+    first = earliest(unit, rows.period, rows.firm)
     several = count > 1
     noise = square[several] / (count[several] - 1) / count[several]
     means = rows.take(first[several]).with_output(np.exp(mean[several]))

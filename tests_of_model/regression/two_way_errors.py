@@ -66,7 +66,7 @@ def fit_two_way(
         for way in ways
     ]
     largest = max(fits, key=lambda fit: float(np.nan_to_num(fit.covariance[0, 0], nan=-1.0)))
-    fewest = np.nanmin([each.dof for each in fits], axis=0)
+    fewest = np.fmin.reduce([each.dof for each in fits])
     dropped = [message for each in fits for message in each.messages if "dropped" in message]
     messages = tuple(dict.fromkeys((*largest.messages, *dropped)))
     return replace(largest, dof=fewest, messages=messages)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from withintask.panel.arrays import Array, Codes
+from withintask.panel.arrays import Array, Codes, floats
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup
-from withintask.tests_of_model.regression.absorb import encode
+from withintask.tests_of_model.regression.absorb import compact_codes, encode
 from withintask.tests_of_model.samples.pay_rows import PayRows
+from withintask.tests_of_model.samples.unknown import earliest, joined, left_out, told
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,17 +26,18 @@ class FirmMoments:
     size: Array
     """Workers per period, mean over periods, (firm,)."""
     industry: Codes
-    """Code of the industry; 0 where not known, (firm,)."""
+    """Code of the industry, -1 where not known; 0 everywhere where the panel tells none, (firm,)."""
     kind: Array
     """Whether η1 and ξ of the industry are high, 0, 1 or NaN, (firm, 2)."""
     n_obs: int
     """Rows of pay."""
-    n_left_out: int
-    """Firms left out: fewer than two workers in a period, or not seen before and after."""
+    message: str
+    """What was left out: rows of pay without a firm; firms of one worker in a period, or not seen before and after."""
 
 
 def firm_moments(panel: Panel, rows: PayRows) -> FirmMoments:
     """Reduce the pay of a panel, ``pay_rows(panel)``, to the moments of each firm."""
+    rows, note = rows.usable("firm")
     cell = rows.firm * 2 + rows.is_post
     n_firms = int(rows.firm.max()) + 1
     firm_period = encode(rows.firm, rows.period)
@@ -59,7 +61,11 @@ def firm_moments(panel: Panel, rows: PayRows) -> FirmMoments:
         industry=industry[usable],
         kind=kind[usable],
         n_obs=rows.pay.size,
-        n_left_out=int(np.unique(rows.firm).size - usable.sum()),
+        message=joined(
+            firms_left_out(int(np.unique(rows.firm).size - usable.sum())),
+            note,
+            left_out({"industry": industry[usable] >= 0}, "firms"),
+        ),
     )
 
 
@@ -70,20 +76,41 @@ def _by_side(cell_of: Codes, values: Array, n_firms: int) -> Array:
         return np.asarray(sums / np.bincount(cell_of, minlength=2 * n_firms)).reshape(n_firms, 2)
 
 
+def firms_left_out(n_firms: int) -> str:
+    """Say how many firms have too few workers, or are not seen before and after AI."""
+    return f"{n_firms} firms left out: under two workers, or one side" if n_firms else ""
+
+
 def _industries(panel: Panel, rows: PayRows, n_firms: int) -> tuple[Codes, Array]:
-    industry, kind = np.zeros(n_firms, dtype=np.int64), np.full((n_firms, 2), np.nan)
-    if panel.firms is None:
-        return industry, kind
-    firms = eager(panel.firms)
-    if "industry_code" not in firms.columns:
-        return industry, kind
+    """Industry of each firm, and whether its η1 and ξ are high, as the earliest period in which it is known says."""
+    industry, kind = np.full(n_firms, -1), np.full((n_firms, 2), np.nan)
+    firms = None if panel.firms is None else eager(panel.firms)
+    if firms is not None and "industry_code" in firms.columns:
+        known = rows.firm_key >= 0
+        code = codes(firms["industry_code"])[rows.firm_key[known]]
+        first = _earliest_known(rows.firm[known], rows.period[known], code)
+        firm, key = rows.firm[known][first], rows.firm_key[known][first]
+        industry[firm] = code[first]
+        kind[firm] = _kinds(panel, firms)[key]
+    return told(industry, 0), kind
+
+
+def _earliest_known(firm: Codes, period: Codes, code: Codes) -> Codes:
+    """Position of each firm's earliest row with a known industry; firms without one are not there."""
+    known = np.flatnonzero(code >= 0)
+    if known.size == 0:
+        return known
+    return known[earliest(compact_codes(firm[known]), period[known], code[known])]
+
+
+def _kinds(panel: Panel, firms: pl.DataFrame) -> Array:
+    """Whether η1 and ξ of the firm's industry are above the middle of their range, (row of firms, 2)."""
     measured = lookup(firms, "industry_code", panel.industries, ("proprietary", "rent_sharing"))
-    known = rows.firm_key >= 0
-    industry[rows.firm[known]] = codes(firms["industry_code"])[rows.firm_key[known]]
+    kind = np.full((firms.height, 2), np.nan)
     for column, name in enumerate(("proprietary", "rent_sharing")):
-        values = measured[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        values = floats(measured[name])
         finite = values[np.isfinite(values)]
         if finite.size and finite.min() < finite.max():
-            high = np.where(np.isfinite(values), values > (finite.min() + finite.max()) / 2, np.nan)
-            kind[rows.firm[known], column] = high[rows.firm_key[known]]
-    return industry, kind
+            middle = (finite.min() + finite.max()) / 2
+            kind[:, column] = np.where(np.isfinite(values), values > middle, np.nan)
+    return kind

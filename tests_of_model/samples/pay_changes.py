@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from withintask.panel.arrays import Array
+from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.regression.absorb import compact_codes
 from withintask.tests_of_model.samples.pay_rows import PayRows
+from withintask.tests_of_model.samples.unknown import earliest
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -18,11 +20,13 @@ class WorkerChanges:
     log: Array
     """Change of mean log pay."""
     rows: PayRows
-    """One row of each worker, for what does not change over time."""
+    """The worker's earliest row, for what does not change over time; who changes occupation counts for the first."""
 
 
 def worker_changes(rows: PayRows) -> WorkerChanges:
     """Average each worker's pay and log pay before and after AI, and take the differences."""
+    if rows.worker.size == 0:
+        raise EstimationError("no row of pay is left")
     worker = compact_codes(rows.worker)
     size = int(worker.max()) + 1
     means = []
@@ -34,9 +38,6 @@ def worker_changes(rows: PayRows) -> WorkerChanges:
                 for chosen in (~rows.is_post, rows.is_post)
             ]
         means.append(by_time[1] - by_time[0])
-    row_of_worker = np.empty(size, dtype=np.int64)
-    row_of_worker[worker[::-1]] = np.arange(worker.size)[::-1]
+    first = earliest(worker, rows.period, rows.occupation, rows.firm)
     seen = np.isfinite(means[0])
-    return WorkerChanges(
-        level=means[0][seen], log=means[1][seen], rows=rows.take(row_of_worker[seen])
-    )
+    return WorkerChanges(level=means[0][seen], log=means[1][seen], rows=rows.take(first[seen]))

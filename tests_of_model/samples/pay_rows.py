@@ -9,6 +9,7 @@ from withintask.panel.arrays import Array, Codes, Flags, floats
 from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup, optional
+from withintask.tests_of_model.samples.unknown import known_or_unasked, left_out, told
 
 _OF_WORKER = ("educ_cog", "educ_soc", "ability_log", "ability_retest_log", "occupation_code")
 
@@ -26,11 +27,11 @@ class PayRows:
     pay: Array
     """Pay in the panel's unit."""
     firm: Codes
-    """Code of the firm; 0 everywhere where firms are not known."""
+    """Code of the firm, -1 where not known; 0 everywhere where the panel tells none."""
     firm_key: Codes
     """Position of the firm and period in the firms table, -1 if absent."""
     occupation: Codes
-    """Code of the occupation; 0 everywhere where not known."""
+    """Code of the occupation, -1 where not known; the worker's where pay does not tell it."""
     exposure: Array
     """Exposure of the occupation; NaN where not known."""
     educ_cog: Array
@@ -46,6 +47,21 @@ class PayRows:
         """Return some of the rows, by mask or position."""
         return PayRows(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
+    @property
+    def has_occupations(self) -> bool:
+        """Whether the panel tells any occupation."""
+        return bool((self.occupation >= 0).any())
+
+    def usable(self, *names: str) -> "tuple[PayRows, str]":
+        """Leave out the rows in which a field is not known, and say how many.
+
+        A field that the panel does not tell at all leaves nothing out.
+        """
+        known = {name: known_or_unasked(getattr(self, name)) for name in names}
+        note = left_out(known)
+        chosen = self.take(np.logical_and.reduce(list(known.values()))) if note else self
+        return chosen, note
+
 
 def pay_rows(panel: Panel) -> PayRows:
     """Prepare the pay of a panel.
@@ -60,7 +76,7 @@ def pay_rows(panel: Panel) -> PayRows:
     frame = eager(panel.pay)
     of_worker = lookup(frame, "worker_id", panel.workers, _OF_WORKER)
     own = optional(frame, "occupation_code", pl.String)
-    occupation = own.fill_null(of_worker["occupation_code"].cast(pl.String))
+    occupation = of_worker["occupation_code"].cast(pl.String) if own.is_null().all() else own
     exposure = lookup(
         pl.DataFrame({"occupation_code": occupation}),
         "occupation_code",
@@ -74,7 +90,7 @@ def pay_rows(panel: Panel) -> PayRows:
         period=period,
         is_post=np.zeros(period.size, dtype=np.bool_) if first is None else period >= first,
         pay=floats(frame["pay"]),
-        firm=codes(optional(frame, "firm_id", pl.String)),
+        firm=told(codes(optional(frame, "firm_id", pl.String)), 0),
         firm_key=_firm_key(frame, panel),
         occupation=codes(occupation),
         exposure=floats(exposure["exposure"]),

@@ -8,6 +8,7 @@ import polars as pl
 from withintask.panel.arrays import Array
 from withintask.panel.panel import Panel
 from withintask.panel.transform import eager, lookup
+from withintask.tests_of_model.samples.unknown import known_rows
 
 _SIDES = ("", "_after")
 
@@ -24,11 +25,13 @@ class SignalRows:
     """Change of the log squared correlation, corrected for its bias; NaN without a positive correlation."""
     exposure: Array
     """Exposure of the occupation; NaN where not known."""
+    message: str
+    """Applicants that were left out."""
 
 
 def signal_rows(panel: Panel) -> SignalRows:
     """Reduce the screening table of a panel to its occupations."""
-    moments = _moments(panel)
+    moments, note = _moments(panel)
     before, after = (moments.filter(pl.col("post") == side) for side in (False, True))
     both = before.join(after, on="occupation_code", suffix="_after")
     pooled = before.select(pl.col("covariance").mean() / pl.col("variance").mean()).item()
@@ -43,15 +46,17 @@ def signal_rows(panel: Panel) -> SignalRows:
         fall=slopes[0] - slopes[1],
         change_log_reliability=logs[1] - logs[0],
         exposure=exposure.cast(pl.Float64).fill_null(float("nan")).to_numpy(),
+        message=note,
     )
 
 
-def _moments(panel: Panel) -> pl.DataFrame:
-    """Second moments of work sample and later output by occupation and side of AI's arrival."""
+def _moments(panel: Panel) -> tuple[pl.DataFrame, str]:
+    """Second moments of work sample and later output by occupation and side of AI's arrival; what was left out."""
     assert panel.screening is not None
-    frame = eager(panel.screening).drop_nulls(["work_sample_log", "later_output_log"])
+    columns = ("occupation_code", "work_sample_log", "later_output_log")
+    frame, note = known_rows(eager(panel.screening), *columns)
     post = (pl.col("period") >= (panel.info.first_ai_period or 0)).alias("post")
-    return (
+    moments = (
         frame.group_by("occupation_code", post)
         .agg(
             pl.cov("work_sample_log", "later_output_log").alias("covariance"),
@@ -61,6 +66,7 @@ def _moments(panel: Panel) -> pl.DataFrame:
         )
         .sort("occupation_code", "post")
     )
+    return moments, note
 
 
 def _log_reliability(moments: pl.DataFrame, side: str) -> Array:

@@ -1,13 +1,26 @@
 """Gains of workers, log output after AI minus before it, one a worker and task; and their output on other tasks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from withintask.panel.arrays import Array, Codes, Flags
+from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.regression.absorb import compact_codes
-from withintask.tests_of_model.samples.task_rows import TaskRows, clusters, firm_task, is_exposed
+from withintask.tests_of_model.samples.arms import find_arms
+from withintask.tests_of_model.samples.task_rows import (
+    TaskRows,
+    clusters,
+    firm_task,
+    is_exposed,
+    usable,
+)
+from withintask.tests_of_model.samples.unknown import earliest
+
+
+_ASKED = ("firm", "exposure", "time_share", "access")
+"""Fields that must be known of a row."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -17,19 +30,16 @@ class WorkerTaskGains:
     gain: Array
     """Mean log output after minus before."""
     rows: TaskRows
-    """One of the pair's rows, for what does not change over time."""
+    """The pair's earliest row, for what does not change over time; who changes firm counts for the first."""
     arm: Codes
-    """1 if the worker has access to AI after its arrival."""
+    """1 if the worker has access to AI on the task after its arrival."""
+    message: str
+    """Rows that were left out."""
 
     @property
     def worker_ids(self) -> pl.DataFrame:
         """worker_id of each pair."""
         return self.rows.worker_ids
-
-    @property
-    def is_soc(self) -> Flags:
-        """Whether the task takes social-organizational skill."""
-        return self.rows.is_soc
 
     @property
     def time_share(self) -> Array:
@@ -48,25 +58,35 @@ class WorkerTaskGains:
 
     def take(self, chosen: Flags) -> "WorkerTaskGains":
         """Return some of the pairs."""
-        return WorkerTaskGains(
-            gain=self.gain[chosen], rows=self.rows.take(chosen), arm=self.arm[chosen]
+        return replace(
+            self, gain=self.gain[chosen], rows=self.rows.take(chosen), arm=self.arm[chosen]
         )
 
 
 def worker_task_gains(rows: TaskRows) -> WorkerTaskGains:
-    """Average each worker's log output on each exposed task before and after AI, and take the difference."""
-    arm = rows.arm(rows.access)
-    exposed = is_exposed(rows)
-    arm, rows = arm[exposed], rows.take(exposed)
+    """Average each worker's log output on each exposed task before and after AI, and take the difference.
+
+    Raises
+    ------
+    EstimationError
+        If access varies within a worker's task after AI's arrival, so that a gain has no arm; or if no row is usable.
+    """
+    rows, message = usable(rows, *_ASKED)
+    arms = find_arms(rows, rows.access)
+    if arms.problem:
+        raise EstimationError(arms.problem)
+    chosen = is_exposed(rows) & (arms.arm >= 0)
+    if not chosen.any():
+        raise EstimationError("no row of an exposed task and a known arm")
+    arm, rows = arms.arm[chosen], rows.take(chosen)
     pair = _pair(rows)
     before, after = (
         _mean(pair, rows.log_output, chosen) for chosen in (~rows.is_post, rows.is_post)
     )
-    row_of_pair = np.empty(before.size, dtype=np.int64)
-    row_of_pair[pair[::-1]] = np.arange(pair.size)[::-1]
+    first = earliest(pair, rows.period, rows.firm)
     gain = after - before
-    all_pairs = WorkerTaskGains(gain=gain, rows=rows.take(row_of_pair), arm=arm[row_of_pair])
-    return all_pairs.take(np.isfinite(gain))
+    pairs = WorkerTaskGains(gain=gain, rows=rows.take(first), arm=arm[first], message=message)
+    return pairs.take(np.isfinite(gain))
 
 
 def other_tasks_before(rows: TaskRows, pairs: WorkerTaskGains) -> tuple[Array, Array]:
@@ -75,7 +95,11 @@ def other_tasks_before(rows: TaskRows, pairs: WorkerTaskGains) -> tuple[Array, A
     Log output is taken in deviation from the mean of its task, so that the tasks done do not matter; NaN where a
     half is empty.
     """
+    rows, _ = usable(rows, *_ASKED)
     rows = rows.take(~rows.is_post & is_exposed(rows))
+    if rows.output.size == 0 or pairs.gain.size == 0:
+        nothing = np.full(pairs.gain.size, np.nan)
+        return nothing, nothing
     task_mean = np.bincount(rows.task, rows.log_output) / np.maximum(np.bincount(rows.task), 1)
     score = rows.log_output - task_mean[rows.task]
     n_workers = int(max(rows.worker.max(), pairs.rows.worker.max())) + 1
@@ -92,14 +116,15 @@ def other_tasks_before(rows: TaskRows, pairs: WorkerTaskGains) -> tuple[Array, A
 
 
 def _own(rows: TaskRows, score: Array, pairs: WorkerTaskGains) -> tuple[Array, Array]:
-    """Sum and count of the scores that belong to each pair itself."""
-    n_tasks = int(max(rows.task.max(), pairs.rows.task.max())) + 1
-    keys = (own.worker * n_tasks + own.task for own in (rows, pairs.rows))
-    both = compact_codes(np.concatenate(list(keys)))
-    key, wanted = both[: score.size], both[score.size :]
-    size = int(both.max()) + 1
-    total, count = np.bincount(key, score, minlength=size), np.bincount(key, minlength=size)
-    return total[wanted].astype(np.float64), count[wanted].astype(np.float64)
+    """Sum and count of the scores that belong to each pair itself, (pair,) each."""
+    # Both axes, rows then pairs, in one: code = worker x n_tasks + task, numbered together.
+    n_tasks = int(max(rows.task.max(initial=0), pairs.rows.task.max())) + 1
+    codes = [part.worker * n_tasks + part.task for part in (rows, pairs.rows)]
+    of_rows, of_pairs = np.split(compact_codes(np.concatenate(codes)), [score.size])
+    size = int(max(of_rows.max(initial=0), of_pairs.max())) + 1
+    total = np.bincount(of_rows, score, minlength=size)
+    count = np.bincount(of_rows, minlength=size)
+    return total[of_pairs].astype(np.float64), count[of_pairs].astype(np.float64)
 
 
 def _pair(rows: TaskRows) -> Codes:

@@ -8,8 +8,11 @@ import polars as pl
 
 from withintask.panel.arrays import Array, Codes, Flags, floats
 from withintask.panel.errors import EstimationError
+from withintask.panel.outcome import OutcomeKind
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup, optional
+from withintask.tests_of_model.regression.grouping import encode
+from withintask.tests_of_model.samples.unknown import known_or_unasked, left_out, told
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,7 +24,7 @@ class TaskRows:
     task: Codes
     """Code of the task."""
     firm: Codes
-    """Code of the firm; 0 everywhere where firms are not known."""
+    """Code of the firm, -1 where not known; 0 everywhere where the panel tells none."""
     period: Codes
     """Period as in the panel."""
     is_post: Flags
@@ -35,9 +38,11 @@ class TaskRows:
     exposure: Array
     """Exposure of the task; NaN where not known."""
     time_share: Array
-    """Weight of the task within its worker's time; 1 where not known."""
-    is_soc: Flags
-    """Whether the task takes social-organizational skill."""
+    """Weight of the task within its worker's time, NaN where not known; 1 everywhere where the panel tells none."""
+    skill: Codes
+    """Skill type of the task, 0 cog, 1 soc, -1 where not known; 0 everywhere where the panel tells none."""
+    assignment: Codes
+    """What was assigned as one, -1 where not known; 0 everywhere where the panel does not tell."""
     worker_ids: pl.DataFrame
     """worker_id of each row."""
 
@@ -64,19 +69,25 @@ class TaskRows:
         """Return the rows with other output, (row,)."""
         return replace(self, output=output)
 
-    def arm(self, treatment: Array) -> Codes:
-        """Give each row its worker's arm: 1 if ever treated after AI's arrival, 0 if not, -1 if not seen then.
+    def is_known(self, name: str) -> Flags:
+        """Rows in which a field is known; all where the panel does not tell it at all.
 
-        Parameters
-        ----------
-        treatment
-            Access or use, (row,); positive means treated.
+        Access and use before AI's arrival are asked for only where some row before it tells them.
         """
-        arm = np.full(int(self.worker.max()) + 1, -1)
-        np.maximum.at(
-            arm, self.worker[self.is_post], (treatment[self.is_post] > 0).astype(np.int64)
-        )
-        return arm[self.worker]
+        values = getattr(self, name)
+        if name not in ("access", "use"):
+            return known_or_unasked(values)
+        known = np.ones_like(self.is_post)
+        for side in (self.is_post, ~self.is_post):
+            known[side] = known_or_unasked(values[side])
+        return known
+
+
+def usable(rows: TaskRows, *names: str) -> tuple[TaskRows, str]:
+    """Leave out the rows in which a field is not known, and say how many."""
+    known = {name: rows.is_known(name) for name in names}
+    note = left_out(known)
+    return (rows.take(np.logical_and.reduce(list(known.values()))) if note else rows), note
 
 
 def task_rows(panel: Panel) -> TaskRows:
@@ -95,36 +106,52 @@ def task_rows(panel: Panel) -> TaskRows:
     frame = eager(panel.outputs)
     task = lookup(frame, "task_id", panel.tasks, ("exposure", "time_share", "skill_type"))
     period = frame["period"].to_numpy()
-    time_share = floats(task["time_share"])
+    skill = task["skill_type"].cast(pl.String).replace_strict(_SKILLS, default=None)
     return TaskRows(
         worker=codes(frame["worker_id"]),
         task=codes(frame["task_id"]),
-        firm=codes(optional(frame, "firm_id", pl.String)),
+        firm=told(codes(optional(frame, "firm_id", pl.String)), 0),
         period=period,
         is_post=period >= panel.info.first_ai_period,
-        output=floats(frame["output"]),
+        output=_positive(floats(frame["output"]), panel.info.outcome_kind),
         access=floats(optional(frame, "ai_access", pl.Boolean)),
         use=floats(optional(frame, "ai_use", pl.Float64)),
         exposure=floats(task["exposure"]),
-        time_share=np.where(np.isnan(time_share), 1.0, time_share),
-        is_soc=(task["skill_type"].cast(pl.String) == "soc").fill_null(False).to_numpy(),
+        time_share=told(floats(task["time_share"]), 1.0),
+        skill=told(skill.cast(pl.Int64).fill_null(-1).to_numpy(), 0),
+        assignment=told(codes(optional(frame, "assignment_id", pl.String)), 0),
         worker_ids=frame.select("worker_id"),
     )
 
 
-ENOUGH_FIRMS = 10
-"""Firms from which on errors are clustered by firm; below, by worker."""
+_SKILLS = {"cog": 0, "soc": 1}
+_NO_LOG = ("count", "binary", "score")
 
 
-ENOUGH_TASKS = 3
-"""Tasks from which on they count as drawn from a population; fewer are taken as given."""
+def _positive(output: Array, kind: OutcomeKind) -> Array:
+    """Output on a scale where more is better and of which the log can be taken."""
+    if kind in _NO_LOG:
+        raise EstimationError(
+            f"the outcome is a {kind}: dispersion of its log is not defined; estimators by pairs take it as it is"
+        )
+    if kind == "time":
+        return np.asarray(1 / output)
+    return np.asarray(np.exp(output)) if kind == "log" else output
+
+
+ENOUGH_CLUSTERS = 10
+"""Firms from which on errors are clustered by firm, below by worker; and tasks from which on they count as drawn from a
+population, below as given."""
 
 
 def clusters(rows: TaskRows) -> tuple[Codes, ...]:
-    """Clusters of rows: firms (workers where firms are few), and tasks unless they are taken as given."""
+    """Clusters of rows: what was assigned, else firms, workers where firms are few; and tasks unless taken as given."""
     n_firms, n_tasks = (np.count_nonzero(np.bincount(code)) for code in (rows.firm, rows.task))
-    unit = rows.firm if n_firms >= ENOUGH_FIRMS else rows.worker
-    return (unit, rows.task) if n_tasks >= ENOUGH_TASKS else (unit,)
+    if (rows.assignment > 0).any():
+        unit = encode(np.where(rows.assignment >= 0, rows.assignment, -1 - rows.worker))
+    else:
+        unit = rows.firm if n_firms >= ENOUGH_CLUSTERS else rows.worker
+    return (unit, rows.task) if n_tasks >= ENOUGH_CLUSTERS else (unit,)
 
 
 def firm_task(rows: TaskRows) -> Codes:
@@ -133,5 +160,5 @@ def firm_task(rows: TaskRows) -> Codes:
 
 
 def is_exposed(rows: TaskRows) -> Flags:
-    """Rows of exposed tasks; all rows where exposure is not known."""
+    """Rows of exposed tasks; all rows where the panel tells no exposure."""
     return ~(rows.exposure == 0)

@@ -1,0 +1,94 @@
+"""What is not known stays unknown: rows without what an estimator uses are left out, and counted."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from withintask.panel.arrays import Array, Codes, Flags
+
+IN_WORDS = {
+    "access": "access to AI",
+    "use": "use of AI",
+    "firm": "the firm",
+    "industry": "the industry",
+    "occupation": "the occupation",
+    "exposure": "exposure",
+    "time_share": "the task's share of time",
+    "rent": "the firm's rent per worker or human pay",
+    "skill": "the task's skill type",
+    "educ_cog": "cognitive education",
+    "educ_soc": "social education",
+    "ability": "ability",
+    "retest": "the second measurement of ability",
+}
+"""What messages call a field."""
+
+
+def is_known(values: Array | Codes) -> Flags:
+    """Entries that are known: codes from 0 on, finite numbers, (row,)."""
+    return values >= 0 if values.dtype.kind == "i" else np.isfinite(values)
+
+
+def known_or_unasked(values: Array | Codes) -> Flags:
+    """Entries that are known; all of them where none is, as the panel then does not tell them apart."""
+    known = is_known(values)
+    return known if known.any() else np.ones_like(known)
+
+
+def told(values: Any, otherwise: float) -> Any:
+    """Values as they are; one and the same everywhere where none is known, (row,)."""
+    return values if is_known(values).any() else np.full_like(values, otherwise)
+
+
+def left_out(known: Mapping[str, Flags], what: str = "rows") -> str:
+    """Say how many rows were left out because a field is not known, and how many for each; empty if none was."""
+    missing = {name: int(np.count_nonzero(~flags)) for name, flags in known.items()}
+    if not any(missing.values()):
+        return ""
+    everything = np.logical_and.reduce(list(known.values()))
+    parts = [f"{IN_WORDS.get(name, name)} in {n:,}" for name, n in missing.items() if n]
+    n_left = int(np.count_nonzero(~everything))
+    return f"{n_left:,} of {everything.size:,} {what} left out, not known: {', '.join(parts)}"
+
+
+def known_rows(frame: pl.DataFrame, *columns: str) -> tuple[pl.DataFrame, str]:
+    """Leave out the rows of a table in which a column is null or NaN, and say how many."""
+    known = {
+        name: (
+            frame[name].is_not_null() & frame[name].is_not_nan()
+            if frame[name].dtype.is_float()
+            else frame[name].is_not_null()
+        ).to_numpy()
+        for name in columns
+        if name in frame.columns
+    }
+    note = left_out(known)
+    return (frame.drop_nulls(list(known)).drop_nans(_floats(frame, known)) if note else frame), note
+
+
+def _floats(frame: pl.DataFrame, names: Mapping[str, Flags]) -> list[str]:
+    return [name for name in names if frame[name].dtype.is_float()]
+
+
+def joined(*messages: str) -> str:
+    """Join the messages that say something."""
+    return "; ".join(message for message in messages if message)
+
+
+def earliest(unit: Codes, period: Codes, *then: Array | Codes) -> Codes:
+    """Position of the earliest row of each unit, whatever the order of rows, (unit,).
+
+    Parameters
+    ----------
+    unit
+        Codes without gaps, (row,).
+    period
+        Period, (row,).
+    then
+        What decides between rows of one unit and period, so that no order of rows does, (row,) each.
+    """
+    order = np.lexsort((*reversed(then), period, unit))
+    is_first = np.diff(unit[order], prepend=-1) > 0
+    return np.asarray(order[is_first])
