@@ -18,7 +18,6 @@ from withintask.tests_of_model.samples.task_rows import (
 )
 from withintask.tests_of_model.samples.unknown import earliest
 
-
 _ASKED = ("firm", "exposure", "time_share", "access")
 """Fields that must be known of a row."""
 
