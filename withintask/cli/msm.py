@@ -231,11 +231,12 @@ def headline(
     quick
         A coarse first look in about a minute.
     """
+    from withintask.report.claims import statement
     from withintask.report.headline import run_headline
 
-    found = run_headline(out, target=target, params=params, n_processes=processes, is_quick=quick)
-    for claim in found.claims:
-        print(f"{claim.verdict:>14}  {claim.claim}")
+    page = run_headline(out, target=target, params=params, n_processes=processes, is_quick=quick)
+    for claim in page.claims:
+        print(f"{claim.verdict:>14}  {statement(claim)}")
     print(f"{out / 'index.html'}")
 
 
