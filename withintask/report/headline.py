@@ -2,9 +2,6 @@
 
 import base64
 import io
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
@@ -17,6 +14,7 @@ from withintask.panel.atomic import save, save_text
 from withintask.panel.notation import symbol
 from withintask.report.claims import claim_table
 from withintask.report.headline_figures import figures
+from withintask.report.progress import stages
 from withintask.sim.params import load_params, params_hash
 from withintask.tests_of_model.evidence.admissible import chi_square_bound
 from withintask.tests_of_model.evidence.claim import CONDITIONAL, FAILS, HOLDS
@@ -62,7 +60,7 @@ def run_headline(
         Compute a coarse first look.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with reporting() as report, processes(n_processes) as executor:
+    with stages() as report, processes(n_processes) as executor:
         computed = headline(
             load_target(target), load_params(params), plan=QUICK if is_quick else FULL,
             cache=out / "cache", executor=executor, on_progress=report,
@@ -265,34 +263,3 @@ def _scenarios_in_words(page: Headline) -> str:
         f"{top['n_rises_low']} of {top['n_low']} with it at its low end. The model comes near {table.height - far.height} of {table.height}; "
         f"{opposite} of the {far.height} others have m1 and m2, almost one number in this model, at opposite ends."
     )
-
-
-@contextmanager
-def reporting() -> Iterator[Callable[[str, int, int], None]]:
-    """Show one progress bar a stage, or a line at its end where there is no terminal."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TaskID,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description:<10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns) as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = progress.add_task(stage, total=total)
-            progress.update(tasks[stage], completed=done, total=total)
-            if done == total and not progress.console.is_terminal:
-                print(f"{stage}: {done} done", file=sys.stderr, flush=True)
-
-        yield report

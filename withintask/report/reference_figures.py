@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from withintask.panel.atomic import save_text
-from withintask.report.tables import print_rows
+from withintask.report.terminal import print_rows
 from withintask.tests_of_model.evidence.reference_figures import reference_figures
 
 _PAGE = """# Reference figures of the model

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from withintask.panel.atomic import save
-from withintask.report.tables import print_rows
+from withintask.report.terminal import print_rows
 from withintask.sim.params import Params, load_params
 from withintask.sim.regime import MEASURES, RegimeMap, axis_label
 from withintask.tests_of_model.evidence.regimes import (
