@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from withintask.report import reference_figures as page_of
+from withintask.tests_of_model.evidence.reference_figures import figures_of
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference_figures.md"
 # Printed to five decimals; one scramble differs from the page's mean over eight by its quadrature error.
@@ -18,9 +18,9 @@ def page():
     part = ""
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         part = line[3:] if line.startswith("## ") else part
-        found = re.fullmatch(r"\| (.+) \| ([+-][\d.]+) \| ([\d.e+-]+) \|", line)
-        if found:
-            rows[part, found[1]] = (float(found[2]), float(found[3]))
+        cells = re.fullmatch(r"\| (.+) \| ([+-][\d.]+) \| ([\d.e+-]+) \|", line)
+        if cells:
+            rows[part, cells[1]] = (float(cells[2]), float(cells[3]))
     return rows
 
 
@@ -30,10 +30,10 @@ def value(page):
 
 
 def test_every_figure_of_the_page_is_what_the_code_gives(page, params):
-    found = dict(page_of._all(params, scramble=1))
-    assert found.keys() == page.keys()
+    figures = figures_of(params, scramble=1)
+    assert figures.keys() == page.keys()
     for key, (number, sd) in page.items():
-        assert found[key] == pytest.approx(number, abs=HALF_A_DIGIT + N_ERRORS * sd), key
+        assert figures[key] == pytest.approx(number, abs=HALF_A_DIGIT + N_ERRORS * sd), key
 
 
 def test_quadrature_errors_are_small_beside_every_moment(page):

@@ -10,7 +10,8 @@ import polars as pl
 
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.sim.params import Params, params_hash
-from withintask.tests_of_model.evidence.claims import Claim, claims
+from withintask.tests_of_model.evidence.claim import Claim
+from withintask.tests_of_model.evidence.claims import claims
 from withintask.tests_of_model.evidence.scenarios import (
     FREE_GIVEN_SHARING,
     by_end,
@@ -122,19 +123,16 @@ class Headline:
             "scenario_signs": tally(self.scenarios),
             "scenario_ends": by_end(self.scenarios),
             "claims": pl.DataFrame(
-                [
-                    {"name": c.name, "claim": c.claim, "verdict": c.verdict, "finding": c.finding}
-                    for c in self.claims
-                ]
+                [{"name": claim.name, "verdict": claim.verdict} for claim in self.claims]
             ),
         }
         tables |= {f"claim_{claim.name}": claim.evidence for claim in self.claims}
-        for name, one in (
+        for name, effects in (
             ("sensitivity_six", self.with_gini),
             ("sensitivity_five", self.given_sharing),
         ):
-            if one is not None:
-                tables[name] = one.table()
+            if effects is not None:
+                tables[name] = effects.table()
         return tables
 
 

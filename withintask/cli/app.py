@@ -62,7 +62,7 @@ def simulate(
     )
 
     if stream:
-        from withintask.report.matrix import progress
+        from withintask.report.progress import progress
 
         with progress("workers", 0) as report:
             written = stream_panel(
@@ -111,7 +111,8 @@ def estimate(
     out
         File to write instead of printing; needed for parquet.
     """
-    from withintask.report.tables import print_estimates, write_table
+    from withintask.report.tables import write_table
+    from withintask.report.terminal import print_estimates
     from withintask.tests_of_model.harness.analysis import estimate as run
 
     frame = run(
@@ -148,7 +149,7 @@ def results(data: Path, *, out: Path = Path("out/results"), store: Path | None =
 @app.command
 def designs() -> None:
     """List the data designs."""
-    from withintask.report.tables import print_rows
+    from withintask.report.terminal import print_rows
     from withintask.sim.designs import load_designs
 
     print_rows(
@@ -160,7 +161,7 @@ def designs() -> None:
 @app.command
 def worlds() -> None:
     """List the reference world and its rivals."""
-    from withintask.report.tables import print_rows
+    from withintask.report.terminal import print_rows
     from withintask.sim.worlds import load_worlds
 
     print_rows(("name", "what it is"), [(w.name, w.summary) for w in load_worlds()])

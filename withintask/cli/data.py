@@ -43,11 +43,11 @@ def build(
     bridge
         How occupations are made comparable over years in oews_comparable.
     """
-    from withintask.cli.oews import reporting_progress
     from withintask.ingest.options import parse_years
     from withintask.ingest.store import build_store
+    from withintask.report.progress import stages
 
-    with reporting_progress() as report:
+    with stages() as report:
         built = build_store(
             source_dir,
             db,
@@ -55,7 +55,7 @@ def build(
             level=level,
             bridge=bridge,
             parquet_dir=parquet,
-            on_progress=report,
+            on_progress=lambda name, number, count: report("reading", number, count, name),
         )
     _print_summary(built, parquet)
 
@@ -80,16 +80,16 @@ def dictionary(*, out: Path | None = None) -> None:
 
 
 def _print_summary(built: "BuiltStore", parquet: Path | None) -> None:
-    from withintask.cli.oews import render
     from withintask.ingest.database import query
     from withintask.ingest.registry import TABLES
     from withintask.ingest.sources import UNRECOGNIZED
     from withintask.panel.errors import some_examples
+    from withintask.report.terminal import frame_table
 
     sizes = " UNION ALL BY NAME ".join(
         f"SELECT '{table.name}' AS name, count(*) AS n_rows FROM {table.name}" for table in TABLES
     )
-    print(render(query(built.path, sizes)))
+    print(frame_table(query(built.path, sizes)))
     unread = built.sources.filter(built.sources["kind"] == UNRECOGNIZED)["source_file"].to_list()
     if unread:
         names = some_examples(unread)

@@ -1,19 +1,14 @@
 """Commands of `withintask msm` and `withintask headline`."""
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
-
-if TYPE_CHECKING:
-    from withintask.tests_of_model.moments.fit import MsmFit
 
 app = App(
     name="msm", help="Fit the model's parameters to moments, and say what the moments identify."
 )
 
-_ROUNDING = 1e-6
 Weight = Literal["diagonal", "optimal", "identity"]
 Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)]
 
@@ -59,10 +54,11 @@ def fit(
     out
         Folder for tables and the ledger of starts; a killed fit goes on from there.
     """
-    from withintask.report.headline import reporting
+    from withintask.report.fit import print_fit, write_fit
+    from withintask.report.progress import stages
     from withintask.sim.params import load_params
     from withintask.tests_of_model.harness.parallel import processes as pool
-    from withintask.tests_of_model.moments.errors import fail_if_not_free
+    from withintask.tests_of_model.moments.errors import fail_if_not_free, profile_interval
     from withintask.tests_of_model.moments.fit import fit_msm
     from withintask.tests_of_model.moments.free_parameters import FREE
     from withintask.tests_of_model.moments.targets import load_target
@@ -71,8 +67,8 @@ def fit(
     fail_if_not_free(profile or [], free or FREE)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    with reporting() as report, pool(processes) as executor:
-        found = fit_msm(
+    with stages() as report, pool(processes) as executor:
+        fitted = fit_msm(
             wanted.take(moments) if moments else wanted,
             load_params(params),
             free=free or FREE,
@@ -84,7 +80,12 @@ def fit(
             ledger=None if out is None else out / "starts.json",
             on_progress=lambda done, total: report("starts", done, total),
         )
-    _show(found, is_illustrative=wanted.is_illustrative, profile=profile or [], out=out)
+    intervals = [
+        profile_interval(fitted.problem, fitted.best.point, name) for name in profile or []
+    ]
+    print_fit(fitted, is_illustrative=wanted.is_illustrative, profiles=intervals)
+    if out is not None:
+        write_fit(fitted, out)
 
 
 @app.command
@@ -109,7 +110,7 @@ def sensitivity(
     import polars as pl
 
     from withintask.panel.atomic import save
-    from withintask.report.tables import print_rows
+    from withintask.report.fit import print_sensitivity
     from withintask.sim.params import load_params
     from withintask.tests_of_model.moments.fit import fit_msm
     from withintask.tests_of_model.moments.free_parameters import FREE
@@ -121,9 +122,7 @@ def sensitivity(
     table = compute(
         fit_msm(chosen, load_params(params), free=free or FREE, n_starts=starts)
     ).table()
-    wide = table.pivot("moment", index="symbol", values="per_std_error")
-    rows = [[row[0], *(_effect(v, row[1:]) for v in row[1:])] for row in wide.rows()]
-    print_rows(("one std. error of", *wide.columns[1:]), rows)
+    print_sensitivity(table)
     if out is not None:
         save(out, table.with_columns(pl.col("row").cast(pl.String)).write_csv)
 
@@ -144,21 +143,21 @@ def moments(panel: Path, *, out: Path, only: Names = None, draws: int = 200, see
         Bootstrap draws of firms, of occupations and of teams, and their seed.
     """
     from withintask.panel.store import read_panel
-    from withintask.report.headline import reporting
-    from withintask.report.tables import print_rows
+    from withintask.report.progress import stages
+    from withintask.report.terminal import print_rows
     from withintask.tests_of_model.moments.of_panel import OF_PANEL, panel_target
     from withintask.tests_of_model.moments.targets import save_target
 
-    with reporting() as report:
-        found = panel_target(
+    with stages() as report:
+        estimated = panel_target(
             read_panel(panel),
             only or OF_PANEL,
             seed=seed,
             n_draws=draws,
             on_progress=lambda done, total: report("bootstrap", done, total),
         )
-    save_target(found, out)
-    rows = zip(found.names, found.value, found.std_error, strict=True)
+    save_target(estimated, out)
+    rows = zip(estimated.names, estimated.value, estimated.std_error, strict=True)
     print_rows(
         ("moment", "estimate", "std. error"), [(n, f"{v:+.5f}", f"{e:.5f}") for n, v, e in rows]
     )
@@ -187,13 +186,13 @@ def noise(
     processes
         Processes; results do not depend on them.
     """
-    from withintask.report.headline import reporting
+    from withintask.report.progress import stages
     from withintask.sim.params import load_params
     from withintask.tests_of_model.harness.parallel import processes as pool
     from withintask.tests_of_model.moments.noise import panel_noise, save_noise
     from withintask.tests_of_model.moments.of_panel import OF_PANEL
 
-    with reporting() as report, pool(processes) as executor:
+    with stages() as report, pool(processes) as executor:
         spread = panel_noise(
             load_params(params),
             n_replicates=replicates,
@@ -231,67 +230,10 @@ def headline(
     quick
         A coarse first look in about a minute.
     """
+    from withintask.report.claims import statement
     from withintask.report.headline import run_headline
 
-    found = run_headline(out, target=target, params=params, n_processes=processes, is_quick=quick)
-    for claim in found.claims:
-        print(f"{claim.verdict:>14}  {claim.claim}")
+    page = run_headline(out, target=target, params=params, n_processes=processes, is_quick=quick)
+    for claim in page.claims:
+        print(f"{claim.verdict:>14}  {statement(claim)}")
     print(f"{out / 'index.html'}")
-
-
-def _parameter(row: dict[str, Any]) -> tuple[str, ...]:
-    """Name, value, error and interval of a parameter, or why it has none."""
-    named = row["symbol"], row["parameter"], f"{row['value']:.5g}"
-    if row["is_at_bound"]:
-        return *named, "", "at a bound of the search"
-    if not math.isfinite(row["std_error"]):
-        return *named, "", "no error: not identified there, or the targets have none"
-    interval = f"{row['conf_low']:.4g} to {row['conf_high']:.4g}"
-    return *named, f"{row['std_error']:.3g}", interval
-
-
-def _effect(value: float, row: tuple[float, ...]) -> str:
-    """Write an effect; 0 where it is rounding next to the row's largest."""
-    return f"{value:+.4g}" if abs(value) > _ROUNDING * max(map(abs, row)) else "0"
-
-
-def _show(found: "MsmFit", *, is_illustrative: bool, profile: list[str], out: Path | None) -> None:
-    from withintask.panel.atomic import save
-    from withintask.report.tables import print_rows
-    from withintask.tests_of_model.moments.errors import open_end, profile_interval
-
-    if is_illustrative:
-        print("Illustrative targets: the result estimates nothing about the world.")
-    target = [
-        (r["moment"], f"{r['target']:+.5g}", f"{r['std_error']:.3g}", f"{r['model']:+.5g}")
-        for r in found.moment_table().to_dicts()
-    ]
-    print_rows(("moment", "target", "std. error", "model"), target)
-    print_rows(
-        ("", "parameter", "value", "std. error", "95% interval"),
-        [_parameter(row) for row in found.table().to_dicts()],
-    )
-    print(
-        f"criterion {found.best.objective:.3g}, {len(found.roots)} distinct roots, condition number {found.errors.condition_number:.0f}"
-    )
-    for root in found.root_table().filter("is_root").to_dicts():
-        print("  root: " + ", ".join(f"{name} {root[name]:.4g}" for name in found.names))
-    if found.errors.j_dof > 0:
-        print(
-            f"J = {found.errors.j_statistic:.3g} on {found.errors.j_dof}, p = {found.errors.j_p_value:.3g}"
-        )
-    for line in found.errors.weak_directions:
-        print(f"weak: {line}")
-    if found.errors.weak_directions and not profile:
-        print("where directions are weak the intervals above mean little; ask for --profile")
-    for name in profile:
-        print("profile " + open_end(profile_interval(found.problem, found.best.point, name)))
-    if out is not None:
-        for name, table in (
-            ("parameters", found.table()),
-            ("moments", found.moment_table()),
-            ("roots", found.root_table()),
-        ):
-            save(out / f"{name}.csv", table.write_csv)
-            save(out / f"{name}.parquet", table.write_parquet)
-        print(f"{out}: parameters, moments, roots, starts.json")

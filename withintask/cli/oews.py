@@ -1,7 +1,5 @@
 """Commands of `withintask oews`: build, query, download."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,7 +7,6 @@ from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
     import polars as pl
-    from rich.progress import TaskID
 
 app = App(name="oews", help="Read, query and download Occupational Employment and Wage Statistics.")
 
@@ -58,17 +55,19 @@ def build(
     """
     from withintask.ingest.options import parse_years
     from withintask.ingest.store import build_oews
+    from withintask.report.progress import stages
+    from withintask.report.terminal import frame_table
 
-    with reporting_progress() as report:
+    with stages() as report:
         built = build_oews(
             source_dir,
             db,
             years=parse_years(years),
             level=level,
             bridge=bridge,
-            on_progress=report,
+            on_progress=lambda name, number, count: report("reading", number, count, name),
         )
-    print(render(built.audit.select(AUDIT_SHOWN)))
+    print(frame_table(built.audit.select(AUDIT_SHOWN)))
     print(f"{built.audit['n_kept'].sum():,} rows of {built.audit.height} tables: {db}")
     print(f"{built.n_read} read, {built.n_unchanged} unchanged, {built.n_removed} removed")
 
@@ -98,14 +97,15 @@ def query(
     from withintask.ingest.database import write_rows
     from withintask.panel.atomic import save_text
     from withintask.panel.errors import ParameterError
+    from withintask.report.terminal import frame_table
 
     if file_format == "parquet" and out is None:
         raise ParameterError("--format parquet is binary: give the file to write with --out")
     rows = run_query(db, sql)
     if out is None:
-        print({"table": render, "csv": _csv, "json": _json}[file_format](rows))
+        print({"table": frame_table, "csv": _csv, "json": _json}[file_format](rows))
     elif file_format == "table":
-        save_text(out, render(rows) + "\n")
+        save_text(out, frame_table(rows) + "\n")
     else:
         write_rows(rows, out, file_format)
 
@@ -140,11 +140,9 @@ def download(
     timeout
         Longest silence of the server, in seconds.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
-    from withintask.ingest.oews.download import Settings, default_base_url, download_oews
+    from withintask.ingest.oews.download import Settings, default_base_url
     from withintask.ingest.options import parse_years
+    from withintask.report.download import run_download
 
     settings = Settings(
         base_url=base_url or default_base_url(),
@@ -152,58 +150,7 @@ def download(
         n_attempts=attempts,
         timeout_seconds=timeout,
     )
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def report(name: str, done: int, total: int | None) -> None:
-            if name not in tasks:
-                tasks[name] = progress.add_task(name, total=total)
-            progress.update(tasks[name], completed=done, total=total)
-
-        found = download_oews(
-            to, years=parse_years(years) or (), settings=settings, level=level, on_progress=report
-        )
-    for item in found:
-        how = "already there" if item.was_there else f"downloaded in {item.n_attempts} attempt(s)"
-        print(f"{item.path}: {item.n_bytes:,} bytes, {how}")
-
-
-@contextmanager
-def reporting_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show on the terminal which file is being read; nothing where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn
-
-    columns = (TextColumn("{task.completed}/{task.total}"), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("reading", total=None)
-
-        def report(name: str, number: int, count: int) -> None:
-            progress.update(task, description=name, completed=number, total=count)
-
-        yield report
-
-
-def render(frame: "pl.DataFrame") -> str:
-    """Lay a frame out as plain text, all rows and columns, numbers aligned right."""
-    cells = [frame.columns, *([_shown(value) for value in row] for row in frame.iter_rows())]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    is_number = [dtype.is_numeric() for dtype in frame.dtypes]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, is_number, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:,.10g}" if isinstance(value, float) else str(value)
+    run_download(to, years=parse_years(years) or (), settings=settings, level=level)
 
 
 def _csv(frame: "pl.DataFrame") -> str:

@@ -161,6 +161,6 @@ def _as_json(name: str, violations: "pl.DataFrame") -> str:
 def _as_table(frame: "pl.DataFrame") -> str:
     import polars as pl
 
-    from withintask.cli.oews import render
+    from withintask.report.terminal import frame_table
 
-    return render(frame.with_columns(pl.col(pl.List(pl.String)).list.join("; ")))
+    return frame_table(frame.with_columns(pl.col(pl.List(pl.String)).list.join("; ")))

@@ -9,8 +9,8 @@ import polars as pl
 
 from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ModelError
-from withintask.report.matrix import run_study
-from withintask.report.tables import print_rows
+from withintask.report.progress import run_study
+from withintask.report.terminal import print_rows
 from withintask.sim.designs import load_design
 from withintask.sim.params import load_params
 from withintask.sim.worlds import NO_AI, REFERENCE, load_world
@@ -37,12 +37,14 @@ def run_demo(out: Path, *, replicates: int) -> None:
         replicates=replicates,
         estimators=ESTIMATORS,
     )
-    found = run_study(study, out / "ledger", engine="processes", n_workers=os.cpu_count() or 1)
-    table = wide(diagnose(found)).filter(pl.col("term").is_in(["delta_log_cv", "ability_gradient"]))
-    save(out / "h1_replicates.parquet", found.write_parquet)
+    replicated = run_study(study, out / "ledger", engine="processes", n_workers=os.cpu_count() or 1)
+    table = wide(diagnose(replicated)).filter(
+        pl.col("term").is_in(["delta_log_cv", "ability_gradient"])
+    )
+    save(out / "h1_replicates.parquet", replicated.write_parquet)
     save(out / "h1_diagnosis.parquet", table.write_parquet)
     save(out / "h1_diagnosis.csv", table.write_csv)
-    _draw(found, out / "h1.png")
+    _draw(replicated, out / "h1.png")
     _write_page(out, oews, label, table, replicates)
     _report(oews, label, table)
     print(
@@ -95,10 +97,13 @@ def find_oews(out: Path) -> tuple[Path, str]:
 
 
 def _downloaded(cache: Path, email: str) -> bool:
-    from withintask.cli.oews import download
+    from withintask.ingest.oews.download import Settings, default_base_url
+    from withintask.report.download import run_download
 
+    first, last = YEARS
+    settings = Settings(base_url=default_base_url(), email=email)
     try:
-        download(email=email, years=f"{YEARS[0]}-{YEARS[1]}", to=cache)
+        run_download(cache, years=tuple(range(first, last + 1)), settings=settings)
     except ModelError as error:
         print(
             f"no download ({str(error).splitlines()[0]}); a synthetic workbook is written instead"
@@ -118,7 +123,7 @@ def _synthetic_workbooks(out: Path) -> Path:
     return folder
 
 
-def _draw(found: pl.DataFrame, path: Path) -> None:
+def _draw(replicated: pl.DataFrame, path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -131,19 +136,19 @@ def _draw(found: pl.DataFrame, path: Path) -> None:
     )
     figure, axes = plt.subplots(1, len(shown), figsize=(12, 3.6), layout="constrained")
     for ax, (estimator, term, title) in zip(axes, shown, strict=True):
-        rows = found.filter((pl.col("estimator") == estimator) & (pl.col("term") == term))
+        rows = replicated.filter((pl.col("estimator") == estimator) & (pl.col("term") == term))
         for world, color in ((REFERENCE, "#2a7f62"), (NO_AI, "#999999")):
-            one = rows.filter((pl.col("world") == world) & (pl.col("status") == "ok"))
+            usable = rows.filter((pl.col("world") == world) & (pl.col("status") == "ok"))
             ax.hist(
-                one["estimate"].to_numpy(),
+                usable["estimate"].to_numpy(),
                 bins=30,
                 color=color,
                 alpha=0.75,
                 label=world.replace("_", " "),
             )
-            if one.height:
+            if usable.height:
                 ax.axvline(
-                    one["truth"][0], color="black", lw=1.2, ls="--" if world == NO_AI else "-"
+                    usable["truth"][0], color="black", lw=1.2, ls="--" if world == NO_AI else "-"
                 )
         ax.set_title(title, fontsize=9)
         ax.set_yticks([])

@@ -2,9 +2,6 @@
 
 import base64
 import io
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
@@ -15,9 +12,12 @@ import polars as pl
 
 from withintask.panel.atomic import save, save_text
 from withintask.panel.notation import symbol
+from withintask.report.claims import claim_table
+from withintask.report.headline_figures import figures
+from withintask.report.progress import stages
 from withintask.sim.params import load_params, params_hash
 from withintask.tests_of_model.evidence.admissible import chi_square_bound
-from withintask.tests_of_model.evidence.claims import CONDITIONAL, FAILS, HOLDS
+from withintask.tests_of_model.evidence.claim import CONDITIONAL, FAILS, HOLDS
 from withintask.tests_of_model.evidence.headline import FULL, QUICK, Headline, headline
 from withintask.tests_of_model.evidence.scenarios import by_end, tally
 from withintask.tests_of_model.harness.parallel import processes
@@ -60,56 +60,53 @@ def run_headline(
         Compute a coarse first look.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with reporting() as report, processes(n_processes) as executor:
-        found = headline(
+    with stages() as report, processes(n_processes) as executor:
+        computed = headline(
             load_target(target), load_params(params), plan=QUICK if is_quick else FULL,
             cache=out / "cache", executor=executor, on_progress=report,
         )  # fmt: skip
-    write_headline(found, out)
-    return found
+    write_headline(computed, out)
+    return computed
 
 
-def write_headline(found: Headline, out: Path) -> None:
+def write_headline(page: Headline, out: Path) -> None:
     """Write the page, its figures (PNG) and its tables (Parquet and CSV)."""
-    from withintask.report.headline_figures import figures
-
-    for name, table in found.tables().items():
+    for name, table in {**page.tables(), "claims": claim_table(page.claims)}.items():
         save(out / "tables" / f"{name}.parquet", table.write_parquet)
         save(out / "tables" / f"{name}.csv", table.write_csv)
     images = {}
-    for name, figure in figures(found).items():
+    for name, figure in figures(page).items():
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=_DPI)
         data = buffer.getvalue()
         save(out / "figures" / f"{name}.png", partial(_write_bytes, data))
         images[name] = base64.b64encode(data).decode("ascii")
-    page = render(found, images)
-    save_text(out / "index.html", page)
+    save_text(out / "index.html", render(page, images))
 
 
-def render(found: Headline, images: dict[str, str]) -> str:
-    """Render the page from what was found and the figures, base64 by name."""
+def render(page: Headline, images: dict[str, str]) -> str:
+    """Render the page from its numbers and the figures, base64 by name."""
     from jinja2 import Environment, StrictUndefined
 
     source = files("withintask.report").joinpath("headline.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     return environment.from_string(source).render(
-        is_quick=found.is_quick,
-        target=found.target,
-        n_assumed=found.target.status.count("assumed"),
-        lead=_lead(found),
+        is_quick=page.is_quick,
+        target=page.target,
+        n_assumed=page.target.status.count("assumed"),
+        lead=_lead(page),
         images=images,
-        params_hash=params_hash(found.fit.params),
+        params_hash=params_hash(page.fit.params),
         version=version("withintask"),
-        **_fit_values(found),
-        **_set_values(found),
-        **_claim_values(found, images),
+        **_fit_values(page),
+        **_set_values(page),
+        **_claim_values(page, images),
     )
 
 
-def _fit_values(found: Headline) -> dict[str, object]:
-    fit = found.fit
-    status = dict(zip(found.target.names, found.target.status, strict=True))
+def _fit_values(page: Headline) -> dict[str, object]:
+    fit = page.fit
+    status = dict(zip(page.target.names, page.target.status, strict=True))
     others = fit.root_table().filter(pl.col("is_root") & ~pl.col("is_reported"))
     return {
         "weight": "diagonal, inverse variances of the targets",
@@ -122,88 +119,89 @@ def _fit_values(found: Headline) -> dict[str, object]:
         ],
         "parameters": fit.table().to_dicts(),
         "other_roots": others.to_dicts(),
-        "profiles": {one.name: open_end(one).split(": ")[1] for one in found.profiles},
+        "profiles": {
+            interval.name: open_end(interval).split(": ")[1] for interval in page.profiles
+        },
         "weak": fit.errors.weak_directions,
-        "sharing_said": _sharing_said(found),
+        "sharing_in_words": _sharing_in_words(page),
     }
 
 
-def _set_values(found: Headline) -> dict[str, object]:
-    sets, design = found.sets, found.noise.design
+def _set_values(page: Headline) -> dict[str, object]:
+    sets, design = page.sets, page.noise.design
     five = sets.ranges.filter(pl.col("n_moments") == len(OF_PANEL)).sort("n_workers", "box")
     rows = [{**row, "box": _BOXES[row["box"]]} for row in five.to_dicts()]
     errors = [
-        f"{name} {error:.2g}" for name, error in zip(OF_PANEL, found.noise.std_error, strict=True)
+        f"{name} {error:.2g}" for name, error in zip(OF_PANEL, page.noise.std_error, strict=True)
     ]
     return {
         "bound": chi_square_bound(len(OF_PANEL)),
-        "n_replicates": found.noise.n_replicates,
+        "n_replicates": page.noise.n_replicates,
         "n_panel_workers": f"{design.n_workers:,}",
         "n_panel_firms": design.n_firms,
         "n_panel_occupations": design.n_occupations,
         "panel_errors": ", ".join(errors),
         "ranges": rows,
-        "threshold_said": _threshold_said(found),
-        "precision_said": (
-            f"The covariance, from {found.noise.n_replicates} replicates, has a relative error of about "
-            f"{np.sqrt(2 / found.noise.n_replicates):.0%} in each variance, so panel sizes are known to about as much."
+        "threshold_in_words": _threshold_in_words(page),
+        "precision_in_words": (
+            f"The covariance, from {page.noise.n_replicates} replicates, has a relative error of about "
+            f"{np.sqrt(2 / page.noise.n_replicates):.0%} in each variance, so panel sizes are known to about as much."
         ),
-        "curve_said": _curve_said(found),
-        "sixth_said": _sixth_said(found),
+        "curve_in_words": _curve_in_words(page),
+        "sixth_in_words": _sixth_in_words(page),
     }
 
 
-def _claim_values(found: Headline, images: dict[str, str]) -> dict[str, object]:
+def _claim_values(page: Headline, images: dict[str, str]) -> dict[str, object]:
     shown = [
-        {"name": c.name, "claim": c.claim, "verdict": c.verdict, "finding": c.finding, "css": _CSS[c.verdict],
-         "image": images[f"claim_{c.name}"]}
-        for c in found.claims
-    ]  # fmt: skip
+        {**row, "css": _CSS[row["verdict"]], "image": images[f"claim_{row['name']}"]}
+        for row in claim_table(page.claims).to_dicts()
+    ]
     return {
         "claims": shown,
         "n_combinations": 2 ** len(OF_PANEL),
-        "signs": tally(found.scenarios).to_dicts(),
-        "scenarios_said": _scenarios_said(found),
+        "signs": tally(page.scenarios).to_dicts(),
+        "scenarios_in_words": _scenarios_in_words(page),
     }
 
 
-def _lead(found: Headline) -> str:
+def _lead(page: Headline) -> str:
     """The answer, in a few sentences, every figure computed."""
-    moments = found.fit.best.moments
-    smallest = _ranges_of(found, len(OF_PANEL), "plausible").row(0, named=True)
-    verdicts = [claim.verdict for claim in found.claims]
+    moments = page.fit.best.moments
+    smallest = _ranges_of(page, len(OF_PANEL), "plausible").row(0, named=True)
+    verdicts = [claim.verdict for claim in page.claims]
     words = {HOLDS: "hold", CONDITIONAL: "hold on a condition", FAILS: "do not hold"}
     counted = ", ".join(f"{verdicts.count(v)} {word}" for v, word in words.items() if v in verdicts)
     return (
         f"At the fitted parameters the dispersion of output within tasks changes by {moments[0]:+.3f} in logs and the Gini of income by "
         f"{moments[-1]:+.4f}. A linked panel of {smallest['n_workers']:,.0f} workers leaves "
         f"{'its sign open' if smallest['spans_zero'] else 'no doubt of its sign'}: parameters in their plausible ranges that m1–m5 do not "
-        f"reject give {smallest['low']:+.4f} to {smallest['high']:+.4f}. {_threshold_said(found)} "
+        f"reject give {smallest['low']:+.4f} to {smallest['high']:+.4f}. {_threshold_in_words(page)} "
         f"Of the {len(verdicts)} claims below, in this closure, {counted}."
     )
 
 
-def _ranges_of(found: Headline, n_moments: int, box: str) -> pl.DataFrame:
+def _ranges_of(page: Headline, n_moments: int, box: str) -> pl.DataFrame:
     """Ranges of ΔGini with so many moments, from the smallest panel up."""
     is_wanted = (pl.col("n_moments") == n_moments) & (pl.col("box") == box)
-    return found.sets.ranges.filter(is_wanted).sort("n_workers")
+    return page.sets.ranges.filter(is_wanted).sort("n_workers")
 
 
-def _threshold_said(found: Headline) -> str:
+def _threshold_in_words(page: Headline) -> str:
     places: dict[str, list[str]] = {}
-    for row in found.sets.threshold.iter_rows(named=True):
+    for row in page.sets.threshold.iter_rows(named=True):
         low, high = row["n_workers_below"], row["n_workers_above"]
         if low is None:
-            known = "the sign is known at every size shown"
+            sign = "the sign is known at every size shown"
         elif high is None:
-            known = "the sign is open at every size shown"
+            sign = "the sign is open at every size shown"
         else:
-            known = (
+            sign = (
                 f"the sign is known from a panel of {_rounded(low)} to {_rounded(high)} workers on"
             )
-        places.setdefault(known, []).append(_BOXES[row["box"]])
+        places.setdefault(sign, []).append(_BOXES[row["box"]])
     return " ".join(
-        f"Within {' and within '.join(where)} {known}." for known, where in places.items()
+        f"Within {' and within '.join(where)} {sign}." for sign, where in places.items()
     )
 
 
@@ -212,12 +210,12 @@ def _rounded(count: float) -> str:
     return f"{float(f'{count:.2g}'):,.0f}"
 
 
-def _curve_said(found: Headline) -> str:
-    curve = found.sets.curve
+def _curve_in_words(page: Headline) -> str:
+    curve = page.sets.curve
     gini = curve["delta_gini_income"].to_numpy()
     spans = ", ".join(
         f"{symbol(name).symbol} {curve[name].to_numpy().min():.3g} to {curve[name].to_numpy().max():.3g}"
-        for name in found.fit.names
+        for name in page.fit.names
     )
     ambiguous = gini.min() < 0 < gini.max()
     return (
@@ -227,34 +225,34 @@ def _curve_said(found: Headline) -> str:
     )
 
 
-def _sharing_said(found: Headline) -> str:
-    if found.given_sharing is None:
+def _sharing_in_words(page: Headline) -> str:
+    if page.given_sharing is None:
         return "A parameter lies at its bound, so no derivative is shown."
-    one = found.given_sharing
-    row = one.per_std_error[one.rows.index(DELTA_GINI)]
+    effects = page.given_sharing
+    row = effects.per_std_error[effects.rows.index(DELTA_GINI)]
     largest = int(np.argmax(np.abs(row)))
     return (
-        f"One standard error of {one.moments[largest]} moves ΔGini most, by {row[largest]:+.4f} if the response were linear that far. "
-        f"Along the parameters that keep m1–m5, ΔGini changes by {found.sharing_gradient / 100:+.4f} per 0.01 of {symbol('rent_sharing').symbol}."
+        f"One standard error of {effects.moments[largest]} moves ΔGini most, by {row[largest]:+.4f} if the response were linear that far. "
+        f"Along the parameters that keep m1–m5, ΔGini changes by {page.sharing_gradient / 100:+.4f} per 0.01 of {symbol('rent_sharing').symbol}."
     )
 
 
-def _sixth_said(found: Headline) -> str:
+def _sixth_in_words(page: Headline) -> str:
     rows = {
-        n: _ranges_of(found, n, "plausible").row(0, named=True) for n in (len(OF_PANEL), len(NAMES))
+        n: _ranges_of(page, n, "plausible").row(0, named=True) for n in (len(OF_PANEL), len(NAMES))
     }
     five, six = rows.values()
     share = (six["high"] - six["low"]) / (five["high"] - five["low"])
     return (
         f"A sample of {six['n_workers']:,.0f} people with incomes before and after AI gives ΔGini with a standard error of "
-        f"{found.sets.gini_std_error:.4f} (taken as independent of the panel). With it the range is {six['low']:+.4f} to {six['high']:+.4f}, "
+        f"{page.sets.gini_std_error:.4f} (taken as independent of the panel). With it the range is {six['low']:+.4f} to {six['high']:+.4f}, "
         f"{share:.0%} of that without. m6 measures the answer directly, so that it pins ΔGini is a tautology. What it adds on the mechanism is "
         "the sixth equation, without which six parameters lie on the curve above."
     )
 
 
-def _scenarios_said(found: Headline) -> str:
-    table = found.scenarios
+def _scenarios_in_words(page: Headline) -> str:
+    table = page.scenarios
     counts = by_end(table).pivot("end", index="moment", values=["n", "n_rises"])
     gap = counts["n_rises_high"] / counts["n_high"] - counts["n_rises_low"] / counts["n_low"]
     top = counts.row(int(np.argmax(np.abs(gap.to_numpy()))), named=True)
@@ -265,34 +263,3 @@ def _scenarios_said(found: Headline) -> str:
         f"{top['n_rises_low']} of {top['n_low']} with it at its low end. The model comes near {table.height - far.height} of {table.height}; "
         f"{opposite} of the {far.height} others have m1 and m2, almost one number in this model, at opposite ends."
     )
-
-
-@contextmanager
-def reporting() -> Iterator[Callable[[str, int, int], None]]:
-    """Show one progress bar a stage, or a line at its end where there is no terminal."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TaskID,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description:<10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns) as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = progress.add_task(stage, total=total)
-            progress.update(tasks[stage], completed=done, total=total)
-            if done == total and not progress.console.is_terminal:
-                print(f"{stage}: {done} done", file=sys.stderr, flush=True)
-
-        yield report

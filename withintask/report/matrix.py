@@ -1,27 +1,25 @@
 """The identification matrix: run, written and drawn."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from withintask.panel.atomic import save, save_text
-from withintask.report.tables import markdown_table, print_rows
+from withintask.report.progress import run_study
+from withintask.report.tables import markdown_table
+from withintask.report.terminal import print_rows
 from withintask.sim.design import Design
 from withintask.sim.designs import load_designs
 from withintask.sim.params import load_params
 from withintask.sim.worlds import NO_AI, REFERENCE, load_worlds
 from withintask.tests_of_model.harness.diagnose import diagnose
-from withintask.tests_of_model.harness.parallel import open_executor
-from withintask.tests_of_model.harness.replicate import Study, plan, replicate
+from withintask.tests_of_model.harness.replicate import plan
 from withintask.tests_of_model.harness.verdict import CLAIMS, RANK, verdicts
 from withintask.tests_of_model.hypotheses.estimate import choose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -91,8 +89,10 @@ def _best_rows(judged: pl.DataFrame) -> list[tuple[str, ...]]:
 
 
 def _page(rows: list[tuple[str, ...]], note: str) -> str:
-    said = f"Made by `withintask matrix` ({note}); do not edit. What the claims are: [diagnosis.md](diagnosis.md)."
-    return f"# Verdicts of the identification matrix\n\n{said}\n\n{markdown_table(_HEADER, rows)}"
+    made_by = f"Made by `withintask matrix` ({note}); do not edit. What the claims are: [diagnosis.md](diagnosis.md)."
+    return (
+        f"# Verdicts of the identification matrix\n\n{made_by}\n\n{markdown_table(_HEADER, rows)}"
+    )
 
 
 def _claimed() -> tuple[str, ...]:
@@ -101,42 +101,6 @@ def _claimed() -> tuple[str, ...]:
     return tuple(
         e.name for h, e in choose() if {(h.name, t) for t in e.terms} & terms and e.has_interval
     )
-
-
-def run_study(
-    study: Study, ledger: Path | None, *, engine: str, n_workers: int, dask: str = ""
-) -> pl.DataFrame:
-    """Run a study with progress and remaining time."""
-    with (
-        progress("replicates", study.n_replicates) as report,
-        open_executor(engine, n_workers, dask=dask) as executor,
-    ):
-        return replicate(study, executor=executor, ledger=ledger, on_progress=report)
-
-
-@contextmanager
-def progress(label: str, total: int) -> "Iterator[Callable[[int, int], None]]":
-    """Show a progress bar with remaining time on standard error."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda done, n: bar.update(task, completed=done, total=n)
 
 
 def draw_matrix(judged: pl.DataFrame, path: Path, *, note: str) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from withintask.panel.atomic import save
-from withintask.report.matrix import progress, run_study
-from withintask.report.tables import print_rows
+from withintask.report.progress import progress, run_study
+from withintask.report.terminal import print_rows
 from withintask.tests_of_model.harness.diagnosands import LEVEL
 from withintask.tests_of_model.harness.power import PowerQuestion, plan_power, search_smallest
 from withintask.tests_of_model.harness.power_curve import detectable_effect

@@ -10,7 +10,8 @@ from withintask.ingest.panels.adapters import import_panel
 from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ParameterError
 from withintask.panel.panel import Panel
-from withintask.report.tables import markdown_table, print_rows
+from withintask.report.tables import markdown_table
+from withintask.report.terminal import print_rows
 from withintask.tests_of_model.evidence.occupations import (
     education_regressions,
     occupation_regressions,
@@ -101,8 +102,8 @@ def run_results(data: Path, out: Path, store: Path | None = None) -> None:
 
 def published_panels(data: Path) -> dict[str, Panel]:
     """Read the published panels that are in a folder of published files, by name."""
-    found = {name: data / folder for name, folder in FOLDERS.items()}
-    return {name: import_panel(name, folder) for name, folder in found.items() if folder.is_dir()}
+    folders = {name: data / folder for name, folder in FOLDERS.items()}
+    return {name: import_panel(name, path) for name, path in folders.items() if path.is_dir()}
 
 
 _Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
@@ -157,8 +158,8 @@ def _page(frames: dict[str, pl.DataFrame], tables: dict[str, _Table]) -> str:
 def _refused(panels: pl.DataFrame) -> str:
     rest = panels.filter(pl.col("status") != OK)
     counts = rest.group_by("dataset", maintain_order=True).agg(pl.col("estimator").n_unique())
-    said = ", ".join(f"{name} {n}" for name, n in counts.iter_rows())
-    return f"Estimators that could not give all their terms, each with its reason in `panels.csv`: {said}.\n"
+    listed = ", ".join(f"{name} {n}" for name, n in counts.iter_rows())
+    return f"Estimators that could not give all their terms, each with its reason in `panels.csv`: {listed}.\n"
 
 
 _TITLES = {
@@ -199,9 +200,9 @@ def _draw_outcome(axes: "Axes", rows: pl.DataFrame) -> None:
         if "placebo" in across[pair]:
             axes.axhspan(line - 0.5, line + 0.5, color="#eeeeee", zorder=0)
     for weighted, color, shift in ((False, "#30638e", -0.13), (True, "#c8553d", 0.13)):
-        own = rows.filter(pl.col("weighted") == weighted)
-        x, low, high = (own[name].to_numpy() for name in ("estimate", "conf_low", "conf_high"))
-        place = [years.index(pair) + shift for pair in own["years"]]
+        part = rows.filter(pl.col("weighted") == weighted)
+        x, low, high = (part[name].to_numpy() for name in ("estimate", "conf_low", "conf_high"))
+        place = [years.index(pair) + shift for pair in part["years"]]
         label = "weighted by jobs" if weighted else "occupations alike"
         axes.errorbar(
             x, place, xerr=[x - low, high - x], fmt="o", color=color, ms=4, lw=1.2, label=label

@@ -1,7 +1,6 @@
-"""Estimates and other results as tables for people and for programs."""
+"""Tables for files and documents: Markdown, LaTeX, and formats for programs."""
 
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,74 +11,10 @@ from withintask.panel.errors import ParameterError
 from withintask.tests_of_model.hypotheses.hypothesis import OK
 
 
-def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
-    """Print a table; the last column wraps."""
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*header, box=SIMPLE, title=title or None, title_justify="left")
-    for row in rows:
-        table.add_row(*row)
-    width = None if sys.stdout.isatty() else 160
-    Console(width=width, soft_wrap=False).print(table)
-
-
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Write a table as Markdown, one line a row."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def print_estimates(frame: pl.DataFrame) -> None:
-    """Print estimates, and below them what could not be run and why."""
-    usable = frame.filter((pl.col("status") == OK) | pl.col("estimate").is_finite())
-    rows = [_cells(row) for row in usable.iter_rows(named=True)]
-    header = (
-        "",
-        "estimator",
-        "term",
-        "estimate",
-        "std. error",
-        "95 % interval",
-        "p",
-        "truth",
-        "n",
-        "clusters",
-        "note",
-    )
-    print_rows(header, rows, title="Estimates")
-    rest = frame.filter((pl.col("status") != OK) & ~pl.col("estimate").is_finite())
-    if rest.height:
-        grouped = rest.group_by("hypothesis", "estimator", "status", maintain_order=True).agg(
-            pl.col("message").first()
-        )
-        print_rows(
-            ("", "estimator", "status", "why"),
-            [tuple(map(str, r)) for r in grouped.iter_rows()],
-            title="Could not be run",
-        )
-
-
-def _cells(row: dict[str, object]) -> tuple[str, ...]:
-    def number(name: str, digits: int = 4) -> str:
-        value = row[name]
-        return f"{value:.{digits}f}" if isinstance(value, float) and math.isfinite(value) else "–"
-
-    interval = f"[{number('conf_low')}, {number('conf_high')}]"
-    return (
-        str(row["hypothesis"]),
-        str(row["estimator"]),
-        str(row["term"]),
-        number("estimate"),
-        number("std_error"),
-        interval,
-        number("p_value", 3),
-        number("truth"),
-        f"{row['n_obs']:,}",
-        str(row["n_clusters"]),
-        str(row["message"]),
-    )
 
 
 def write_table(frame: pl.DataFrame, kind: str, out: Path | None) -> None:

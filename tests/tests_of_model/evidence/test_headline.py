@@ -10,8 +10,13 @@ import pytest
 from withintask.panel.errors import ParameterError, SourceError
 from withintask.report.headline import write_headline
 from withintask.sim.params import load_params, vary
-from withintask.tests_of_model.evidence import claims
+from withintask.tests_of_model.evidence.claim import CONDITIONAL, FAILS, HOLDS
+from withintask.tests_of_model.evidence.claims import claims
 from withintask.tests_of_model.evidence.headline import QUICK, headline
+from withintask.tests_of_model.evidence.inequality_claims import (
+    compression_with_concentration,
+    technology_structure,
+)
 from withintask.tests_of_model.evidence.scenarios import by_end, tally
 from withintask.tests_of_model.evidence.sign_sets import SetPlan
 from withintask.tests_of_model.evidence.sweeps import crossings
@@ -40,31 +45,31 @@ def start():
 @pytest.mark.slow
 def test_page_shows_what_was_computed_and_a_killed_run_goes_on(start, tmp_path, monkeypatch):
     """One test, since a run takes half a minute and test processes do not share it."""
-    found = headline(load_target(), start, plan=TINY, cache=tmp_path / "cache")
-    write_headline(found, tmp_path)
+    shown = headline(load_target(), start, plan=TINY, cache=tmp_path / "cache")
+    write_headline(shown, tmp_path)
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert re.search(r"Illustrative targets.*found for 5 of the 6", page)
-    _check_claims(found, page)
-    _check_ranges(found, page)
-    _check_scenarios(found.scenarios)
+    _check_claims(shown, page)
+    _check_ranges(shown, page)
+    _check_scenarios(shown.scenarios)
     _refuse_to_compute(monkeypatch)
     again = headline(load_target(), start, plan=TINY, cache=tmp_path / "cache")
-    assert again.sets.ranges.equals(found.sets.ranges)
-    assert again.scenarios.equals(found.scenarios)
+    assert again.sets.ranges.equals(shown.sets.ranges)
+    assert again.scenarios.equals(shown.scenarios)
 
 
-def _check_claims(found, page):
+def _check_claims(shown, page):
     """Every claim is on the page with its verdict and its figure."""
-    assert len(found.claims) == page.count('<section class="claim"')
-    for claim in found.claims:
+    assert len(shown.claims) == page.count('<section class="claim"')
+    for claim in shown.claims:
         section = page.split(f'<section class="claim" id="{claim.name}">')[1].split("</section>")[0]
         assert claim.verdict in section
         assert "data:image/png;base64," in section
 
 
-def _check_ranges(found, page):
+def _check_ranges(shown, page):
     """The sign is open in the small panel and known in the large, and the page has both ranges."""
-    rows = found.sets.ranges.filter(pl.col("n_moments") == 5).sort("size")
+    rows = shown.sets.ranges.filter(pl.col("n_moments") == 5).sort("size")
     assert rows["spans_zero"].to_list() == [True, False]
     for row in rows.iter_rows(named=True):
         assert f"{row['low']:+.4f}" in page
@@ -124,25 +129,25 @@ def test_a_spoilt_part_is_named(tmp_path):
 
 
 def test_verdicts_at_the_baseline_are_those_of_the_model_page():
-    verdicts = {claim.name: claim.verdict for claim in claims.claims(load_params())}
+    verdicts = {claim.name: claim.verdict for claim in claims(load_params())}
     assert verdicts == {
-        "compression_with_concentration": claims.HOLDS,
-        "technology_structure": claims.HOLDS,
-        "compression": claims.HOLDS,
-        "credentials": claims.CONDITIONAL,
-        "returns_to_education": claims.FAILS,
-        "rent_sharing": claims.CONDITIONAL,
-        "between_firm_dispersion": claims.CONDITIONAL,
-        "between_share": claims.FAILS,
-        "asset_concentration": claims.FAILS,
+        "compression_with_concentration": HOLDS,
+        "technology_structure": HOLDS,
+        "compression": HOLDS,
+        "credentials": CONDITIONAL,
+        "returns_to_education": FAILS,
+        "rent_sharing": CONDITIONAL,
+        "between_firm_dispersion": CONDITIONAL,
+        "between_share": FAILS,
+        "asset_concentration": FAILS,
     }
 
 
 def test_verdicts_follow_the_parameters():
     equal_owners = vary(load_params(), own_gini=0.4)
-    assert claims.technology_structure(equal_owners).verdict == claims.FAILS
-    assert claims.compression_with_concentration(equal_owners).verdict == claims.CONDITIONAL
-    assert claims.technology_structure(load_params()).verdict == claims.HOLDS
+    assert technology_structure(equal_owners).verdict == FAILS
+    assert compression_with_concentration(equal_owners).verdict == CONDITIONAL
+    assert technology_structure(load_params()).verdict == HOLDS
 
 
 def test_crossings_are_found_between_and_at_grid_points():

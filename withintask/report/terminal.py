@@ -1,0 +1,178 @@
+"""The one table of the terminal: plain text that fits the width, numbers aligned right."""
+
+import math
+import re
+import shutil
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_GAP = "  "
+_NUMBER = re.compile(r"[\d\s.,:±+\-−–×%<>()\[\]e∞]*")
+_SHORTEST = 12
+"""Characters below which a column of words is not squeezed."""
+_WITHOUT_TERMINAL = 160
+
+
+def terminal_width() -> int:
+    """Characters in a line: ``$COLUMNS``, else the terminal's, else 160."""
+    return shutil.get_terminal_size((_WITHOUT_TERMINAL, 0)).columns
+
+
+def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
+    """Print a table that fits the terminal."""
+    if title:
+        print(f"\n{title}\n")
+    print(text_table(header, rows, width=terminal_width()))
+
+
+def text_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int | None = None,
+    is_number: Sequence[bool] | None = None,
+) -> str:
+    """Lay cells out as plain text.
+
+    Parameters
+    ----------
+    header, rows
+        Cells, one string a column.
+    width
+        Characters in a line: columns of words wrap to fit, and where even that does not do, each row becomes
+        a list of its cells. No limit if None.
+    is_number
+        Which columns are aligned right; those whose cells all look like numbers if None.
+    """
+    columns = list(zip(header, *rows, strict=True))
+    right = [_is_number(c[1:]) for c in columns] if is_number is None else list(is_number)
+    widths = _widths(columns, right, width)
+    if widths is None:
+        return "\n\n".join(_record(header, row, width or 0) for row in rows)
+    rule = tuple("-" * w for w in widths)
+    lines = [_lines(cells, widths, right) for cells in (header, rule, *rows)]
+    return "\n".join(line for block in lines for line in block)
+
+
+def frame_table(frame: "pl.DataFrame") -> str:
+    """Lay a frame out as plain text, all rows and columns in full."""
+    rows = [[_shown(value) for value in row] for row in frame.iter_rows()]
+    return text_table(frame.columns, rows, is_number=[dtype.is_numeric() for dtype in frame.dtypes])
+
+
+def print_estimates(frame: "pl.DataFrame") -> None:
+    """Print estimates, and below them what could not be run and why."""
+    import polars as pl
+
+    from withintask.tests_of_model.hypotheses.hypothesis import OK
+
+    usable = frame.filter((pl.col("status") == OK) | pl.col("estimate").is_finite())
+    rows = [_cells(row) for row in usable.iter_rows(named=True)]
+    header = (
+        "",
+        "estimator",
+        "term",
+        "estimate",
+        "std. error",
+        "95 % interval",
+        "p",
+        "truth",
+        "n",
+        "clusters",
+        "note",
+    )
+    print_rows(header, rows, title="Estimates")
+    rest = frame.filter((pl.col("status") != OK) & ~pl.col("estimate").is_finite())
+    if rest.height:
+        grouped = rest.group_by("hypothesis", "estimator", "status", maintain_order=True).agg(
+            pl.col("message").first()
+        )
+        print_rows(
+            ("", "estimator", "status", "why"),
+            [tuple(map(str, r)) for r in grouped.iter_rows()],
+            title="Could not be run",
+        )
+
+
+def _is_number(cells: Sequence[str]) -> bool:
+    return any(re.search(r"\d", cell) for cell in cells) and all(map(_NUMBER.fullmatch, cells))
+
+
+def _widths(
+    columns: Sequence[Sequence[str]], right: Sequence[bool], width: int | None
+) -> list[int] | None:
+    """Width of each column: its longest cell, or less where words can wrap; None if the line is too short."""
+    natural = [max(1, *map(len, column)) for column in columns]
+    if width is None:
+        return natural
+    room = width - len(_GAP) * (len(columns) - 1)
+    least = [_least(c, n, r) for c, n, r in zip(columns, natural, right, strict=True)]
+    for cap in range(max(natural), 0, -1):
+        widths = [max(low, min(n, cap)) for low, n in zip(least, natural, strict=True)]
+        if sum(widths) <= room:
+            return widths
+    return None
+
+
+def _least(column: Sequence[str], natural: int, is_number: bool) -> int:
+    """Narrowest width of a column: numbers never break, nor do words of the header."""
+    header, *cells = column
+    word = max(map(len, header.split()), default=0)
+    if is_number:
+        return max(word, *map(len, cells))
+    return min(natural, max(word, _SHORTEST))
+
+
+def _lines(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> list[str]:
+    """Lines of a row of the table."""
+    wrapped = [textwrap.wrap(c, w) or [""] for c, w in zip(cells, widths, strict=True)]
+    height = max(map(len, wrapped), default=0)
+    padded = [lines + [""] * (height - len(lines)) for lines in wrapped]
+    return [
+        _GAP.join(
+            cell.rjust(w) if is_right else cell.ljust(w)
+            for cell, w, is_right in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in zip(*padded, strict=True)
+    ]
+
+
+def _record(header: Sequence[str], row: Sequence[str], width: int) -> str:
+    """A row as lines of a name and its cell, for terminals too narrow for the table."""
+    named = [
+        f"{name}: {cell}" if name else cell for name, cell in zip(header, row, strict=True) if cell
+    ]
+    return "\n".join(
+        textwrap.fill(line, width, subsequent_indent=_GAP, break_long_words=False) for line in named
+    )
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.10g}" if isinstance(value, float) else str(value)
+
+
+def _cells(row: dict[str, object]) -> tuple[str, ...]:
+    def number(name: str, digits: int = 4) -> str:
+        value = row[name]
+        return f"{value:.{digits}f}" if isinstance(value, float) and math.isfinite(value) else "–"
+
+    interval = f"[{number('conf_low')}, {number('conf_high')}]"
+    return (
+        str(row["hypothesis"]),
+        str(row["estimator"]),
+        str(row["term"]),
+        number("estimate"),
+        number("std_error"),
+        interval,
+        number("p_value", 3),
+        number("truth"),
+        f"{row['n_obs']:,}",
+        str(row["n_clusters"]),
+        str(row["message"]),
+    )
