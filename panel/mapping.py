@@ -47,6 +47,8 @@ class TableMapping:
     """rows it must have; unchecked if left out"""
     separator: str = ","
     """CSV: what stands between two cells"""
+    header: bool = True
+    """CSV: whether the first line names the columns; else they are column_1, column_2, …"""
     decimal_comma: bool = False
     """CSV: whether the decimal sign is a comma"""
     null_values: Sequence[str] = ("",)
