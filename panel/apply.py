@@ -1,7 +1,7 @@
 """Turn a data owner's table into ours by its mapping, counting every cell that could not be turned."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -154,9 +154,17 @@ def _lost_cells(
     values: Mapping[str, pl.Expr],
 ) -> Iterator[Breach]:
     """Count the cells that are not empty and could not be read."""
+    present, types = rows.collect_schema(), our_types(mapping)
+    whole = replace(mapping, null_if={})
+    read = {
+        ours: cell_value(columns[ours], ours, whole, present[columns[ours]], types[ours])
+        if ours in mapping.null_if
+        else value
+        for ours, value in values.items()
+    }
     lost = {
         ours: _is_known(columns[ours], mapping, ours) & value.is_null()
-        for ours, value in values.items()
+        for ours, value in read.items()
     }
     if not lost:
         return

@@ -54,6 +54,8 @@ def cell_value(
         value = _converted(raw, theirs, dtype)
     else:
         value = raw
+    if ours in mapping.null_if:
+        value = pl.when(~value.is_in(list(map(float, mapping.null_if[ours])))).then(value)
     return _changed(value, ours, mapping)
 
 

@@ -17,6 +17,7 @@
     shift = { output = 0 }
     functions = { output = "reciprocal" }  # log, exp, reciprocal, negate
     constants = { task_id = "support", unit = "calls a second" }
+    null_if = { output = [0, 99] }       # numbers that mean that nothing is known
     fill = { ai_access = false }         # what an empty cell means
     leave_out = ["output"]               # rows without it are left out and counted
     covariates = { tenure = "number" }   # further columns; number, flag or category
@@ -102,6 +103,8 @@ class TableMapping:
     """CSV: what stands between groups of three digits"""
     constants: Mapping[str, Any] = field(default_factory=dict)
     """our column -> its value in every row"""
+    null_if: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """our column -> numbers of theirs that mean that nothing is known"""
     fill: Mapping[str, Any] = field(default_factory=dict)
     """our column -> the value that an empty cell means"""
     codes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -198,7 +201,17 @@ def _unknown_columns(mapping: TableMapping, types: Mapping[str, pl.DataType]) ->
     used: dict[str, Any] = {"wide": wide} | {
         key: getattr(mapping, key)
         for key in (
-            *("columns", "scale", "shift", "functions", "convert", "constants", "fill", "codes"),
+            *(
+                "columns",
+                "scale",
+                "shift",
+                "functions",
+                "convert",
+                "constants",
+                "fill",
+                "codes",
+                "null_if",
+            ),
             *("dates", "since", "sorted", "leave_out", "aggregate"),
         )
     }
@@ -244,7 +257,8 @@ def _wrongly_typed(mapping: TableMapping, types: Mapping[str, pl.DataType]) -> l
         for column, value in values
         if not _is_a(value, types[column])
     ]
-    changed = {"scale": mapping.scale, "shift": mapping.shift, "functions": mapping.functions}
+    names = ("scale", "shift", "functions", "null_if")
+    changed: dict[str, Any] = {name: getattr(mapping, name) for name in names}
     return problems + [
         f"{key}: {column} is not a number with a unit"
         for key, names in changed.items()
