@@ -111,17 +111,21 @@ def estimate(
     out
         File to write instead of printing; needed for parquet.
     """
+    from withintask.panel.memory import as_panel
+    from withintask.report.design import design_text
     from withintask.report.tables import print_estimates, write_table
     from withintask.tests_of_model.harness.analysis import estimate as run
 
+    whole = as_panel(panel)
     frame = run(
-        panel,
+        whole,
         hypotheses=hypothesis or (),
         estimators=estimator or (),
         engine=engine,
         few_clusters=few_clusters,
     )
     if format == "table" and out is None:
+        print("\n".join(design_text(whole)[0]))
         print_estimates(frame)
     else:
         write_table(frame, format, out)
