@@ -3,15 +3,17 @@
 import codecs
 import csv
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
+from withintask.panel.csv_quotes import CHUNK_BYTES, check_quotes
 from withintask.panel.mapping import TableMapping
 from withintask.panel.references import Breach
 
-CHUNK_BYTES = 2**24
-"""Bytes of a file that are looked at together."""
+N_EXAMPLES = 5
+"""Rows named for what is wrong with a file."""
 
 _NO_COLUMN = "\0"
 
@@ -38,22 +40,67 @@ def scan_text_csv(file: Path, mapping: TableMapping) -> tuple[pl.LazyFrame | Non
         return None, [_breach(mapping, "not_utf8", undecodable, meaning)]
     header = _header(file, mapping.separator)
     problems = list(_header_breaches(header, mapping))
+    if not problems:
+        problems = [b for b in _row_breaches(file, mapping, len(header)) if b.n_rows]
     if problems:
         return None, problems
-    shifted = _rows_with_other_width(file, mapping.separator)
-    if shifted is None:
-        return None, [_breach(mapping, "not_csv", 1, "every quote that opens is closed")]
-    if shifted:
-        meaning = f"every row has {len(header)} cells, as the header"
-        return None, [_breach(mapping, "shifted_rows", shifted, meaning)]
-    frame = pl.scan_csv(
+    return _scan(file, mapping), []
+
+
+def _scan(file: Path, mapping: TableMapping) -> pl.LazyFrame:
+    names = _header(file, mapping.separator)
+    numbered = {f"column_{k}": pl.String() for k, _ in enumerate(names, start=1)}
+    return pl.scan_csv(
         file,
         separator=mapping.separator,
+        has_header=mapping.header,
+        schema=None if mapping.header else numbered,
         infer_schema=False,
         null_values=list(mapping.null_values),
         glob=False,
     )
-    return frame, []
+
+
+def _row_breaches(file: Path, mapping: TableMapping, n_columns: int) -> Iterator[Breach]:
+    """Find rows that two readers could read in two ways; then let two readers count them."""
+    counted = _count_rows(file, mapping.separator, ignore_empty_lines=n_columns > 1)
+    if counted is None:
+        yield _breach(mapping, "not_csv", 1, "every quote that opens is closed")
+    elif counted.shifted:
+        meaning = f"every row has {n_columns} cells, as the first line"
+        yield _breach(mapping, "shifted_rows", counted.shifted, meaning)
+    else:
+        doubtful = list(_quote_breaches(file, mapping, n_columns))
+        n_rows = counted.whole + (not mapping.header)
+        yield from doubtful or _recount(_scan(file, mapping), mapping, n_rows)
+
+
+def _quote_breaches(file: Path, mapping: TableMapping, n_columns: int) -> Iterator[Breach]:
+    quoting = check_quotes(file, mapping.separator, n_columns, has_header=mapping.header)
+    if quoting.stray:
+        meaning = "a quote stands around a whole cell, and is doubled inside one"
+        yield _rows_breach(mapping, "stray_quote", quoting.stray, meaning)
+    elif quoting.swallowing and mapping.n_rows is None:
+        meaning = "no quoted cell holds lines that look like rows; if they are text, "
+        meaning += "say in the mapping how many rows the file has (n_rows)"
+        yield _rows_breach(mapping, "swallowed_rows", quoting.swallowing, meaning)
+
+
+def _recount(frame: pl.LazyFrame, mapping: TableMapping, expected: int) -> Iterator[Breach]:
+    """Count the rows again as the second reader does: by line, and in two of the columns."""
+    names = frame.collect_schema().names()
+    by_column = frame.select(first=pl.col(names[0]).len(), last=pl.col(names[-1]).len())
+    try:
+        counts = [frame.select(pl.len()).collect(engine="streaming").item()]
+        counts += by_column.collect(engine="streaming").row(0)
+    except pl.exceptions.PolarsError:
+        yield _breach(mapping, "not_csv", 1, "the file can be read as CSV")
+        return
+    more, fewer = max(counts) - expected, expected - min(counts)
+    yield _breach(mapping, "blank_line", max(0, more), "no line is blank")
+    meaning = f"two readers find the same rows, here {expected} and {min(counts)}; "
+    meaning += "end every line with a line feed"
+    yield _breach(mapping, "rows_lost", max(0, fewer), meaning)
 
 
 def _lines_not_utf8(file: Path) -> int:
@@ -88,6 +135,8 @@ def _header(file: Path, separator: str) -> list[str]:
 
 
 def _header_breaches(header: list[str], mapping: TableMapping) -> Iterator[Breach]:
+    if header and not mapping.header:
+        return
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         yield _breach(
@@ -97,29 +146,47 @@ def _header_breaches(header: list[str], mapping: TableMapping) -> Iterator[Breac
         yield _breach(mapping, "header_missing", 1, "the first line names the columns")
 
 
-def _rows_with_other_width(file: Path, separator: str) -> int | None:
-    """Count rows whose cells are not as many as the header's; None if rows cannot be told."""
+@dataclass(frozen=True, kw_only=True)
+class _Count:
+    """Rows below the first line."""
+
+    whole: int
+    """as many cells as the first line"""
+    shifted: int
+    """more or fewer cells"""
+
+
+def _count_rows(file: Path, separator: str, *, ignore_empty_lines: bool) -> _Count | None:
+    """Count rows by their cells; None if rows cannot be told."""
     from pyarrow import ArrowInvalid
     from pyarrow import csv as arrow
 
-    bad: list[None] = []
+    shifted: list[None] = []
 
     def note(_: object) -> str:
-        bad.append(None)
+        shifted.append(None)
         return "skip"
 
     parsing = arrow.ParseOptions(
-        delimiter=separator, invalid_row_handler=note, newlines_in_values=True
+        delimiter=separator,
+        invalid_row_handler=note,
+        newlines_in_values=True,
+        ignore_empty_lines=ignore_empty_lines,
     )
     nothing = arrow.ConvertOptions(
         include_columns=[_NO_COLUMN], include_missing_columns=True, check_utf8=False
     )
     try:
-        for _ in arrow.open_csv(file, parse_options=parsing, convert_options=nothing):
-            pass
+        batches = arrow.open_csv(file, parse_options=parsing, convert_options=nothing)
+        n_rows = sum(batch.num_rows for batch in batches)
     except ArrowInvalid:
         return None
-    return len(bad)
+    return _Count(whole=n_rows, shifted=len(shifted))
+
+
+def _rows_breach(mapping: TableMapping, rule: str, rows: tuple[int, ...], meaning: str) -> Breach:
+    examples = tuple(f"row {row}" for row in rows[:N_EXAMPLES])
+    return replace(_breach(mapping, rule, len(rows), meaning), examples=examples)
 
 
 def _breach(mapping: TableMapping, rule: str, n_rows: int, meaning: str) -> Breach:

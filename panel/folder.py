@@ -8,6 +8,7 @@ from typing import Any, Literal
 import polars as pl
 
 from withintask.panel.atomic import put_in_place, remove_folder, save_text
+from withintask.panel.covariates import covariate_section
 from withintask.panel.errors import SourceError
 from withintask.panel.manifest import MANIFEST, read_manifest, toml_text
 from withintask.panel.panel import TABLES, Frame, Panel, PanelInfo
@@ -29,6 +30,7 @@ def write_folder(panel: Panel, folder: Path, *, layout: FileLayout) -> Path:
         tables: dict[str, dict[str, Any]] = {}
         for name, frame in panel.tables().items():
             tables[name] = {"n_rows": _write_table(frame, staging / name, layout)}
+            tables[name] |= covariate_section(panel.info, name, frame)
         for name, table in tables.items():
             table["file"] = _free_name(folder, name, layout)
             put_in_place(staging / name, folder / table["file"])
@@ -44,7 +46,7 @@ def manifest_text(info: PanelInfo, tables: dict[str, dict[str, Any]], *, layout:
     """Render the manifest of a panel."""
     from withintask.panel.schema import SCHEMA_VERSION
 
-    head = {"schema": SCHEMA_VERSION, "format": layout, **asdict(info)}
+    head = {"schema": SCHEMA_VERSION, "format": layout, **asdict(info), "covariates": None}
     return toml_text({"panel": head, "tables": tables})
 
 

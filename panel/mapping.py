@@ -3,34 +3,66 @@
 .. code-block:: toml
 
     [tables.outputs]
-    file = "calls 2024.csv"              # CSV or Parquet; in a DuckDB file: table = "calls"
+    file = "calls 2024.csv"              # CSV, Parquet, Stata, SPSS, Excel, R; in a DuckDB file: table = "calls"
     separator = ";"                      # CSV; a comma if left out
+    header = false                       # CSV; the columns are column_1, column_2, …
     decimal_comma = true                 # CSV; 1,5 is one and a half
-    null_values = ["", "NA"]             # CSV; unquoted empty cells if left out
+    thousands = "."                      # CSV; 1.234,5 is one thousand two hundred …
+    null_values = ["", "NA"]             # CSV; empty cells if left out
     sorted = ["worker_id", "period"]     # checked, if the file is said to be sorted
     ignore = ["comment"]                 # their columns that are left out on purpose
-    columns = { worker_id = "Employee", period = "Month", output = "Calls", ai_access = "Copilot" }
-    scale = { output = 0.125 }           # ours = theirs x 0.125, here calls a day -> an hour
-    constants = { task_id = "support", unit = "calls an hour" }
+    columns = { worker_id = "Employee", period = "Day", output = "Seconds", arm = "Group" }
+    convert = ["worker_id"]              # not CSV; numbers to text, …, where no value is lost
+    scale = { output = 0.001 }           # ours = f(theirs x scale + shift), here ms -> s
+    shift = { output = 0 }
+    functions = { output = "reciprocal" }  # log, exp, reciprocal, negate
+    constants = { task_id = "support", unit = "calls a second" }
+    null_if = { output = [0, 99] }       # numbers that mean that nothing is known
+    fill = { ai_access = false }         # what an empty cell means
+    leave_out = ["output"]               # rows without it are left out and counted
+    covariates = { tenure = "number" }   # further columns; number, flag or category
+    items = "row"                        # every row is an item
+    aggregate = { output = "mean" }      # or one row a key: mean, median, sum, min, max
+    one_a_key = true                     # or one row a key, all rows of which agree
 
     [tables.outputs.codes]               # theirs -> ours; every value must be listed
-    ai_access = { yes = true, no = false }
-    period = { "2024-01" = 1, "2024-02" = 2 }
+    arm = { "Control group" = "control", "Chat" = "chat" }
+
+    [tables.outputs.dates]               # day, week, month, quarter or year from a start
+    period = { by = "week", start = "2024-01-01", format = "%d.%m.%Y" }
+
+    [tables.outputs.since]               # true from the date in another column on
+    ai_access = { from = "Live since", never_if_null = true }
+
+    [tables.outputs.wide]                # columns side by side become rows
+    by = "period"
+    into = "output"
+    columns = { "Score before" = 1, "Score after" = 2 }
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import Any
 
 import polars as pl
 
-from withintask.panel.errors import nearest, some_examples
-from withintask.panel.references import Breach
+from withintask.panel.errors import nearest
+from withintask.panel.periods import PeriodRule, period_rule
+from withintask.panel.reshape import AGGREGATES, Wide
 
-if TYPE_CHECKING:
-    import dataframely as dy
+FUNCTION_NAMES = ("reciprocal", "log", "exp", "negate")
 
-_TRUTH = {"true": True, "false": False}
+COVARIATE_TYPES: Mapping[str, pl.DataType] = MappingProxyType(
+    {"number": pl.Float64(), "flag": pl.Boolean(), "category": pl.String()}
+)
+"""What a declared covariate can be, and its type."""
+
+TYPED_SUFFIXES = (
+    *(".parquet", ".dta", ".sav", ".zsav", ".por"),
+    *(".xlsx", ".xls", ".xlsb", ".ods", ".rds"),
+)
+"""Files that tell the types of their cells; in any other, all cells are text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +79,8 @@ class TableMapping:
     """rows it must have; unchecked if left out"""
     separator: str = ","
     """CSV: what stands between two cells"""
+    header: bool = True
+    """CSV: whether the first line names the columns; else they are column_1, column_2, …"""
     decimal_comma: bool = False
     """CSV: whether the decimal sign is a comma"""
     null_values: Sequence[str] = ("",)
@@ -59,52 +93,176 @@ class TableMapping:
     """our column -> theirs; columns that have our name already if left out"""
     scale: Mapping[str, float] = field(default_factory=dict)
     """our column -> the number by which theirs is multiplied"""
+    shift: Mapping[str, float] = field(default_factory=dict)
+    """our column -> the number that is then added"""
+    functions: Mapping[str, str] = field(default_factory=dict)
+    """our column -> the function that is then applied"""
+    convert: Sequence[str] = ()
+    """our columns whose type differs in the file, converted where no value is lost"""
+    thousands: str = ""
+    """CSV: what stands between groups of three digits"""
     constants: Mapping[str, Any] = field(default_factory=dict)
     """our column -> its value in every row"""
+    null_if: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """our column -> numbers of theirs that mean that nothing is known"""
+    fill: Mapping[str, Any] = field(default_factory=dict)
+    """our column -> the value that an empty cell means"""
     codes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """our column -> their value, as text -> our value"""
+    dates: Mapping[str, PeriodRule] = field(default_factory=dict)
+    """our column -> which of their dates is which period"""
+    since: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """our column -> their column with the date from which on it is true"""
+    wide: Wide | None = None
+    """their columns that stand side by side"""
+    leave_out: Sequence[str] = ()
+    """our columns without which a row is left out"""
+    covariates: Mapping[str, str] = field(default_factory=dict)
+    """further columns that are kept -> number, flag or category"""
+    items: str = ""
+    """``row`` if every row is an item of its own"""
+    aggregate: Mapping[str, str] = field(default_factory=dict)
+    """our column -> how one value is made of those of a key"""
+    one_a_key: bool = False
+    """whether one row a key is kept, all of whose rows agree"""
+    sheet: str = ""
+    """Excel: its sheet; must be named where there are several"""
+    labels: bool = False
+    """Stata, SPSS: whether value labels are read in place of values"""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether all cells are text, so that numbers and truth values are still to be read."""
+        return self.file != "" and not self.file.lower().endswith(TYPED_SUFFIXES)
+
+    @property
+    def their_columns(self) -> frozenset[str]:
+        """Their columns that are used here, or left out here on purpose."""
+        starts = (str(rule.get("from")) for rule in self.since.values())
+        wide = self.wide.columns if self.wide else ()
+        return frozenset((*self.columns.values(), *self.ignore, *starts, *wide))
 
 
 def table_mapping(name: str, section: Mapping[str, Any]) -> tuple[TableMapping, list[str]]:
     """Read a ``[tables.…]`` section; return the mapping and what is wrong with the section."""
     from withintask.panel.schema import SCHEMAS
 
-    known = [one.name for one in fields(TableMapping) if one.name != "name"]
-    problems = [f"[tables.{name}] {_unknown(key, known)}" for key in section if key not in known]
-    mapping = TableMapping(name=name, **{k: v for k, v in section.items() if k in known})
-    ours = SCHEMAS[name].column_names()
-    used = {
-        "columns": mapping.columns,
-        "scale": mapping.scale,
-        "constants": mapping.constants,
-        "codes": mapping.codes,
-        "sorted": mapping.sorted,
-    }
-    for key, names in used.items():
-        bad = [column for column in names if column not in ours]
-        problems += [f"[tables.{name}] {key}: {_unknown(column, ours)}" for column in bad]
+    known = [key.name for key in fields(TableMapping) if key.name != "name"]
+    problems = [_unknown(key, known) for key in section if key not in known]
+    parts, wrong = _parts({k: v for k, v in section.items() if k in known})
+    mapping = TableMapping(name=name, **parts)
+    problems += wrong
+    types = {name: column.dtype for name, column in SCHEMAS[name].columns().items()}
+    problems += [
+        f"covariates: {column} is a column of the table already"
+        for column in mapping.covariates
+        if column in types
+    ]
+    types |= {k: COVARIATE_TYPES[v] for k, v in mapping.covariates.items() if v in COVARIATE_TYPES}
+    problems += _unknown_columns(mapping, types)
     both = sorted(set(mapping.columns) & set(mapping.constants))
-    problems += [f"[tables.{name}] {column} is both a column and a constant" for column in both]
+    problems += [f"{column} is both a column and a constant" for column in both]
+    problems += _unknown_choices(mapping)
     if not problems:
-        problems += _wrongly_typed(mapping, SCHEMAS[name])
-    return mapping, problems
+        problems += _wrongly_typed(mapping, types)
+    return mapping, [f"[tables.{name}] {problem}" for problem in problems]
 
 
-def _wrongly_typed(mapping: TableMapping, schema: "type[dy.Schema]") -> list[str]:
+def our_types(mapping: TableMapping) -> dict[str, pl.DataType]:
+    """Return the columns that a mapping can fill and their types: the schema's and covariates."""
+    from withintask.panel.schema import SCHEMAS
+
+    types = {name: column.dtype for name, column in SCHEMAS[mapping.name].columns().items()}
+    return types | {name: COVARIATE_TYPES[kind] for name, kind in mapping.covariates.items()}
+
+
+def _parts(section: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Read the sections inside the section: dates and wide."""
+    parts, problems = dict(section), []
+    rules = {}
+    for column, rule in section.get("dates", {}).items():
+        rules[column], wrong = period_rule(rule)
+        problems += [f"dates: {column}: {problem}" for problem in wrong]
+    if "dates" in parts:
+        parts["dates"] = rules
+    if "wide" in parts:
+        wide = section["wide"]
+        if set(wide) == {"by", "into", "columns"}:
+            parts["wide"] = Wide(**wide)
+        else:
+            problems.append("wide: expected by, into and columns")
+            del parts["wide"]
+    return parts, problems
+
+
+def _unknown_columns(mapping: TableMapping, types: Mapping[str, pl.DataType]) -> list[str]:
+    """Name columns that are not ours."""
+    wide = (mapping.wide.by, mapping.wide.into) if mapping.wide else ()
+    used: dict[str, Any] = {"wide": wide} | {
+        key: getattr(mapping, key)
+        for key in (
+            *(
+                "columns",
+                "scale",
+                "shift",
+                "functions",
+                "convert",
+                "constants",
+                "fill",
+                "codes",
+                "null_if",
+            ),
+            *("dates", "since", "sorted", "leave_out", "aggregate"),
+        )
+    }
+    return [
+        f"{key}: {_unknown(column, list(types))}"
+        for key, names in used.items()
+        for column in names
+        if column not in types
+    ]
+
+
+def _unknown_choices(mapping: TableMapping) -> list[str]:
+    """Name words that are not one of their list."""
+    choices = [
+        *((f"functions: {k}", v, FUNCTION_NAMES) for k, v in mapping.functions.items()),
+        *((f"aggregate: {k}", v, tuple(AGGREGATES)) for k, v in mapping.aggregate.items()),
+        *((f"covariates: {k}", v, tuple(COVARIATE_TYPES)) for k, v in mapping.covariates.items()),
+        ("items", mapping.items or "row", ("row",)),
+    ]
+    problems = [
+        f"{where} is {word!r}, not one of {', '.join(words)}"
+        for where, word, words in choices
+        if word not in words
+    ]
+    for column, rule in mapping.since.items():
+        if "from" not in rule:
+            problems.append(f"since: {column}: no from, the column with the first date")
+    if mapping.thousands and mapping.thousands == ("," if mapping.decimal_comma else "."):
+        problems.append(f"thousands is {mapping.thousands!r}, which is the decimal sign")
+    return problems
+
+
+def _wrongly_typed(mapping: TableMapping, types: Mapping[str, pl.DataType]) -> list[str]:
     """Name constants and codes whose value is not of the type of our column."""
-    types = {name: column.dtype for name, column in schema.columns().items()}
-    values = [(column, value) for column, value in mapping.constants.items()]
+    values = [*mapping.constants.items(), *mapping.fill.items()]
     values += [
         (column, value) for column, codes in mapping.codes.items() for value in codes.values()
     ]
+    if mapping.wide:
+        values += [(mapping.wide.by, value) for value in mapping.wide.columns.values()]
     problems = [
-        f"[tables.{mapping.name}] {column}: {value!r} is not {types[column]}"
+        f"{column}: {value!r} is not {types[column]}"
         for column, value in values
         if not _is_a(value, types[column])
     ]
+    names = ("scale", "shift", "functions", "null_if")
+    changed: dict[str, Any] = {name: getattr(mapping, name) for name in names}
     return problems + [
-        f"[tables.{mapping.name}] scale: {column} is not a number with a unit"
-        for column in mapping.scale
+        f"{key}: {column} is not a number with a unit"
+        for key, names in changed.items()
+        for column in names
         if not types[column].is_float()
     ]
 
@@ -117,126 +275,5 @@ def _is_a(value: object, dtype: pl.DataType) -> bool:
     return isinstance(value, int) or (dtype.is_float() and isinstance(value, float))
 
 
-def apply_mapping(
-    raw: pl.LazyFrame, mapping: TableMapping, schema: "type[dy.Schema]", *, is_text: bool
-) -> tuple[pl.LazyFrame, list[Breach]]:
-    """Turn their table into ours, and count every cell that could not be turned.
-
-    Parameters
-    ----------
-    raw
-        Their table.
-    mapping
-        How its columns map to ours.
-    schema
-        Our schema of the table.
-    is_text
-        Whether all cells are text (CSV), so that numbers and truth values are still to be read.
-
-    Returns
-    -------
-    tuple
-        Our table, lazy, and what went wrong. Rules of the schema are not checked here.
-    """
-    theirs = raw.collect_schema()
-    ours = schema.columns()
-    columns = dict(mapping.columns) or {c: c for c in theirs if c in ours}
-    problems = list(_column_breaches(mapping, columns, theirs))
-    usable = {ours: name for ours, name in columns.items() if name in theirs}
-    types = schema.columns()
-    values = {
-        ours: _value(pl.col(name), ours, mapping, types[ours].dtype, is_text)
-        for ours, name in usable.items()
-    }
-    lost = {
-        ours: pl.col(name).is_not_null() & values[ours].is_null() for ours, name in usable.items()
-    }
-    problems += _lost_cells(raw, mapping, lost)
-    constants = {k: pl.lit(v, dtype=types[k].dtype) for k, v in mapping.constants.items()}
-    frame = raw.select(**values, **constants)
-    problems += _disorder(frame, mapping)
-    return frame, problems
-
-
 def _unknown(name: str, known: Sequence[str]) -> str:
     return f"{name} is not known{nearest(name, known)}"
-
-
-def _column_breaches(
-    mapping: TableMapping, columns: Mapping[str, str], theirs: Mapping[str, pl.DataType]
-) -> Iterator[Breach]:
-    for ours, name in columns.items():
-        if name not in theirs:
-            yield _breach(mapping, f"{ours}|not_in_file", 1, f"the file has a column {name!r}")
-    twice = sorted({name for name in columns.values() if list(columns.values()).count(name) > 1})
-    for name in twice:
-        yield _breach(mapping, "mapped_twice", 1, f"column {name!r} feeds one column only")
-    used = {*columns.values(), *mapping.ignore}
-    left = [name for name in theirs if name not in used]
-    if left:
-        meaning = "every column of the file is mapped or ignored; left: " + some_examples(left)
-        yield _breach(mapping, "unmapped_columns", len(left), meaning)
-
-
-def _value(
-    raw: pl.Expr, ours: str, mapping: TableMapping, dtype: pl.DataType, is_text: bool
-) -> pl.Expr:
-    """Read their cell as our value; null where it cannot be read."""
-    if ours in mapping.codes:
-        codes = mapping.codes[ours]
-        return raw.cast(pl.String).replace_strict(
-            list(codes), list(codes.values()), default=None, return_dtype=dtype
-        )
-    value = _parsed(raw, dtype, decimal_comma=mapping.decimal_comma) if is_text else raw
-    return value * mapping.scale[ours] if ours in mapping.scale else value
-
-
-def _parsed(text: pl.Expr, dtype: pl.DataType, *, decimal_comma: bool) -> pl.Expr:
-    if dtype == pl.String:
-        return text
-    if dtype == pl.Boolean:
-        return text.replace_strict(
-            list(_TRUTH), list(_TRUTH.values()), default=None, return_dtype=pl.Boolean
-        )
-    if decimal_comma and dtype.is_float():
-        text = text.str.replace(",", ".", literal=True)
-    return text.cast(dtype, strict=False)
-
-
-def _lost_cells(
-    raw: pl.LazyFrame, mapping: TableMapping, lost: Mapping[str, pl.Expr]
-) -> Iterator[Breach]:
-    if not lost:
-        return
-    counts = raw.select(is_lost.sum().alias(ours) for ours, is_lost in lost.items())
-    totals = counts.collect(engine="streaming").row(0, named=True)
-    for ours, n_rows in totals.items():
-        if n_rows:
-            reason = "has a code that is listed" if ours in mapping.codes else "can be read"
-            rows = raw.select(row=pl.row_index(), bad=lost[ours]).filter("bad").head(5)
-            examples = tuple(f"row {i + 1}" for i in rows.collect()["row"])
-            meaning = f"every cell of {mapping.columns.get(ours, ours)!r} {reason}"
-            yield _breach(mapping, f"{ours}|unreadable", n_rows, meaning, examples)
-
-
-def _disorder(frame: pl.LazyFrame, mapping: TableMapping) -> Iterator[Breach]:
-    """Count rows that come before the row above them, if the file is said to be sorted."""
-    present = frame.collect_schema().names()
-    by = [column for column in mapping.sorted if column in present]
-    if not by:
-        return
-    is_back, is_equal = pl.lit(False), pl.lit(True)
-    for column in by:
-        above = pl.col(column).shift(1)
-        is_back = is_back | (is_equal & (pl.col(column) < above).fill_null(False))
-        is_equal = is_equal & (pl.col(column) == above).fill_null(False)
-    n_rows = frame.select(is_back.sum()).collect(engine="streaming").item()
-    if n_rows:
-        meaning = f"rows are sorted by {', '.join(by)}, as the mapping says"
-        yield _breach(mapping, "not_sorted", n_rows, meaning)
-
-
-def _breach(
-    mapping: TableMapping, rule: str, n_rows: int, meaning: str, examples: tuple[str, ...] = ()
-) -> Breach:
-    return Breach(table=mapping.name, rule=rule, n_rows=n_rows, meaning=meaning, examples=examples)

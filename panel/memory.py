@@ -7,9 +7,11 @@ from typing import Any
 
 import polars as pl
 
+from withintask.panel.apply import apply_mapping
 from withintask.panel.errors import ParameterError, SchemaError, list_problems, unknown_name
-from withintask.panel.mapping import TableMapping, apply_mapping
+from withintask.panel.mapping import TableMapping
 from withintask.panel.panel import TABLES, Frame, Panel, PanelInfo
+from withintask.panel.references import Breach
 from withintask.panel.store import read_panel
 from withintask.panel.validate import breach_frame, validate, violation_message
 
@@ -70,14 +72,13 @@ def _from_frames(frames: Mapping[str, Any], first_ai_period: int | None) -> Pane
     if problems:
         raise ParameterError(list_problems("panel", problems))
     tables: dict[str, Frame] = {}
-    breaches = []
+    breaches: list[Breach] = []
     for name, frame in frames.items():
         lazy = frame if isinstance(frame, pl.LazyFrame) else pl.DataFrame(frame).lazy()
         typed = _typed(lazy, {k: column.dtype for k, column in SCHEMAS[name].columns().items()})
-        tables[name], wrong = apply_mapping(
-            typed, TableMapping(name=name), SCHEMAS[name], is_text=False
-        )
-        breaches += wrong
+        mapped = apply_mapping(typed, TableMapping(name=name))
+        tables[name] = mapped.frame
+        breaches += mapped.problems
     if breaches:
         raise SchemaError(violation_message(info.name, breach_frame(breaches)))
     return Panel(info=info).with_tables(**tables)
@@ -93,7 +94,8 @@ def _typed(frame: pl.LazyFrame, types: Mapping[str, pl.DataType]) -> pl.LazyFram
     for name, found in frame.collect_schema().items():
         wanted = types.get(name)
         is_category = isinstance(found, pl.Categorical | pl.Enum)
-        is_id = wanted == pl.String and (is_category or found.is_integer())
+        is_whole = found.is_integer() or (isinstance(found, pl.Decimal) and found.scale == 0)
+        is_id = wanted == pl.String and (is_category or is_whole)
         is_number = wanted is not None and wanted.is_float() and found.is_numeric()
         is_count = wanted is not None and wanted.is_integer() and found.is_integer()
         if wanted is not None and (is_id or is_number or is_count):

@@ -54,6 +54,13 @@ OUTCOMES: Mapping[str, Outcome] = MappingProxyType(
 """Every kind of outcome, in the order in which they are documented."""
 
 
+_ABOVE_ZERO = ("positive", "time")
+_ZEROS = (
+    '; a zero is a value where outcome = "count", "binary" or "score"; if it is no value, make it '
+    "null and leave such rows out (null_values, leave_out); dropping rows can select workers"
+)
+
+
 def analysed(output: Array, kind: OutcomeKind) -> Array:
     """Bring output onto the scale of its kind: log, minus log, or as it is.
 
@@ -97,7 +104,8 @@ def outcome_rules(
     rules = []
     if kind in of_kind:
         name, valid = of_kind[kind]
-        rules.append(_rule(name, valid, f"{OUTCOMES[kind].domain} where the outcome is {kind}"))
+        meaning = f"{OUTCOMES[kind].domain} where the outcome is {kind}"
+        rules.append(_rule(name, valid, meaning + (_ZEROS if kind in _ABOVE_ZERO else "")))
     if floor is not None:
         rules.append(_rule("output|floor", output >= floor, f"at least its floor, {floor}"))
     if ceiling is not None:

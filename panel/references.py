@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
@@ -11,11 +11,28 @@ from withintask.panel.panel import Frame, Panel
 if TYPE_CHECKING:
     from withintask.panel.schema import ForeignKey
 
-ID_COLUMNS = ("worker_id", "task_id", "firm_id", "occupation_code", "industry_code")
-"""Columns that identify the same thing in several tables."""
+ID_COLUMNS = (
+    "worker_id",
+    "task_id",
+    "item_id",
+    "rater_id",
+    "firm_id",
+    "occupation_code",
+    "industry_code",
+    "arm",
+    "assignment_id",
+    "stratum_id",
+    "measure",
+    "posting_id",
+    "applicant_id",
+)
+"""Columns whose text identifies something, in one table or in several."""
 
 NUMBER_FORM = r"^[+-]?\d+(\.0+|(\.\d+)?[eE][+-]?\d+)$"
 """Text that a program wrote for a number: 12.0 or 1.2E+05."""
+
+UNSEEN = r"\p{Cf}"
+"""Characters that are not seen: zero-width space, soft hyphen, byte order mark."""
 
 SPACE_FORM = r"^\s|\s$|[[:cntrl:]]"
 """Text with a space at an end or a control character in it."""
@@ -77,13 +94,22 @@ def _dangling_breaches(
 ) -> Iterator[Breach]:
     if dangling.is_empty():
         return
-    stripped, padded = _stripped(dangling), _stripped(parent)
-    lost = stripped.join(padded, on="_stripped", how="semi").drop("_stripped")
-    unknown = stripped.join(padded, on="_stripped", how="anti").drop("_stripped")
+    alike = _shared(_seen(dangling), _seen(parent), how="semi")
+    unlike = _shared(_seen(dangling), _seen(parent), how="anti")
+    lost = _shared(_stripped(unlike), _stripped(parent), how="semi")
+    unknown = _shared(_stripped(unlike), _stripped(parent), how="anti")
     meaning = f"every {key.column} is found in {key.parent}"
     yield _breach(key.table, f"{key.column}|dangling", unknown, n_examples, meaning)
     meaning = f"{key.column} is written as in {key.parent}, with its leading zeros"
     yield _breach(key.table, f"{key.column}|lost_leading_zeros", lost, n_examples, meaning)
+    meaning = f"{key.column} is written as in {key.parent}, with the same characters"
+    yield _breach(key.table, f"{key.column}|look_alike", alike, n_examples, meaning)
+
+
+def _shared(
+    ids: pl.DataFrame, parent: pl.DataFrame, *, how: Literal["semi", "anti"]
+) -> pl.DataFrame:
+    return ids.join(parent, on="_form", how=how).drop("_form")
 
 
 def _distinct_ids(panel: Panel) -> dict[tuple[str, str], pl.DataFrame]:
@@ -131,13 +157,19 @@ def _malformed(ids: pl.DataFrame, column: str) -> Iterator[tuple[str, pl.DataFra
         f"{column} is text, not a number written out such as 12.0 or 1E+05",
     )
     yield "leading_zeros", _ambiguous(ids), f"no two {column} differ by leading zeros alone"
+    meaning = f"no two {column} look alike and differ by characters that are not seen"
+    yield "look_alike", _collisions(_seen(ids)), meaning
 
 
 def _ambiguous(ids: pl.DataFrame) -> pl.DataFrame:
     """Ids that another id equals but for leading zeros."""
     if not ids[ids.columns[0]].str.starts_with("0").any():
         return ids.head(0)
-    return _stripped(ids).filter(pl.len().over("_stripped") > 1).drop("_stripped")
+    return _collisions(_stripped(ids))
+
+
+def _collisions(ids: pl.DataFrame) -> pl.DataFrame:
+    return ids.filter(pl.len().over("_form") > 1).drop("_form")
 
 
 def _stripped(ids: pl.DataFrame) -> pl.DataFrame:
@@ -145,8 +177,17 @@ def _stripped(ids: pl.DataFrame) -> pl.DataFrame:
     value = pl.col(ids.columns[0])
     is_number = value.str.contains(r"^\d+$")
     return ids.with_columns(
-        _stripped=pl.when(is_number).then(value.str.strip_chars_start("0")).otherwise(value)
+        _form=pl.when(is_number).then(value.str.strip_chars_start("0")).otherwise(value)
     )
+
+
+def _seen(ids: pl.DataFrame) -> pl.DataFrame:
+    """Add the id as it is seen: composed (NFC), one kind of space, no character that is not seen."""
+    value = pl.col(ids.columns[0])
+    if ids[ids.columns[0]].str.contains(r"^[\x20-\x7e]*$").all():
+        return ids.with_columns(_form=value)
+    seen = value.str.normalize("NFC").str.replace_all(UNSEEN, "").str.replace_all(r"\s", " ")
+    return ids.with_columns(_form=seen)
 
 
 def _breach(table: str, rule: str, bad: pl.DataFrame, n_examples: int, meaning: str) -> Breach:

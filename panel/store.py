@@ -1,24 +1,22 @@
 """A panel on disk: a folder of Parquet or CSV files with ``panel.toml``, or a DuckDB file."""
 
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import polars as pl
 
-from withintask.panel.csv_source import scan_text_csv
 from withintask.panel.errors import ParameterError, SchemaError, SourceError, list_problems
 from withintask.panel.manifest import MANIFEST, read_manifest
-from withintask.panel.mapping import TableMapping, apply_mapping, table_mapping
+from withintask.panel.mapping import TableMapping, table_mapping
 from withintask.panel.panel import TABLES, Panel, PanelInfo, panel_info
-from withintask.panel.references import Breach
+from withintask.panel.tables import read_tables
 from withintask.panel.validate import breach_frame, panel_violations, violation_message
 
 Layout = Literal["parquet", "csv", "duckdb"]
 DUCKDB_SUFFIXES = (".duckdb", ".db")
 _OF_STORE = ("schema", "format", "file")
-_PARTS = "/*.parquet"
-"""A table in parts: every Parquet file of a folder, in the order of their names."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -116,20 +114,15 @@ def load_panel(path: str | Path) -> Loaded:
     info, mappings = _understood(document, manifest)
     layout = document["panel"].get("format", "csv")
     database = manifest.parent / document["panel"].get("file", "")
-    connect = duck.connection(database) if layout == "duckdb" else None
-    frames: dict[str, pl.LazyFrame] = {}
-    problems: list[Breach] = []
-    for mapping in mappings:
-        raw: pl.LazyFrame | None
-        if connect is None:
-            raw, found = _scan_file(manifest.parent, mapping)
-            problems += found
-        else:
-            raw = duck.scan_table(connect, mapping)
-        if raw is not None:
-            frames[mapping.name], unread = _mapped(raw, mapping)
-            problems += unread
-    return Loaded(panel=Panel(info=info).with_tables(**frames), problems=breach_frame(problems))
+    scan = None
+    if layout == "duckdb":
+        connect = duck.connection(database)
+        scan = partial(duck.scan_table, connect)
+    tables = read_tables(manifest.parent, mappings, scan=scan)
+    if tables.notes:
+        info = replace(info, note="; ".join(filter(None, (info.note, *tables.notes))))
+    panel = Panel(info=info).with_tables(**tables.frames)
+    return Loaded(panel=panel, problems=breach_frame(tables.problems))
 
 
 def _understood(document: dict[str, Any], manifest: Path) -> tuple[PanelInfo, list[TableMapping]]:
@@ -139,7 +132,7 @@ def _understood(document: dict[str, Any], manifest: Path) -> tuple[PanelInfo, li
     head, tables = document.get("panel"), document.get("tables", {})
     if not isinstance(head, dict):
         raise SourceError(f"{manifest}: expected a section [panel]")
-    known = [field.name for field in fields(PanelInfo)]
+    known = [field.name for field in fields(PanelInfo) if field.name != "covariates"]
     problems = [f"[panel] {key} is not known" for key in head if key not in (*known, *_OF_STORE)]
     problems += [f"[panel] has no {key}" for key in ("schema", "name") if key not in head]
     if head.get("schema", SCHEMA_VERSION) not in READABLE_VERSIONS:
@@ -155,28 +148,6 @@ def _understood(document: dict[str, Any], manifest: Path) -> tuple[PanelInfo, li
         problems += wrong
     if problems:
         raise SourceError(list_problems(str(manifest), problems, advice="Correct the manifest."))
-    return panel_info({key: head[key] for key in known if key in head}), mappings
-
-
-def _scan_file(folder: Path, mapping: TableMapping) -> tuple[pl.LazyFrame | None, list[Breach]]:
-    file = folder / mapping.file
-    parts = sorted(folder.glob(mapping.file)) if mapping.file.endswith(_PARTS) else [file]
-    if not mapping.file or not parts or not all(part.is_file() for part in parts):
-        meaning = f"the file {mapping.file!r} is in the folder"
-        return None, [Breach(table=mapping.name, rule="no_file", n_rows=1, meaning=meaning)]
-    if file.suffix == ".parquet":
-        return pl.scan_parquet(parts, glob=False), []
-    return scan_text_csv(file, mapping)
-
-
-def _mapped(raw: pl.LazyFrame, mapping: TableMapping) -> tuple[pl.LazyFrame, list[Breach]]:
-    from withintask.panel.schema import SCHEMAS
-
-    is_text = mapping.file != "" and not mapping.file.endswith(".parquet")
-    frame, problems = apply_mapping(raw, mapping, SCHEMAS[mapping.name], is_text=is_text)
-    if mapping.n_rows is not None:
-        n_rows = raw.select(pl.len()).collect(engine="streaming").item()
-        meaning = f"the manifest says {mapping.n_rows} rows, the table has {n_rows}"
-        n_off = abs(n_rows - mapping.n_rows)
-        problems.append(Breach(table=mapping.name, rule="n_rows", n_rows=n_off, meaning=meaning))
-    return frame, problems
+    info = panel_info({key: head[key] for key in known if key in head})
+    covariates = tuple(f"{m.name}.{column}" for m in mappings for column in m.covariates)
+    return replace(info, covariates=covariates), mappings

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, overload
 
 import polars as pl
 
+from withintask.panel.covariates import covariate_breaches
 from withintask.panel.errors import (
     ParameterError,
     SchemaError,
@@ -16,7 +17,9 @@ from withintask.panel.outcome import outcome_problems, outcome_rules
 from withintask.panel.panel import Frame, Panel, PanelInfo
 from withintask.panel.references import Breach, reference_breaches
 from withintask.panel.rules import RowRule, row_rules, with_absent_columns
+from withintask.panel.trial_checks import trial_breaches
 from withintask.panel.uniqueness import duplicated_keys
+from withintask.panel.units import unit_questions
 
 if TYPE_CHECKING:
     import dataframely as dy
@@ -158,8 +161,21 @@ def _panel_breaches(panel: Panel, with_outputs: bool, n_examples: int) -> Iterat
         also = () if broken or table != "outputs" else _rules_of_panel(panel.info)
         covariates = panel.info.covariates_of(table)
         known = frame.lazy().drop(covariates, strict=False)
-        yield from _table_breaches(table, known, SCHEMAS[table], also, n_examples)
-    yield from reference_breaches(panel, n_examples=n_examples)
+        checks = _table_breaches(table, known, SCHEMAS[table], also, n_examples)
+        yield from _or_unreadable(table, checks)
+    yield from _or_unreadable("panel", covariate_breaches(panel))
+    yield from _or_unreadable("outputs", trial_breaches(panel))
+    yield from _or_unreadable("outputs", unit_questions(panel))
+    yield from _or_unreadable("panel", reference_breaches(panel, n_examples=n_examples))
+
+
+def _or_unreadable(table: str, breaches: Iterable[Breach]) -> Iterator[Breach]:
+    """Name a table of which the rows cannot be read to the end, such as a damaged file."""
+    try:
+        yield from breaches
+    except pl.exceptions.PolarsError as error:
+        meaning = f"every row can be read ({type(error).__name__})"
+        yield Breach(table=table, rule="unreadable", n_rows=1, meaning=meaning)
 
 
 def _rules_of_panel(info: PanelInfo) -> tuple[RowRule, ...]:
@@ -257,7 +273,19 @@ def _key_breach(table: str, frame: pl.LazyFrame, key: list[str], n_examples: int
         rule="primary_key",
         n_rows=int(twice["n_rows"].sum()),
         examples=_key_texts(twice.select(key).sort(key).head(n_examples)),
-        meaning=f"no two rows share {', '.join(key)}",
+        meaning=f"no two rows share {', '.join(key)}{_key_advice(table, key)}",
+    )
+
+
+def _key_advice(table: str, key: list[str]) -> str:
+    """Say what rows of outputs that share a key look like, and what can be done."""
+    if table != "outputs" or "rater_id" in key:
+        return ""
+    missing = "rater_id" if "item_id" in key else "item_id"
+    return (
+        f"; these look like {missing.removesuffix('_id')}s: map their column to {missing}, or "
+        "make every row an item (withintask panel items PANEL --out NEW), or take one value of "
+        "each cell (withintask panel items PANEL --aggregate mean --out NEW)"
     )
 
 

@@ -76,6 +76,10 @@ def test_names_codes_units_and_constants_are_mapped(tmp_path):
     ]
 
 
+INCHES = "worker_id,task_id,period,output,note\n" + "".join(
+    f"{worker},t,2,1,x\n" for worker in range(1, 21)
+)
+
 CASES = {
     "date as period": (PLAIN.replace(",1,", ",2024-01-01,"), "", {"period|unreadable": 1}),
     "clock time as period": (
@@ -95,6 +99,25 @@ CASES = {
     "long rows": (PLAIN + "008,t,1,1,1\n009,t,1,1,1\n", "", {"shifted_rows": 2}),
     "open quote": (PLAIN + '008,"t,1,1\n', "", {"shifted_rows": 1}),
     "endless quote": (PLAIN + '008,"' + "x" * 2**22, "", {"not_csv": 1}),
+    "inch mark in an ignored column": (
+        INCHES.replace("\n3,t,2,1,x", '\n3,t,2,1,5" pipe').replace(
+            "\n5,t,2,1,x", '\n5,t,2,1,7" pipe'
+        ),
+        'ignore = ["note"]',
+        {"stray_quote": 2},
+    ),
+    "text behind a quoted cell": (
+        INCHES.replace("\n3,t,2,1,x", '\n3,t,2,1,"x" y'),
+        'ignore = ["note"]',
+        {"stray_quote": 1},
+    ),
+    "cell that swallows rows": (
+        INCHES.replace("\n3,t,2,1,x", '\n3,t,2,1,"').replace("\n5,t,2,1,x", '\n5,t,2,1,"'),
+        'ignore = ["note"]',
+        {"swallowed_rows": 1},
+    ),
+    "blank lines": (PLAIN + "\n008,t,1,1\n\n", "", {"blank_line": 2}),
+    "line ends of old": (PLAIN.replace("\n", "\r"), "", {"rows_lost": 2}),
     "shifted header": (PLAIN.replace("worker_id,", ""), "", {"shifted_rows": 2}),
     "column named twice": (PLAIN.replace("task_id", "worker_id"), "", {"header_twice": 1}),
     "nothing": ("", "", {"header_missing": 1}),
@@ -178,3 +201,29 @@ def test_a_foreign_database_is_read_through_a_mapping(tmp_path):
         """
     )
     assert read_panel(tmp_path).outputs.rows() == [("01", 2, 1.5, "calls")]
+
+
+def test_a_quoted_cell_may_hold_quotes_separators_and_line_ends(tmp_path):
+    text = INCHES.replace("\n3,t,2,1,x", '\n3,t,2,1,"5"" pipe, long\nand wide"')
+    panel = read_panel(write(tmp_path, text, 'ignore = ["note"]'))
+    assert panel.outputs.height == 20
+
+
+def test_a_cell_with_whole_rows_is_text_where_the_rows_are_counted(tmp_path):
+    text = INCHES.replace("\n3,t,2,1,x", '\n3,t,2,1,"a,b,c,d\ne,f,g,h,i"')
+    assert problems(write(tmp_path, text, 'ignore = ["note"]')) == {"swallowed_rows": 1}
+    assert problems(write(tmp_path, text, 'ignore = ["note"]\nn_rows = 20')) == {}
+
+
+def test_rows_with_stray_quotes_are_named(tmp_path):
+    text = INCHES.replace("\n3,t,2,1,x", '\n3,t,2,1,5" pipe')
+    found = load_panel(write(tmp_path, text, 'ignore = ["note"]')).problems
+    assert found["examples"].to_list() == [["row 3"]]
+
+
+def test_a_file_without_header_is_read_by_position(tmp_path):
+    mapping = """header = false
+    columns = { worker_id = "column_1", task_id = "column_2", period = "column_3", output = "column_4" }
+    """
+    text = PLAIN.partition("\n")[2]
+    assert read_panel(write(tmp_path, text, mapping)).outputs["output"].to_list() == [1.5, 2.0]

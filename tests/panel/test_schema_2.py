@@ -81,7 +81,7 @@ def test_what_a_panel_says_of_its_outcome_survives_the_disk(layout, tmp_path):
         control_arm="a",
     )
     path = tmp_path / ("p.duckdb" if layout == "duckdb" else "p")
-    write_panel(Panel(info=info, outputs=trial()), path, layout=layout)
+    write_panel(Panel(info=info, outputs=trial(arm=["a", "b", None])), path, layout=layout)
     assert read_panel(path).info == info
 
 

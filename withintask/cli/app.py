@@ -111,18 +111,24 @@ def estimate(
     out
         File to write instead of printing; needed for parquet.
     """
+    from withintask.panel.memory import as_panel
+    from withintask.report.design import design_text
     from withintask.report.tables import write_table
     from withintask.report.terminal import print_estimates
-    from withintask.tests_of_model.harness.analysis import estimate as run
+    from withintask.tests_of_model.harness.synthetic import with_truth
+    from withintask.tests_of_model.hypotheses.estimate import estimate as run
 
-    frame = run(
-        panel,
+    whole = as_panel(panel)
+    rows = run(
+        whole,
         hypotheses=hypothesis or (),
         estimators=estimator or (),
         engine=engine,
         few_clusters=few_clusters,
     )
+    frame = with_truth(rows, whole)
     if format == "table" and out is None:
+        print("\n".join(design_text(whole)[0]))
         print_estimates(frame)
     else:
         write_table(frame, format, out)

@@ -1,5 +1,6 @@
-"""Commands of `withintask panel`: template, validate, profile, pseudonymize, import."""
+"""Commands of `withintask panel`: from, template, validate, describe, items, profile, pseudonymize, import."""
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 app = App(name="panel", help="Prepare, check and describe within-task panels.")
 
 Layout = Literal["parquet", "csv", "duckdb"]
+Outcome = Literal["positive", "time", "count", "binary", "score", "log"]
+Step = Literal["day", "week", "month", "quarter", "year"]
+Aggregate = Literal["mean", "median", "sum", "min", "max"]
 
 
 @app.command
@@ -25,6 +29,119 @@ def template(folder: Path) -> None:
     from withintask.panel.template import write_template
 
     print(f"{write_template(folder)}: fill in the tables, then run withintask panel validate")
+
+
+@app.command(name="from")
+def from_(
+    file: Path,
+    *,
+    out: Path | None = None,
+    column: Annotated[list[str] | None, Parameter(negative="")] = None,
+    ignore: Annotated[list[str] | None, Parameter(negative="")] = None,
+    outcome: Outcome | None = None,
+    task: str | None = None,
+    by: Step | None = None,
+    start: date | None = None,
+    first_ai_period: int | None = None,
+    control_arm: str | None = None,
+    leave_out_zeros: Annotated[bool, Parameter(negative="")] = False,
+    items: Annotated[bool, Parameter(negative="")] = False,
+    aggregate: Aggregate | None = None,
+    sheet: str = "",
+) -> None:
+    """Propose a manifest for a file as it is, with every guess marked; the file is not changed.
+
+    Parameters
+    ----------
+    file
+        CSV, Parquet, Stata, SPSS, Excel or R, with a row an observation.
+    out
+        Folder for the panel.toml; named after the file if left out.
+    column
+        What you know: ours=theirs, such as worker_id=Agent. Give it several times.
+    ignore
+        A column that is not used.
+    outcome
+        Kind of outcome: positive, time (less is better), count, binary, score or log.
+    task
+        Name of the one task, if no column tells tasks apart.
+    by, start
+        Length of a period and a date in the first, for files with dates.
+    first_ai_period
+        First period in which AI exists, in the count of periods.
+    control_arm
+        The arm with which the others are compared.
+    leave_out_zeros
+        Leave rows out whose output is zero, where a zero is no value; they are counted.
+    items
+        Every row is an item of its own.
+    aggregate
+        One row a worker, task and period, with this value of its outputs.
+    sheet
+        Excel: the sheet.
+    """
+    from withintask.panel.propose import Statements, propose, write_proposal
+
+    folder = out or file.with_suffix("")
+    says = Statements(
+        columns=_pairs(column or []),
+        ignore=tuple(ignore or ()),
+        outcome=outcome,
+        by=by,
+        start=start,
+        first_ai_period=first_ai_period,
+        control_arm=control_arm,
+        task=task,
+        leave_out_zeros=leave_out_zeros,
+        items=items,
+        aggregate=aggregate,
+        sheet=sheet,
+    )
+    proposal = propose(file, folder=folder, stated=says)
+    manifest = write_proposal(proposal, folder)
+    print(proposal.text)
+    print(f"{manifest}: written, {len(proposal.doubts)} guesses marked with `?`")
+    for doubt in proposal.doubts:
+        print(f"  ? {doubt}")
+    print(f"Next: withintask panel validate {folder}")
+
+
+@app.command
+def items(path: Path, *, out: Path, aggregate: Aggregate | None = None) -> None:
+    """Write a copy of a panel whose rows share keys: every row an item, or one value of each cell.
+
+    Parameters
+    ----------
+    path
+        Folder with a panel.toml, the panel.toml itself, or a DuckDB file.
+    out
+        Folder (or .duckdb file) to write.
+    aggregate
+        Take one value of the outputs of a worker, task and period instead.
+    """
+    from withintask.panel.items import aggregate_items, declare_items
+    from withintask.panel.store import read_panel, write_panel
+
+    panel = read_panel(path, lazy=True, check=False)
+    changed = aggregate_items(panel, aggregate) if aggregate else declare_items(panel)
+    print(f"{write_panel(changed, out)}: written; next: withintask panel validate {out}")
+
+
+@app.command
+def describe(path: Path, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """Say what kind of design a panel is, which estimators fit and which one is recommended.
+
+    Parameters
+    ----------
+    path
+        Folder with a panel.toml, the panel.toml itself, or a DuckDB file.
+    json
+        Print JSON instead of sentences.
+    """
+    from withintask.panel.store import read_panel
+    from withintask.report.design import describe_design
+
+    print(describe_design(read_panel(path), as_json=json))
 
 
 @app.command
@@ -148,6 +265,17 @@ def import_(name: str, source_dir: Path, *, out: Path, layout: Layout | None = N
     )
     print(f"{out}: {sizes}")
     print(panel.info.note)
+
+
+def _pairs(stated: list[str]) -> dict[str, str]:
+    """Read ours=theirs."""
+    from withintask.panel.errors import ParameterError
+
+    pairs = [pair.partition("=") for pair in stated]
+    wrong = [ours for ours, sign, theirs in pairs if not sign or not theirs]
+    if wrong:
+        raise ParameterError(f"--column {', '.join(wrong)}: expected ours=theirs, worker_id=Agent")
+    return {ours: theirs for ours, _, theirs in pairs}
 
 
 def _as_json(name: str, violations: "pl.DataFrame") -> str:

@@ -1,0 +1,225 @@
+"""Turn a data owner's table into ours by its mapping, counting every cell that could not be turned."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from withintask.panel.cells import cell_value
+from withintask.panel.errors import some_examples
+from withintask.panel.mapping import TableMapping, our_types
+from withintask.panel.references import Breach
+from withintask.panel.reshape import CELL, LABEL, ROW, lengthen, number_items, one_a_key, varying
+from withintask.panel.schema import key_of
+
+N_EXAMPLES = 5
+"""Rows named for what could not be read."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mapped:
+    """A table of ours as far as it could be read."""
+
+    frame: pl.LazyFrame
+    """the table"""
+    problems: tuple[Breach, ...]
+    """what could not be read"""
+    notes: tuple[str, ...] = ()
+    """what was left out as the mapping says"""
+
+
+def apply_mapping(
+    raw: pl.LazyFrame, mapping: TableMapping, *, used_elsewhere: Iterable[str] = ()
+) -> Mapped:
+    """Turn their table into ours.
+
+    Parameters
+    ----------
+    raw
+        Their table.
+    mapping
+        How its columns map to ours.
+    used_elsewhere
+        Columns that the same file feeds into other tables.
+
+    Returns
+    -------
+    Mapped
+        Our table, lazy, and what went wrong. Rules of the schema are not checked here.
+    """
+    theirs, types = raw.collect_schema(), our_types(mapping)
+    columns = dict(mapping.columns)
+    if not columns:
+        taken = {
+            *mapping.constants,
+            *((mapping.wide.by, mapping.wide.into) if mapping.wide else ()),
+        }
+        columns = {name: name for name in theirs if name in types and name not in taken}
+    used = {*columns.values(), *mapping.their_columns, *used_elsewhere}
+    problems = list(_column_breaches(mapping, columns, theirs, used))
+    rows, columns = _as_rows(raw, mapping, columns)
+    present = rows.collect_schema()
+    values = {
+        ours: cell_value(name, ours, mapping, present[name], types[ours])
+        for ours, name in columns.items()
+        if name in present and _starts(mapping, ours) <= set(present)
+    }
+    problems += _lost_cells(rows, mapping, columns, values)
+    frame, notes = _whole(rows, mapping, types, values)
+    problems += _disorder(frame, mapping)
+    frame, varies = _one_a_key(frame, mapping)
+    return Mapped(frame=frame, problems=(*problems, *varies), notes=notes)
+
+
+def _as_rows(
+    raw: pl.LazyFrame, mapping: TableMapping, columns: dict[str, str]
+) -> tuple[pl.LazyFrame, dict[str, str]]:
+    """Bring columns side by side into rows; what stands in them is one more column of theirs."""
+    if mapping.wide is None:
+        return raw, columns
+    labels = mapping.wide.columns
+    longer = lengthen(raw, mapping.wide).with_columns(
+        pl.col(LABEL).replace_strict(list(labels), list(labels.values()), default=None)
+    )
+    return longer, {**columns, mapping.wide.by: LABEL, mapping.wide.into: CELL}
+
+
+def _starts(mapping: TableMapping, ours: str) -> set[str]:
+    rule = mapping.since.get(ours)
+    return {str(rule["from"])} if rule else set()
+
+
+def _whole(
+    rows: pl.LazyFrame,
+    mapping: TableMapping,
+    types: Mapping[str, pl.DataType],
+    values: Mapping[str, pl.Expr],
+) -> tuple[pl.LazyFrame, tuple[str, ...]]:
+    """Fill, add constants, number the rows as items, leave rows out and say how many."""
+    filled = {
+        ours: value.fill_null(pl.lit(mapping.fill[ours], dtype=types[ours]))
+        if ours in mapping.fill
+        else value
+        for ours, value in values.items()
+    }
+    constants = {k: pl.lit(v, dtype=types[k]) for k, v in mapping.constants.items()}
+    frame = rows.select(**filled, **constants)
+    if mapping.items:
+        frame = number_items(frame)
+    needed = [name for name in mapping.leave_out if name in values]
+    if not needed:
+        return frame, ()
+    is_whole = pl.all_horizontal(pl.col(needed).is_not_null())
+    counts = frame.select(n=pl.len(), out=(~is_whole).sum()).collect(engine="streaming").row(0)
+    note = (
+        f"{mapping.name}: {counts[1]:,} of {counts[0]:,} rows without {', '.join(needed)} left out"
+    )
+    return frame.filter(is_whole), (note,) if counts[1] else ()
+
+
+def _one_a_key(
+    frame: pl.LazyFrame, mapping: TableMapping
+) -> tuple[pl.LazyFrame, tuple[Breach, ...]]:
+    present = frame.collect_schema().names()
+    key = key_of(mapping.name, present)
+    is_asked = mapping.one_a_key or mapping.aggregate
+    if not is_asked or not set(key) <= set(present):
+        return frame, ()
+    breaches = tuple(varying(frame, mapping.name, key, mapping.aggregate))
+    return one_a_key(frame, key, mapping.aggregate), breaches
+
+
+def _column_breaches(
+    mapping: TableMapping,
+    columns: Mapping[str, str],
+    theirs: Mapping[str, pl.DataType],
+    used: set[str],
+) -> Iterator[Breach]:
+    wide = mapping.wide.columns if mapping.wide else ()
+    starts = {f"{ours} (since)": str(rule["from"]) for ours, rule in mapping.since.items()}
+    expected = {**columns, **starts, **{str(name): name for name in wide}}
+    for ours, name in expected.items():
+        if name not in theirs:
+            yield _breach(mapping, f"{ours}|not_in_file", 1, f"the file has a column {name!r}")
+    left = [name for name in theirs if name not in used]
+    if left:
+        meaning = "every column of the file is mapped or ignored; left: " + some_examples(left)
+        yield _breach(mapping, "unmapped_columns", len(left), meaning)
+
+
+def _lost_cells(
+    rows: pl.LazyFrame,
+    mapping: TableMapping,
+    columns: Mapping[str, str],
+    values: Mapping[str, pl.Expr],
+) -> Iterator[Breach]:
+    """Count the cells that are not empty and could not be read."""
+    present, types = rows.collect_schema(), our_types(mapping)
+    whole = replace(mapping, null_if={})
+    read = {
+        ours: cell_value(columns[ours], ours, whole, present[columns[ours]], types[ours])
+        if ours in mapping.null_if
+        else value
+        for ours, value in values.items()
+    }
+    lost = {
+        ours: _is_known(columns[ours], mapping, ours) & value.is_null()
+        for ours, value in read.items()
+    }
+    if not lost:
+        return
+    counts = rows.select(is_lost.sum().alias(ours) for ours, is_lost in lost.items())
+    totals = counts.collect(engine="streaming").row(0, named=True)
+    for ours, n_rows in totals.items():
+        if n_rows:
+            bad = rows.with_row_index(ROW, offset=1).filter(lost[ours]).select(ROW)
+            examples = tuple(f"row {row}" for row in bad.head(N_EXAMPLES).collect()[ROW])
+            meaning = _meaning(columns[ours], ours, mapping)
+            yield _breach(mapping, f"{ours}|unreadable", n_rows, meaning, examples)
+
+
+def _is_known(name: str, mapping: TableMapping, ours: str) -> pl.Expr:
+    known = pl.col(name).is_not_null()
+    for start in _starts(mapping, ours):
+        known = known & pl.col(start).is_not_null()
+    return known
+
+
+def _meaning(name: str, ours: str, mapping: TableMapping) -> str:
+    """Say what was expected of a cell, by what the mapping says of its column."""
+    source = mapping.wide.into if name == CELL and mapping.wide else name
+    where = f"every cell of {source!r}"
+    if ours in mapping.codes:
+        return f"{where} has a code that is listed"
+    if ours in mapping.dates:
+        return f"{where} can be read as a date, {mapping.dates[ours].format}"
+    if ours in mapping.functions:
+        return f"{where} can be read and has a {mapping.functions[ours]}"
+    if ours in mapping.convert:
+        return f"{where} can be converted without losing a digit"
+    if mapping.decimal_comma:
+        return f"{where} can be read; a point is no decimal sign where the comma is one"
+    return f"{where} can be read"
+
+
+def _disorder(frame: pl.LazyFrame, mapping: TableMapping) -> Iterator[Breach]:
+    """Count rows that come before the row above them, if the file is said to be sorted."""
+    present = frame.collect_schema().names()
+    by = [column for column in mapping.sorted if column in present]
+    if not by:
+        return
+    is_back, is_equal = pl.lit(False), pl.lit(True)
+    for column in by:
+        above = pl.col(column).shift(1)
+        is_back = is_back | (is_equal & (pl.col(column) < above).fill_null(False))
+        is_equal = is_equal & (pl.col(column) == above).fill_null(False)
+    n_rows = frame.select(is_back.sum()).collect(engine="streaming").item()
+    if n_rows:
+        meaning = f"rows are sorted by {', '.join(by)}, as the mapping says"
+        yield _breach(mapping, "not_sorted", n_rows, meaning)
+
+
+def _breach(
+    mapping: TableMapping, rule: str, n_rows: int, meaning: str, examples: tuple[str, ...] = ()
+) -> Breach:
+    return Breach(table=mapping.name, rule=rule, n_rows=n_rows, meaning=meaning, examples=examples)

@@ -1,0 +1,104 @@
+"""Further columns that a panel declares: kept, checked for use as covariates, and described."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from withintask.panel.arrays import Array
+from withintask.panel.mapping import COVARIATE_TYPES
+from withintask.panel.panel import Frame, Panel, PanelInfo
+from withintask.panel.references import Breach
+
+COLLINEAR = 1e-10
+"""Share of a column's variance that is left once the columns before it are known."""
+
+_KINDS = {dtype: kind for kind, dtype in COVARIATE_TYPES.items()}
+
+
+def covariate_section(info: PanelInfo, table: str, frame: Frame) -> dict[str, Any]:
+    """Render the covariates of a table as a manifest holds them; empty if there are none."""
+    types = frame.lazy().collect_schema()
+    kinds = {
+        name: _KINDS[types[name]] for name in info.covariates_of(table) if types.get(name) in _KINDS
+    }
+    return {"covariates": kinds} if kinds else {}
+
+
+def covariate_breaches(panel: Panel) -> Iterator[Breach]:
+    """Check each declared covariate: it is there, of a type that can be used, varies and is new.
+
+    Parameters
+    ----------
+    panel
+        Any panel; lazy tables are streamed.
+    """
+    tables = panel.tables()
+    for name in panel.info.covariates:
+        table, _, column = name.partition(".")
+        if table not in tables or column not in tables[table].lazy().collect_schema():
+            meaning = f"the declared covariate {name} is a column of a table"
+            yield Breach(table=table, rule=f"{column}|missing", n_rows=1, meaning=meaning)
+    for table, frame in tables.items():
+        types = frame.lazy().collect_schema()
+        present = [name for name in panel.info.covariates_of(table) if name in types]
+        usable = []
+        for name in present:
+            breach = _unusable(table, frame.lazy(), name, types[name])
+            if breach is None:
+                usable.append(name)
+            else:
+                yield breach
+        yield from _collinear(table, frame.lazy(), [n for n in usable if types[n] != pl.String])
+
+
+def _unusable(table: str, frame: pl.LazyFrame, name: str, dtype: pl.DataType) -> Breach | None:
+    """Name a covariate of another type, without finite values or without variation."""
+    from withintask.panel.schema import SCHEMAS
+
+    column = pl.col(name)
+    if name in SCHEMAS[table].column_names():
+        meaning = f"{name} is a column of the table already; give the covariate another name"
+        return Breach(table=table, rule=f"{name}|twice", n_rows=1, meaning=meaning)
+    if dtype not in _KINDS:
+        meaning = f"the covariate {name} is Float64, Boolean or String, found {dtype}; cast it"
+        return Breach(table=table, rule=f"{name}|dtype", n_rows=1, meaning=meaning)
+    if dtype.is_float():
+        n_bad = _value(frame, (~column.is_finite()).fill_null(False).sum())
+        if n_bad:
+            meaning = f"{name} is finite"
+            return Breach(table=table, rule=f"{name}|inf", n_rows=n_bad, meaning=meaning)
+    if _value(frame, column.drop_nulls().n_unique()) < 2:
+        meaning = f"the covariate {name} varies; one of a single value explains nothing: drop it"
+        n_rows = max(1, _value(frame, pl.len()))
+        return Breach(table=table, rule=f"{name}|constant", n_rows=n_rows, meaning=meaning)
+    return None
+
+
+def _collinear(table: str, frame: pl.LazyFrame, names: list[str]) -> Iterator[Breach]:
+    """Name covariates that are a linear combination of those declared before them."""
+    if len(names) < 2:
+        return
+    numbers = [pl.col(name).cast(pl.Float64) for name in names]
+    rows = frame.select(numbers).drop_nulls().collect(engine="streaming").to_numpy()
+    for k, rest in enumerate(_left_over(rows)):
+        if rest < COLLINEAR:
+            meaning = f"{names[k]} is no combination of {', '.join(names[:k])}; drop one of them"
+            rule = f"{names[k]}|collinear"
+            yield Breach(table=table, rule=rule, n_rows=max(1, len(rows)), meaning=meaning)
+
+
+def _left_over(rows: Array) -> Array:
+    """Share of each column's variance that the columns before it leave, (column,)."""
+    if len(rows) <= rows.shape[1]:
+        return np.ones(rows.shape[1])
+    centred = rows - rows.mean(axis=0)
+    spread = np.sqrt((centred**2).mean(axis=0))
+    scaled = centred / np.where(spread > 0, spread, 1)
+    triangle = np.linalg.qr(scaled, mode="r")
+    return np.asarray(np.diag(triangle) ** 2 / len(rows))
+
+
+def _value(frame: pl.LazyFrame, expression: pl.Expr) -> int:
+    return int(frame.select(expression).collect(engine="streaming").item())

@@ -1,0 +1,245 @@
+"""A manifest proposed for a file: sure where names are ours, doubted where they are guessed."""
+
+import tomllib
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+
+from withintask.panel.errors import ParameterError, SourceError
+from withintask.panel.items import aggregate_items, declare_items
+from withintask.panel.panel import Panel, PanelInfo
+from withintask.panel.propose import Statements, propose, write_proposal
+from withintask.panel.store import load_panel, read_panel
+from withintask.panel.validate import panel_violations
+
+
+def proposed(folder, frame, *, name="rows.csv", **stated):
+    file = folder / name
+    if isinstance(frame, str):
+        file.write_text(frame, encoding="utf-8")
+    elif name.endswith("parquet"):
+        frame.write_parquet(file)
+    else:
+        frame.write_csv(file)
+    return propose(file, folder=folder / "p", stated=Statements(**stated))
+
+
+def document(proposal):
+    return tomllib.loads(proposal.text)
+
+
+OURS = "worker_id,task_id,period,output\na,t,1,1.5\na,t,2,2.5\nb,t,1,3\nb,t,2,4\n"
+
+
+def test_our_own_names_are_not_doubted(tmp_path):
+    proposal = proposed(tmp_path, OURS, outcome="positive")
+    assert proposal.doubts == ()
+    write_proposal(proposal, tmp_path / "p")
+    assert read_panel(tmp_path / "p").outputs["output"].to_list() == [1.5, 2.5, 3.0, 4.0]
+
+
+def test_what_the_user_says_is_not_doubted_and_what_is_guessed_is(tmp_path):
+    text = OURS.replace("worker_id", "Agent").replace("output", "Calls per hour")
+    doubts = proposed(tmp_path, text, columns={"worker_id": "Agent"}).doubts
+    assert [doubt for doubt in doubts if "worker_id" in doubt] == []
+    assert "outputs.columns: output: by its name alone" in doubts
+
+
+def test_a_second_candidate_is_a_doubt(tmp_path):
+    text = "worker_id,call,ticket,period,output\na,c1,t1,1,1.5\nb,c2,t2,1,2.5\n"
+    doubts = proposed(tmp_path, text, outcome="positive").doubts
+    assert "outputs.columns: item_id: or is it 'ticket'?" in doubts
+
+
+def test_columns_that_are_not_used_are_left_out_by_name(tmp_path):
+    text = OURS.replace("output\n", "output,mood\n").replace("5\n", "5,x\n")
+    text = text.replace(",3\n", ",3,y\n").replace(",4\n", ",4,z\n")
+    proposal = proposed(tmp_path, text)
+    assert document(proposal)["tables"]["outputs"]["ignore"] == ["mood"]
+    assert any("ignore" in doubt for doubt in proposal.doubts)
+
+
+@pytest.mark.parametrize("missing", ["worker_id", "output"])
+def test_a_file_without_worker_or_output_is_refused_with_its_columns(missing, tmp_path):
+    text = OURS.replace(missing, "x")
+    with pytest.raises(ParameterError, match=rf"no column looks like {missing}; say --column"):
+        proposed(tmp_path, text)
+
+
+def test_a_stated_column_must_be_in_the_file(tmp_path):
+    with pytest.raises(ParameterError, match="no column Clerk; columns are worker_id"):
+        proposed(tmp_path, OURS, columns={"worker_id": "Clerk"})
+
+
+KINDS = {
+    "binary": ("solved", [0, 1, 1, 0], "binary"),
+    "words": ("correct", ["no", "yes", "yes", "no"], "binary"),
+    "time": ("handle_seconds", [30.5, 40, 50, 60], "time"),
+    "rate": ("score per minute", [30.5, 40, 50, 60], "positive"),
+    "count": ("words", [0, 12, 40, 3], "count"),
+    "rating": ("rating", [1, 5, 3, 2], "score"),
+    "log": ("score", [-0.5, 0.1, 0.2, 1.0], "log"),
+    "positive": ("output", [0.5, 0.1, 0.2, 1.0], "positive"),
+}
+
+
+@pytest.mark.parametrize(("name", "values", "kind"), KINDS.values(), ids=KINDS.keys())
+def test_the_kind_of_outcome_is_proposed_by_name_and_values(name, values, kind, tmp_path):
+    rows = pl.DataFrame(
+        {"worker_id": list("abcd"), "task_id": "t", "period": [1] * 4, name: values}
+    )
+    proposal = proposed(tmp_path, rows)
+    assert document(proposal)["panel"]["outcome"] == kind
+    write_proposal(proposal, tmp_path / "p")
+    assert load_panel(tmp_path / "p").problems.is_empty()
+    assert panel_violations(load_panel(tmp_path / "p").panel).is_empty()
+
+
+def test_dates_are_counted_and_two_readings_of_them_are_a_doubt(tmp_path):
+    text = "worker_id,task_id,date,output\na,t,03/04/2024,1.5\nb,t,05/06/2024,2\n"
+    proposal = proposed(tmp_path, text)
+    rule = document(proposal)["tables"]["outputs"]["dates"]["period"]
+    assert rule == {"by": "week", "start": "2024-04-01", "format": "%d/%m/%Y"}
+    assert any("%m/%d/%Y" in doubt for doubt in proposal.doubts)
+
+
+def test_a_month_written_as_a_number_becomes_a_count(tmp_path):
+    text = "worker_id,task_id,month,output\na,t,202411,1.5\na,t,202412,2\na,t,202501,2\n"
+    write_proposal(proposed(tmp_path, text), tmp_path / "p")
+    assert read_panel(tmp_path / "p").outputs["period"].to_list() == [1, 2, 3]
+
+
+def test_rows_that_share_a_key_are_proposed_as_items_with_the_other_way_out(tmp_path):
+    text = OURS + "a,t,1,7\n"
+    proposal = proposed(tmp_path, text)
+    assert document(proposal)["tables"]["outputs"]["items"] == "row"
+    assert any("aggregate" in doubt for doubt in proposal.doubts)
+    means = document(proposed(tmp_path, text, aggregate="mean"))
+    assert means["tables"]["outputs"]["aggregate"] == {"output": "mean"}
+
+
+def test_a_file_without_header_is_read_by_position_with_a_doubt(tmp_path):
+    text = OURS.partition("\n")[2]
+    columns = {"worker_id": "column_1", "period": "column_3", "output": "column_4"}
+    proposal = proposed(tmp_path, text, columns=columns)
+    assert document(proposal)["tables"]["outputs"]["header"] is False
+    assert any("first line" in doubt for doubt in proposal.doubts)
+
+
+def test_measures_before_ai_become_abilities(tmp_path):
+    text = "student,round,score,pretest,gpa\na,1,5.5,1,3\na,2,6.5,1,3\nb,1,7,2,\nb,2,7.5,2,\n"
+    proposal = proposed(tmp_path, text, outcome="positive")
+    write_proposal(proposal, tmp_path / "p")
+    found = read_panel(tmp_path / "p").abilities.sort("measure", "worker_id")
+    assert found.select("worker_id", "measure", "ability").rows() == [
+        ("a", "gpa", 3.0),
+        ("a", "pretest", 1.0),
+        ("b", "pretest", 2.0),
+    ]
+
+
+def test_types_of_a_typed_file_are_converted_where_nothing_is_lost(tmp_path):
+    rows = pl.DataFrame({"agent": [1, 2], "wave": [1, 2], "score": [3, 4]})
+    proposal = proposed(tmp_path, rows, name="rows.parquet", outcome="positive")
+    write_proposal(proposal, tmp_path / "p")
+    assert read_panel(tmp_path / "p").outputs["worker_id"].to_list() == ["1", "2"]
+
+
+def test_a_manifest_that_is_there_is_never_replaced(tmp_path):
+    proposal = proposed(tmp_path, OURS)
+    write_proposal(proposal, tmp_path / "p")
+    with pytest.raises(SourceError, match="may have been edited"):
+        write_proposal(proposal, tmp_path / "p")
+
+
+def test_a_damaged_file_is_refused_with_all_reasons(tmp_path):
+    with pytest.raises(SourceError, match="shifted_rows"):
+        proposed(tmp_path, OURS + "c,t\n")
+    with pytest.raises(SourceError, match="no such file"):
+        propose(tmp_path / "none.csv", folder=tmp_path)
+
+
+# Items ---------------------------------------------------------------------------------------------
+
+TWICE = pl.DataFrame(
+    {
+        "worker_id": ["a", "a", "b"],
+        "task_id": ["t"] * 3,
+        "period": [1, 1, 1],
+        "ai_access": [True, True, False],
+        "output": [1.0, 3.0, 5.0],
+    }
+)
+
+
+def test_a_panel_whose_rows_share_keys_becomes_one_of_items_or_of_means():
+    panel = Panel(info=PanelInfo(name="p"), outputs=TWICE)
+    assert panel_violations(declare_items(panel)).is_empty()
+    means = aggregate_items(panel, "mean").collect().outputs
+    assert means.select("worker_id", "ai_access", "output").rows() == [
+        ("a", True, 2.0),
+        ("b", False, 5.0),
+    ]
+
+
+def test_means_over_rows_with_and_without_ai_are_refused():
+    frame = TWICE.with_columns(ai_access=pl.Series([True, False, False]))
+    with pytest.raises(ParameterError, match=r"ai_access\|varies: 1"):
+        aggregate_items(Panel(info=PanelInfo(name="p"), outputs=frame))
+
+
+# The messy case ------------------------------------------------------------------------------------
+
+SITES, WEEKS, MONDAY = 6, 30, date(2024, 1, 1)
+
+
+def messy(file, *, n_agents, per_week):
+    """Tickets of agents as a help desk exports them: German dates and decimals, zeros, gaps."""
+    start = {site: 8 + 4 * site if site < SITES - 2 else None for site in range(SITES)}
+
+    def day(week, offset=0):
+        return (MONDAY + timedelta(days=7 * week + offset)).strftime("%d.%m.%Y")
+
+    lines, number = ["Ticket No;Agent;Site;Queue;Date;Copilot live;Resolved per hour;Comment"], 0
+    for agent in range(n_agents):
+        site, live = agent % SITES, start[agent % SITES]
+        for week in range(WEEKS):
+            if (agent + week) % 11 == 0:
+                continue
+            for k in range(per_week):
+                number += 1
+                has_ai = live is not None and week >= live
+                speed = 8 + (agent % 13) * (0.6 if has_ai else 1) + 0.1 * ((number * 7919) % 40)
+                cell = "0" if number % 97 == 0 else "" if number % 89 == 0 else f"{speed:.2f}"
+                comment = '"said ""no""; left"' if number % 50 == 0 else "x"
+                queue = ("billing", "returns", "technical")[number % 3]
+                golive = "" if live is None else day(live)
+                lines.append(
+                    f"T{number:07d};A{agent:05d};site {site};{queue};{day(week, k % 7)};{golive};"
+                    f"{cell.replace('.', ',')};{comment}"
+                )
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+    return number
+
+
+def test_a_messy_export_becomes_a_valid_panel_without_code(tmp_path):
+    n_rows = messy(tmp_path / "calls.csv", n_agents=60, per_week=4)
+    stated = Statements(leave_out_zeros=True)
+    proposal = propose(tmp_path / "calls.csv", folder=tmp_path / "p", stated=stated)
+    write_proposal(proposal, tmp_path / "p")
+    panel = read_panel(tmp_path / "p")
+    n_out = sum(n % 97 == 0 or n % 89 == 0 for n in range(1, n_rows + 1))
+    assert panel.outputs.height == n_rows - n_out
+    assert f"{n_out:,} of {n_rows:,} rows without output left out" in panel.info.note
+    assert panel.info.first_ai_period == 9
+    live = panel.outputs.filter("ai_access").group_by("firm_id").agg(pl.col("period").min())
+    assert dict(live.iter_rows()) == {"site 0": 9, "site 1": 13, "site 2": 17, "site 3": 21}
+
+
+def test_zeros_of_a_messy_export_are_refused_with_the_choices_named(tmp_path):
+    messy(tmp_path / "calls.csv", n_agents=12, per_week=2)
+    proposal = propose(tmp_path / "calls.csv", folder=tmp_path / "p")
+    write_proposal(proposal, tmp_path / "p")
+    with pytest.raises(ValueError, match=r'output\|min_exclusive: .*outcome = "count"'):
+        read_panel(tmp_path / "p")
