@@ -11,9 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from withintask.panel.errors import ParameterError, list_problems, nearest, unknown_name
-from withintask.sim.design import Design
+from withintask.panel.errors import ParameterError, list_problems, unknown_name
+from withintask.sim.design import OFF, Design
 from withintask.sim.design_checks import design_problems
+from withintask.sim.named import SUFFIX, by_name
 
 Entry = Mapping[str, Any]
 
@@ -21,7 +22,6 @@ DEFAULTS = "defaults"
 """Table of a file whose values hold for each of its designs."""
 LIKE = "like"
 """Key of a design that names the packaged design from which it differs; the defaults if left out."""
-SUFFIX = ".toml"
 
 _FIELDS = tuple(field.name for field in fields(Design))
 
@@ -69,16 +69,7 @@ def load_design(name: Path | str) -> Design:
     ParameterError
         If there is none, with the nearest name; or if the file holds several.
     """
-    if str(name).endswith(SUFFIX):
-        designs = load_designs(name)
-        if len(designs) != 1:
-            raise ParameterError(f"{name}: expected one design, found {len(designs)}")
-        return designs[0]
-    packaged = _packaged()
-    if name not in packaged:
-        hint = nearest(str(name), packaged) or f"; known: {', '.join(packaged)}"
-        raise ParameterError(f"design {str(name)!r}: unknown{hint}; your own is a {SUFFIX} file")
-    return packaged[str(name)]
+    return by_name(name, _packaged(), load_designs, "design")
 
 
 def change_design(design: Design, **changes: object) -> Design:
@@ -94,12 +85,13 @@ def change_design(design: Design, **changes: object) -> Design:
         raise ParameterError(list_problems(f"design {design.name}", unknown))
     changed = replace(design, **changes)  # type: ignore[arg-type]
     _fail_if_impossible(changed, f"design {design.name}")
-    return changed
+    return _with_keys(changed)
 
 
 def design_hash(design: Design) -> str:
-    """Return sixteen hexadecimal digits that name a design's every field."""
-    plain = asdict(replace(design, columns={}))
+    """Return sixteen hexadecimal digits that name a design's every field but those that are off."""
+    values = asdict(replace(design, columns={})).items()
+    plain = {name: value for name, value in values if name not in OFF or value != OFF[name]}
     plain["columns"] = {table: list(columns) for table, columns in sorted(design.columns.items())}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -170,7 +162,22 @@ def _made(where: str, entry: Entry) -> Design:
     columns = {table: tuple(names) for table, names in entry["columns"].items()}
     design = Design(**{**entry, "columns": MappingProxyType(columns)})
     _fail_if_impossible(design, where)
-    return design
+    return _with_keys(design)
+
+
+def _with_keys(design: Design) -> Design:
+    """Show what tells the rows of one cell apart: items, their order, and raters."""
+    shown = design.columns.get("outputs", ())
+    wanted = (
+        ("item_id", design.n_items),
+        ("sequence", design.n_items),
+        ("rater_id", design.n_raters),
+    )
+    missing = [name for name, count in wanted if count > 1 and name not in shown]
+    if not shown or not missing:
+        return design
+    columns = {**design.columns, "outputs": (*shown, *missing)}
+    return replace(design, columns=MappingProxyType(columns))
 
 
 def _is_names(value: object) -> bool:

@@ -182,6 +182,11 @@ def test_all_problems_of_a_design_are_in_one_error():
         ({"output_noise": float("nan")}, "output_noise"),
         ({"ability_selection": 1.5}, "ability_selection"),
         ({"n_pre": 0, "n_post": 0}, "expected a period"),
+        ({"outcome": "grade"}, "outcome = 'grade'"),
+        ({"score_floor": 2.0}, "below score_ceiling"),
+        ({"score_slope": float("inf")}, "a finite number"),
+        ({"count_mean": 0.0}, "above 0"),
+        ({"n_items": 0, "n_raters": 0}, "n_raters = 0"),
     ],
 )
 def test_impossible_designs_are_refused(change, part):
