@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from withintask.panel.errors import ParameterError, list_problems, unknown_name
+from withintask.panel.errors import ParameterError, list_problems, nearest, unknown_name
 from withintask.sim.design import OFF, Design
 from withintask.sim.design_checks import design_problems
 from withintask.sim.named import SUFFIX, by_name
@@ -20,6 +20,9 @@ Entry = Mapping[str, Any]
 
 DEFAULTS = "defaults"
 """Table of a file whose values hold for each of its designs."""
+VARIANTS = "variants"
+"""Table of ``designs.toml`` whose tables each change any design that is named with them."""
+AT = "@"
 LIKE = "like"
 """Key of a design that names the packaged design from which it differs; the defaults if left out."""
 
@@ -64,12 +67,24 @@ def load_designs(path: Path | str | None = None) -> tuple[Design, ...]:
 def load_design(name: Path | str) -> Design:
     """Return the packaged design of a name, or the one design of a file such as ``mine.toml``.
 
+    Parameters
+    ----------
+    name
+        Name or file; with ``@`` and the name of a variant of ``designs.toml`` behind it, that variant: ``rct@noisy``.
+
     Raises
     ------
     ParameterError
         If there is none, with the nearest name; or if the file holds several.
     """
-    return by_name(name, _packaged(), load_designs, "design")
+    plain, at, variant = str(name).rpartition(AT)
+    if not at or variant.endswith(SUFFIX):
+        return by_name(name, _packaged(), load_designs, "design")
+    variants = _file()[VARIANTS]
+    if variant not in variants:
+        hint = nearest(variant, variants) or f"; known: {', '.join(variants)}"
+        raise ParameterError(f"design {str(name)!r}: unknown variant {variant!r}{hint}")
+    return change_design(load_design(plain), **{**variants[variant], "name": str(name)})
 
 
 def change_design(design: Design, **changes: object) -> Design:
@@ -100,7 +115,7 @@ def design_hash(design: Design) -> str:
 def _packaged() -> Mapping[str, Design]:
     """The twelve designs by name, in the order of their numbers."""
     entries = dict(_file())
-    defaults = entries.pop(DEFAULTS)
+    defaults, _ = entries.pop(DEFAULTS), entries.pop(VARIANTS)
     designs = [_made(f"[{n}]", {**defaults, "name": n, **entry}) for n, entry in entries.items()]
     return MappingProxyType({d.name: d for d in sorted(designs, key=lambda d: d.number)})
 

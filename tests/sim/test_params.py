@@ -242,6 +242,18 @@ def test_a_design_of_ones_own_states_only_what_differs(tmp_path):
     assert load_design(path) == expected
 
 
+def test_a_variant_is_named_behind_a_design(tmp_path):
+    noisy = load_design("rct@noisy")
+    assert noisy == change_design(load_design("rct"), name="rct@noisy", output_noise=0.75)
+    path = tmp_path / "a@b" / "mine.toml"
+    path.parent.mkdir()
+    path.write_text('like = "rct"\nn_workers = 80\n', encoding="utf-8")
+    assert load_design(path).n_workers == 80
+    assert load_design(f"{path}@laboratory").output_noise == 0.15
+    with pytest.raises(ParameterError, match="did you mean noisy"):
+        load_design("rct@nosy")
+
+
 def test_a_file_of_several_designs_shares_its_defaults(tmp_path):
     path = tmp_path / "mine.toml"
     text = '[defaults]\nlike = "rct"\nn_workers = 80\n[small]\n[large]\nn_workers = 160\n'
