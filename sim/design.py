@@ -1,7 +1,7 @@
 """A data design: what an analyst would have. Its values are data, see ``designs.py``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -74,6 +74,74 @@ class Design:
     """Firm pay premium unrelated to AI, log points."""
     columns: Mapping[str, tuple[str, ...]]
     """Table to the columns that the analyst has."""
+    # Measurement, eq. (11). The values given here, and below, change nothing: a design that leaves them so is the same
+    # design, with the same hash, as before there were such fields.
+    n_items: int = 1
+    """Items of each task that a worker does in a period."""
+    is_item_shared: bool = False
+    """Whether all workers do the same items of a task in a period, or each has items of the worker's own."""
+    item_sd: float = 0.0
+    """Spread of items' difficulty, log points."""
+    noise_persistence: float = 0.0
+    """First-order autocorrelation of the noise of output over a worker's items, in the order of work."""
+    ai_noise_ratio: float = 1.0
+    """Noise of output where AI is in use, as a multiple of the noise without it."""
+    n_raters: int = 1
+    """Raters of each item."""
+    rater_noise: float = 0.0
+    """Noise of one rating of an item, log points."""
+    outcome: str = "positive"
+    """What is recorded, one of the kinds of ``panel/outcome.py``."""
+    count_mean: float = 1.0
+    """Expected count at mean human output, where the outcome is a count."""
+    log_odds_slope: float = 1.0
+    """Log-odds of success per log point of output, where the outcome is binary; even odds at mean human output."""
+    score_slope: float = 1.0
+    """Points per log point of output, where the outcome is a score; the middle of the scale at mean human output."""
+    score_floor: float = 0.0
+    """Lowest score."""
+    score_ceiling: float = 1.0
+    """Highest score."""
+    # Switches: what happens without any effect of AI, see ``switches.py``.
+    spillover: float = 0.0
+    """Share of the treated's capability that reaches untreated teammates."""
+    hawthorne: float = 0.0
+    """Rise of the treated's output from being in the trial, log points."""
+    hawthorne_slope: float = 0.0
+    """Share of that rise lost per standard deviation of log ability."""
+    item_choice: float = 0.0
+    """Log points by which the treated's items are harder, per standard deviation of log ability."""
+    practice: float = 0.0
+    """Log output gained per log point of one plus items of the task done before."""
+    practice_slope: float = 0.0
+    """Share of that gain lost per standard deviation of log ability."""
+    quality_tradeoff: float = 0.0
+    """Quality given up for speed where AI is used, log points per unit of exposure; only speed is recorded."""
+    arm_attrition: float = 0.0
+    """Share of the treated lost after AI's arrival, 2·share·Φ(-z) of those at ability score z; no others are lost."""
+    anticipation: float = 0.0
+    """Share of AI's effect that is there in the last period before it."""
+    firm_shock_sd: float = 0.0
+    """Spread of firms' shocks to output and pay after AI's arrival, log points."""
+    firm_shock_assets: float = 0.0
+    """Correlation of these shocks with firms' log assets."""
+    credential_drift: float = 0.0
+    """Rise of the log-odds of a required credential after AI's arrival per unit of exposure, unrelated to AI."""
+    mobility_sorting: float = 0.0
+    """Correlation of a mover's ability with the rank of the new firm's assets."""
+    noncompliance: float = 0.0
+    """Share of workers who do not use the AI they were given, or use AI without access (which no record shows)."""
+    effect_sd: float = 0.0
+    """Spread among workers of an effect of mean zero, log points per unit of exposure: on output where AI is used, and
+    on pay after its arrival."""
+    occupation_effect_sd: float = 0.0
+    """Spread among occupations of an effect of mean zero on pay after AI's arrival, log points per unit of exposure."""
+    credential_effect_sd: float = 0.0
+    """Spread among occupations of an effect of mean zero on required credentials after AI's arrival, log-odds per unit of
+    exposure."""
+    reranking: float = 0.0
+    """Part of workers' ability on exposed tasks that is drawn anew where AI is used: ranks change, the distribution does
+    not."""
 
     @property
     def n_periods(self) -> int:
@@ -100,6 +168,16 @@ class Design:
         """Tasks that one worker does."""
         return self.n_tasks + self.n_control_tasks
 
+    @property
+    def n_rows_by_task(self) -> int:
+        """Rows of a worker, task and period: its items, each by each rater."""
+        return self.n_items * self.n_raters
+
+    @property
+    def loses_workers(self) -> bool:
+        """Whether workers leave the panel."""
+        return bool(self.attrition or self.arm_attrition)
+
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the columns as a plain dictionary, for worker processes."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -108,6 +186,12 @@ class Design:
     def shows(self, table: str, column: str) -> bool:
         """Whether the analyst has a column."""
         return column in self.columns.get(table, ())
+
+
+OFF: Mapping[str, object] = MappingProxyType(
+    {field.name: field.default for field in fields(Design) if field.default is not MISSING}
+)
+"""Fields that can be left out, and the value at which each changes nothing."""
 
 
 def _rebuild(values: dict[str, Any]) -> Design:

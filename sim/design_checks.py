@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import fields
+from sys import float_info
 from types import MappingProxyType
+from typing import get_args
 
 from withintask.panel.errors import ParameterError, list_problems, unknown_name
+from withintask.panel.outcome import OutcomeKind
 from withintask.sim.design import Design
 from withintask.sim.params import Params
 
-TREATMENTS = ("universal", "randomized", "self_selected", "staggered", "staggered_opposed")
-"""Who has AI after its arrival: everybody, a random part of each firm's workers, those who choose it, or firms in
-random order; ``staggered_opposed`` lets the firms with the most assets adopt first."""
+TREATMENTS = (
+    "universal", "randomized", "self_selected", "staggered", "staggered_opposed", "randomized_items", "randomized_firms",
+)  # fmt: skip
+"""Who has AI after its arrival: everybody, a random part of each firm's workers, those who choose it, firms in random
+order (``staggered_opposed`` lets the firms with the most assets adopt first), a random part of each worker's items, or a
+random part of the firms."""
 
 SAMPLINGS = ("cells", "occupations")
 """How tasks are sampled: exposed (and control) task cells that all workers do, or the tasks of the worker's own
@@ -24,7 +30,8 @@ OBSERVABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "tasks": ("task_id", "occupation_code", "skill_type", "exposure", "time_share"),
         "occupations": ("occupation_code", "exposure", "employment"),
         "outputs": (
-            "worker_id", "task_id", "period", "firm_id", "ai_access", "ai_use", "output", "unit", "rating_ceiling",
+            "worker_id", "task_id", "period", "item_id", "rater_id", "sequence", "firm_id", "ai_access", "ai_use", "arm",
+            "assignment_id", "stratum_id", "output", "unit", "rating_floor", "rating_ceiling",
         ),
         "pay": ("worker_id", "period", "firm_id", "occupation_code", "pay", "unit"),
         "firms": (
@@ -46,12 +53,22 @@ OBSERVABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )  # fmt: skip
 """Tables and columns that the simulator can fill."""
 
-_UNIT = ("treated_share", "mobility", "method_break")
-_HALF = ("attrition", "task_reassignment")
-_CORRELATION = ("ability_sorting", "ability_selection")
+_UNIT = (
+    "treated_share", "mobility", "method_break", "noise_persistence", "spillover", "anticipation", "noncompliance",
+    "reranking",
+)  # fmt: skip
+_HALF = ("attrition", "task_reassignment", "arm_attrition")
+_CORRELATION = ("ability_sorting", "ability_selection", "firm_shock_assets", "mobility_sorting")
 _NOT_NEGATIVE = (
     "ability_noise", "later_output_noise", "pay_noise", "output_noise", "firm_premium_sd", "rating_ceiling", "top_code",
+    "item_sd", "ai_noise_ratio", "rater_noise", "firm_shock_sd", "effect_sd", "occupation_effect_sd",
+    "credential_effect_sd",
 )  # fmt: skip
+_SIGNED = (
+    "hawthorne", "hawthorne_slope", "item_choice", "practice", "practice_slope", "quality_tradeoff", "credential_drift",
+)  # fmt: skip
+_LARGEST = 100
+_FINITE = ("log_odds_slope", "score_slope", "score_floor", "score_ceiling")
 
 
 def check_design(design: Design, params: Params) -> None:
@@ -84,7 +101,12 @@ def check_design(design: Design, params: Params) -> None:
 
 def design_problems(design: Design) -> list[str]:
     """Name everything that is wrong with a design: first types, and where they are right, values."""
-    return _type_problems(design) or [*_size_problems(design), *_table_problems(design)]
+    return _type_problems(design) or [
+        *_size_problems(design),
+        *_measurement_problems(design),
+        *_range_problems(design),
+        *_table_problems(design),
+    ]
 
 
 def _type_problems(design: Design) -> list[str]:
@@ -133,17 +155,41 @@ def _size_problems(design: Design) -> list[str]:
             "n_control_tasks: expected 0 where workers do their own tasks",
         ),
     ]
+    return [message for holds, message in checks if not holds]
+
+
+def _measurement_problems(design: Design) -> list[str]:
+    checks = (
+        (
+            design.outcome in get_args(OutcomeKind),
+            f"outcome = {design.outcome!r}: expected one of {get_args(OutcomeKind)}",
+        ),
+        (
+            design.score_floor < design.score_ceiling,
+            f"score_floor = {design.score_floor}: expected below score_ceiling = {design.score_ceiling}",
+        ),
+        (design.count_mean > 0, f"count_mean = {design.count_mean}: expected above 0"),
+        (design.n_items >= 1, "n_items = 0: expected at least 1"),
+        (design.n_raters >= 1, "n_raters = 0: expected at least 1"),
+    )
+    return [message for holds, message in checks if not holds]
+
+
+def _range_problems(design: Design) -> list[str]:
+    problems = []
     for low, high, text, names in (
         (0, 1, "[0, 1]", _UNIT),
         (0, 1 / 2, "[0, 0.5]", _HALF),
         (-1, 1, "[-1, 1]", _CORRELATION),
         (0, float("inf"), "0 or more", _NOT_NEGATIVE),
+        (-_LARGEST, _LARGEST, f"[-{_LARGEST}, {_LARGEST}]", _SIGNED),
+        (-float_info.max, float_info.max, "a finite number", _FINITE),
     ):
         values = {name: getattr(design, name) for name in names}
-        checks += [
-            (low <= v <= high, f"{name} = {v}: expected {text}") for name, v in values.items()
+        problems += [
+            f"{name} = {v}: expected {text}" for name, v in values.items() if not low <= v <= high
         ]
-    return [message for holds, message in checks if not holds]
+    return problems
 
 
 def _table_problems(design: Design) -> list[str]:

@@ -12,16 +12,19 @@ from types import MappingProxyType
 from typing import Any
 
 from withintask.panel.errors import ParameterError, list_problems, nearest, unknown_name
-from withintask.sim.design import Design
+from withintask.sim.design import OFF, Design
 from withintask.sim.design_checks import design_problems
+from withintask.sim.named import SUFFIX, by_name
 
 Entry = Mapping[str, Any]
 
 DEFAULTS = "defaults"
 """Table of a file whose values hold for each of its designs."""
+VARIANTS = "variants"
+"""Table of ``designs.toml`` whose tables each change any design that is named with them."""
+AT = "@"
 LIKE = "like"
 """Key of a design that names the packaged design from which it differs; the defaults if left out."""
-SUFFIX = ".toml"
 
 _FIELDS = tuple(field.name for field in fields(Design))
 
@@ -64,21 +67,24 @@ def load_designs(path: Path | str | None = None) -> tuple[Design, ...]:
 def load_design(name: Path | str) -> Design:
     """Return the packaged design of a name, or the one design of a file such as ``mine.toml``.
 
+    Parameters
+    ----------
+    name
+        Name or file; with ``@`` and the name of a variant of ``designs.toml`` behind it, that variant: ``rct@noisy``.
+
     Raises
     ------
     ParameterError
         If there is none, with the nearest name; or if the file holds several.
     """
-    if str(name).endswith(SUFFIX):
-        designs = load_designs(name)
-        if len(designs) != 1:
-            raise ParameterError(f"{name}: expected one design, found {len(designs)}")
-        return designs[0]
-    packaged = _packaged()
-    if name not in packaged:
-        hint = nearest(str(name), packaged) or f"; known: {', '.join(packaged)}"
-        raise ParameterError(f"design {str(name)!r}: unknown{hint}; your own is a {SUFFIX} file")
-    return packaged[str(name)]
+    plain, at, variant = str(name).rpartition(AT)
+    if not at or variant.endswith(SUFFIX):
+        return by_name(name, _packaged(), load_designs, "design")
+    variants = _file()[VARIANTS]
+    if variant not in variants:
+        hint = nearest(variant, variants) or f"; known: {', '.join(variants)}"
+        raise ParameterError(f"design {str(name)!r}: unknown variant {variant!r}{hint}")
+    return change_design(load_design(plain), **{**variants[variant], "name": str(name)})
 
 
 def change_design(design: Design, **changes: object) -> Design:
@@ -94,12 +100,13 @@ def change_design(design: Design, **changes: object) -> Design:
         raise ParameterError(list_problems(f"design {design.name}", unknown))
     changed = replace(design, **changes)  # type: ignore[arg-type]
     _fail_if_impossible(changed, f"design {design.name}")
-    return changed
+    return _with_keys(changed)
 
 
 def design_hash(design: Design) -> str:
-    """Return sixteen hexadecimal digits that name a design's every field."""
-    plain = asdict(replace(design, columns={}))
+    """Return sixteen hexadecimal digits that name a design's every field but those that are off."""
+    values = asdict(replace(design, columns={})).items()
+    plain = {name: value for name, value in values if name not in OFF or value != OFF[name]}
     plain["columns"] = {table: list(columns) for table, columns in sorted(design.columns.items())}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -108,7 +115,7 @@ def design_hash(design: Design) -> str:
 def _packaged() -> Mapping[str, Design]:
     """The twelve designs by name, in the order of their numbers."""
     entries = dict(_file())
-    defaults = entries.pop(DEFAULTS)
+    defaults, _ = entries.pop(DEFAULTS), entries.pop(VARIANTS)
     designs = [_made(f"[{n}]", {**defaults, "name": n, **entry}) for n, entry in entries.items()]
     return MappingProxyType({d.name: d for d in sorted(designs, key=lambda d: d.number)})
 
@@ -170,7 +177,22 @@ def _made(where: str, entry: Entry) -> Design:
     columns = {table: tuple(names) for table, names in entry["columns"].items()}
     design = Design(**{**entry, "columns": MappingProxyType(columns)})
     _fail_if_impossible(design, where)
-    return design
+    return _with_keys(design)
+
+
+def _with_keys(design: Design) -> Design:
+    """Show what tells the rows of one cell apart: items, their order, and raters."""
+    shown = design.columns.get("outputs", ())
+    wanted = (
+        ("item_id", design.n_items),
+        ("sequence", design.n_items),
+        ("rater_id", design.n_raters),
+    )
+    missing = [name for name, count in wanted if count > 1 and name not in shown]
+    if not shown or not missing:
+        return design
+    columns = {**design.columns, "outputs": (*shown, *missing)}
+    return replace(design, columns=MappingProxyType(columns))
 
 
 def _is_names(value: object) -> bool:

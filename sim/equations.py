@@ -7,6 +7,8 @@ before AI, ``m`` AI's own output on the task.
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.signal import lfilter
+from scipy.special import expit, ndtr, ndtri, pdtrik
 
 from withintask.panel.arrays import Array
 
@@ -200,3 +202,105 @@ def credential_gain(variance: ArrayLike, credential_noise: ArrayLike) -> Array:
 def credential_probability(gain: ArrayLike, cost: float, cost_scale: float) -> Array:
     """Probability that a credential is required, Λ((ΔV - k̄)/χ), eq. (9)."""
     return 1 / (1 + np.exp(-(np.asarray(gain) - cost) / cost_scale))
+
+
+# Equation 11: measurement --------------------------------------------------------------------
+
+
+def persistent(innovation: Array, persistence: float) -> Array:
+    """Autoregression e_k = r·e_(k-1) + √(1-r²)·z_k of variance 1 along the last axis, from e_1 = z_1, eq. (11)."""
+    weight = np.sqrt(1 - persistence**2)
+    start = (1 - weight) * innovation[..., :1]
+    return np.asarray(lfilter([weight], [1.0, -persistence], innovation, zi=start)[0])
+
+
+def noise_sd(output_noise: float, ai_noise_ratio: float, ai_use: ArrayLike) -> Array:
+    """Noise of output, `output_noise` without AI and times `ai_noise_ratio` with it, eq. (11), log points."""
+    return output_noise * (1 + (ai_noise_ratio - 1) * np.asarray(ai_use))
+
+
+def lognormal_log(sd: ArrayLike, draw: ArrayLike) -> Array:
+    """Log of a lognormal factor of mean 1, sd·z - sd²/2: difficulty, noise, rating, eq. (11), log points."""
+    return np.asarray(np.multiply(sd, draw) - np.square(sd) / 2)
+
+
+def counted(uniform: ArrayLike, mean: ArrayLike) -> Array:
+    """Poisson count whose distribution function first reaches the uniform draw, eq. (11)."""
+    return np.asarray(np.ceil(pdtrik(uniform, mean)))
+
+
+def is_solved(uniform: ArrayLike, log_odds: ArrayLike) -> Array:
+    """Success, 1 where the uniform draw is below the logistic Λ of the log-odds, eq. (11)."""
+    return np.asarray(np.asarray(uniform) < expit(log_odds), dtype=np.float64)
+
+
+def scored(relative_log: ArrayLike, slope: float, floor: float, ceiling: float) -> Array:
+    """Score, linear in log output over its mean around the middle of the scale and cut at its ends, eq. (11)."""
+    return np.clip((floor + ceiling) / 2 + slope * np.asarray(relative_log), floor, ceiling)
+
+
+# Nuisances: each is a switch of a design, off at 0 -------------------------------------------
+
+
+def correlated(tie: float, score: ArrayLike, draw: ArrayLike) -> Array:
+    """Standard normal variable of correlation `tie` with a score, tie·z + √(1-tie²)·draw."""
+    return np.asarray(tie * np.asarray(score) + np.sqrt(1 - tie**2) * np.asarray(draw))
+
+
+def reached_share(ai_use: ArrayLike, spillover: float, has_treated_teammate: ArrayLike) -> Array:
+    """Share of the firm's capability that reaches a worker: use, or else what spills over from teammates."""
+    use = np.asarray(ai_use, dtype=np.float64)
+    return use + spillover * (1 - use) * np.asarray(has_treated_teammate)
+
+
+def anticipated(before: ArrayLike, after: ArrayLike, share: float) -> Array:
+    """Value in the last period before AI of which a share of the change is there already."""
+    return np.asarray(before) + share * (np.asarray(after) - np.asarray(before))
+
+
+def hawthorne_log(hawthorne: float, slope: float, ability_score: ArrayLike) -> Array:
+    """Rise of the treated's output, h(1 - slope·z), log points."""
+    return hawthorne * (1 - slope * np.asarray(ability_score))
+
+
+def item_choice_log(item_choice: float, ability_score: ArrayLike) -> Array:
+    """Change of the treated's output from harder items for the abler, -choice·z, log points."""
+    return -item_choice * np.asarray(ability_score)
+
+
+def practice_log(
+    practice: float, slope: float, items_done: ArrayLike, ability_score: ArrayLike
+) -> Array:
+    """Rise of output with items of the task done before, p·ln(1 + n)(1 - slope·z), log points."""
+    return practice * np.log1p(items_done) * (1 - slope * np.asarray(ability_score))
+
+
+def quality_tradeoff_log(quality_tradeoff: float, exposure: ArrayLike) -> Array:
+    """Speed gained by giving up quality where AI is used, q·x, log points."""
+    return quality_tradeoff * np.asarray(exposure)
+
+
+def loss_probability(share: float, ability_score: ArrayLike) -> Array:
+    """Probability that a worker is lost, 2·share·Φ(-z): share on average, more among the less able."""
+    return np.asarray(2 * share * ndtr(-np.asarray(ability_score)))
+
+
+def effect_log(effect_sd: float, draw: ArrayLike, exposure: ArrayLike) -> Array:
+    """Effect that differs by worker, or by occupation, around zero, sd·ζ·x, log points or log-odds."""
+    return effect_sd * np.asarray(draw) * np.asarray(exposure)
+
+
+def reranked_score(ability_score: ArrayLike, reranking: float, draw: ArrayLike) -> Array:
+    """Ability score with AI of which a part is drawn anew, √(1-r²)·z + r·ζ: as many of each score as before."""
+    return correlated(reranking, draw, ability_score)
+
+
+def drifted_probability(probability: ArrayLike, shift: ArrayLike) -> Array:
+    """Probability whose log-odds are shifted, p·e^s/(1 - p + p·e^s)."""
+    odds = np.asarray(probability) * np.exp(shift)
+    return odds / (1 - np.asarray(probability) + odds)
+
+
+def sorted_destination(uniform: ArrayLike, tie: float, ability_score: ArrayLike) -> Array:
+    """Rank of a mover's new firm in (0, 1), Φ(c·z + √(1-c²)·Φ⁻¹(u)): uniform, abler workers higher."""
+    return np.asarray(ndtr(correlated(tie, ability_score, ndtri(uniform))))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.sim import equations as eq
@@ -30,6 +30,12 @@ class Setting:
     """Log pay premium unrelated to AI, (firm,)."""
     adoption_delay: Codes
     """Periods from AI's arrival to the firm's adoption, (firm,)."""
+    is_firm_treated: Flags
+    """Whether the firm is in the treated arm, where firms are randomized as one; true of all elsewhere, (firm,)."""
+    firm_shock: Array
+    """Log change of output and pay after AI's arrival, unrelated to it, (firm,)."""
+    occupation_effect: Array
+    """Standardized effect of mean zero, (occupation,)."""
     occupation_type: Codes
     """Occupation of the economy of which each of the panel's is an instance, (occupation,)."""
     task_exposure: Array
@@ -95,6 +101,9 @@ def draw_setting(economy: Economy, design: Design, draws: Mapping[str, Array]) -
         ),
         firm_premium=design.firm_premium_sd * draws["firm_premium"] - design.firm_premium_sd**2 / 2,
         adoption_delay=_adoption_delay(design, draws),
+        is_firm_treated=_draw_treated_firms(design, draws),
+        firm_shock=_firm_shock(design, draws),
+        occupation_effect=draws.get("occupation_effect", np.zeros(design.n_occupations)),
         occupation_type=occupation_type,
         task_exposure=exposure,
         task_skill=skill,
@@ -123,20 +132,12 @@ def draw_sample(
     -----
     Equations (1) and (8) for incumbents. Firms are blocks of consecutive workers.
     """
-    params = economy.params
     worker = np.arange(first_worker, first_worker + draws["ability"].shape[0])
     firm = worker_firm(worker, design.n_firms, design.n_workers)
-    sorting = design.ability_sorting
-    score = sorting * setting.firm_score[firm][:, None] + np.sqrt(1 - sorting**2) * draws["ability"]
-    log_ability = params.ability_sd * score - params.ability_sd**2 / 2
-    education = eq.incumbent_education(
-        score[:, :, None],
-        draws["taste"],
-        params.educ_mean,
-        params.educ_ability_slope,
-        params.educ_taste_sd,
+    score = eq.correlated(
+        design.ability_sorting, setting.firm_score[firm][:, None], draws["ability"]
     )
-    skill = eq.human_capital(np.exp(log_ability)[:, :, None], education, params.return_per_year)
+    skills = skills_at(economy, score, draws["taste"])
     return Sample(
         worker=worker,
         firm=firm,
@@ -144,11 +145,41 @@ def draw_sample(
             worker, firm, design.n_occupations, design.n_occupations_by_firm
         ),
         ability_score=score,
+        log_ability=skills.log_ability,
+        education=skills.education,
+        human_capital=skills.human_capital,
+        response=skills.response,
+        is_treated=_draw_treated(design, setting, worker, firm, score, draws),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Skills:
+    """What follows from ability and tastes, as in :class:`Sample`."""
+
+    log_ability: Array
+    education: Array
+    human_capital: Array
+    response: Array
+
+
+def skills_at(economy: Economy, ability_score: Array, taste: Array) -> Skills:
+    """Return ability, education and skill, eq. (1) and (8), of scores (worker, draw) and tastes (worker, draw, skill)."""
+    params = economy.params
+    log_ability = params.ability_sd * ability_score - params.ability_sd**2 / 2
+    education = eq.incumbent_education(
+        ability_score[:, :, None],
+        taste,
+        params.educ_mean,
+        params.educ_ability_slope,
+        params.educ_taste_sd,
+    )
+    skill = eq.human_capital(np.exp(log_ability)[:, :, None], education, params.return_per_year)
+    return Skills(
         log_ability=log_ability,
         education=education,
         human_capital=skill,
         response=skill_response(params, skill, economy.population.workers.human_capital_mean),
-        is_treated=_draw_treated(design, worker, firm, score, draws),
     )
 
 
@@ -214,21 +245,41 @@ def worker_occupation(worker: Codes, firm: Codes, n_occupations: int, n_by_firm:
 
 
 def _draw_treated(
-    design: Design, worker: Codes, firm: Codes, ability_score: Array, draws: Mapping[str, Array]
+    design: Design,
+    setting: Setting,
+    worker: Codes,
+    firm: Codes,
+    ability_score: Array,
+    draws: Mapping[str, Array],
 ) -> Flags:
     if design.treatment == "self_selected":
-        tie = design.ability_selection
-        wish = tie * ability_score + np.sqrt(1 - tie**2) * draws["use_taste"][:, None]
+        wish = eq.correlated(design.ability_selection, ability_score, draws["use_taste"][:, None])
         return np.asarray(wish > -ndtri(design.treated_share))
     if design.treatment == "randomized":
-        rank = _rank_within(_team(design, worker, firm), draws["access_rank"])
+        rank = _rank_within(
+            worker_team(worker, firm, design.n_occupations_by_firm), draws["access_rank"]
+        )
         return np.broadcast_to((rank < design.treated_share)[:, None], ability_score.shape)
-    return np.ones(ability_score.shape, dtype=np.bool_)
+    return np.broadcast_to(setting.is_firm_treated[firm][:, None], ability_score.shape)
 
 
-def _team(design: Design, worker: Codes, firm: Codes) -> Codes:
-    """Workers of one firm and occupation, numbered over the panel."""
-    return firm * design.n_occupations_by_firm + worker % design.n_occupations_by_firm
+def _draw_treated_firms(design: Design, draws: Mapping[str, Array]) -> Flags:
+    if design.treatment != "randomized_firms":
+        return np.ones(design.n_firms, dtype=np.bool_)
+    rank = _rank_within(np.zeros(design.n_firms, dtype=np.int64), draws["adoption"])
+    return np.asarray(rank < design.treated_share)
+
+
+def _firm_shock(design: Design, draws: Mapping[str, Array]) -> Array:
+    if not design.firm_shock_sd:
+        return np.zeros(design.n_firms)
+    draw = eq.correlated(design.firm_shock_assets, draws["assets"], draws["firm_shock"])
+    return eq.lognormal_log(design.firm_shock_sd, draw)
+
+
+def worker_team(worker: Codes, firm: Codes, n_by_firm: int) -> Codes:
+    """Team of each worker: those of one firm and occupation, numbered over the panel."""
+    return firm * n_by_firm + worker % n_by_firm
 
 
 def _rank_within(team: Codes, uniform: Array) -> Array:
@@ -239,8 +290,3 @@ def _rank_within(team: Codes, uniform: Array) -> Array:
     rank = np.empty(team.size)
     rank[order] = (np.arange(team.size) - start + 1 / 2) / size
     return rank
-
-
-def loss_probability(share: float, ability_score: Array) -> Array:
-    """Probability that a worker is lost, 2·share·Φ(-z): share on average, more among the less able."""
-    return np.asarray(2 * share * ndtr(-ability_score))

@@ -40,6 +40,18 @@ STREAMS = (
     "credential_noise",
     "later_output_noise",
     "industry",
+    "item_difficulty",
+    "own_item_difficulty",
+    "rater_noise",
+    "outcome",
+    "item_access",
+    "arm_attrition",
+    "noncompliance",
+    "firm_shock",
+    "worker_effect",
+    "occupation_effect",
+    "reranking",
+    "credential_effect",
 )
 
 _UNIFORM = frozenset(
@@ -54,6 +66,10 @@ _UNIFORM = frozenset(
         "occupation",
         "credential",
         "industry",
+        "outcome",
+        "item_access",
+        "arm_attrition",
+        "noncompliance",
     )
 )
 
@@ -147,6 +163,15 @@ def common_shapes(design: Design) -> dict[str, tuple[int, ...]]:
         "industry": (1,),
     }
     shapes["cell"] = (design.n_tasks_by_worker,)
+    if design.firm_shock_sd:
+        shapes["firm_shock"] = firms
+    if design.occupation_effect_sd:
+        shapes["occupation_effect"] = occupations
+    if design.credential_effect_sd:
+        shapes["credential_effect"] = occupations
+    if design.item_sd and design.is_item_shared:
+        sets = 1 if design.task_sampling == "cells" else design.n_occupations
+        shapes["item_difficulty"] = (sets, design.n_tasks_by_worker, periods, design.n_items)
     if design.n_postings_by_occupation:
         shapes["credential"] = (*occupations, periods, design.n_postings_by_occupation)
     if design.n_applicants_by_occupation:
@@ -169,14 +194,33 @@ def worker_shapes(design: Design, n_workers: int) -> dict[str, tuple[int, ...]]:
         shapes["ability_noise"] = workers
     if design.shows("workers", "ability_retest_log"):
         shapes["ability_retest_noise"] = workers
-    if design.output_noise and design.has_outputs:
-        shapes["output_noise"] = (*workers, design.n_tasks_by_worker, periods)
-    if design.task_reassignment and design.has_outputs:
-        shapes["reassignment"] = (*workers, design.n_tasks_by_worker)
+    if design.has_outputs:
+        shapes |= _output_shapes(design, n_workers)
+    if design.effect_sd:
+        shapes["worker_effect"] = (*workers, draws)
     if design.attrition:
         shapes["attrition"] = workers
+    if design.arm_attrition:
+        shapes["arm_attrition"] = workers
     if design.has_pay:
         shapes |= {"pay_noise": (*workers, periods)}
         if design.mobility:
             shapes |= {"move": (*workers, periods), "destination": (*workers, periods)}
     return shapes
+
+
+def _output_shapes(design: Design, n_workers: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of the shocks of task outputs and their items, (worker, task, period, item, rater) at most."""
+    workers, tasks = (n_workers,), design.n_tasks_by_worker
+    items = (*workers, tasks, design.n_periods, design.n_items)
+    needed = {
+        "output_noise": (items, design.output_noise),
+        "own_item_difficulty": (items, design.item_sd and not design.is_item_shared),
+        "rater_noise": ((*items, design.n_raters), design.rater_noise),
+        "outcome": ((*items, design.n_raters), design.outcome in ("count", "binary")),
+        "item_access": (items, design.treatment == "randomized_items"),
+        "reassignment": ((*workers, tasks), design.task_reassignment),
+        "noncompliance": (workers, design.noncompliance),
+        "reranking": ((*workers, design.n_cross_sections), design.reranking),
+    }
+    return {name: shape for name, (shape, is_needed) in needed.items() if is_needed}

@@ -1,19 +1,23 @@
 """Simulate what a data design lets an analyst see of the economy."""
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 import numpy as np
 
 from withintask.panel.arrays import Array
+from withintask.panel.outcome import OutcomeKind
 from withintask.panel.panel import Frame, Panel, PanelInfo
 from withintask.sim import tables
+from withintask.sim.block import Block
 from withintask.sim.design import Design
 from withintask.sim.design_checks import check_design
 from withintask.sim.economy import Economy
+from withintask.sim.output_tables import ARMS
 from withintask.sim.outputs import worker_outputs
+from withintask.sim.postings import screening_frames
 from withintask.sim.rollout import Rollout, roll_out, states_by_period
 from withintask.sim.sample import Sample, Setting, draw_sample, draw_setting
-from withintask.sim.screening import credential_probability, screening_after, screening_before
 from withintask.sim.shocks import Shocks, draw_shocks
 from withintask.sim.worker_pay import firm_rent, occupation_exposure, pay_frames
 
@@ -76,13 +80,18 @@ def simulate_many(
 
 
 def panel_info(design: Design) -> PanelInfo:
-    """Name the panel and say when AI arrives."""
+    """Name the panel, and say when AI arrives and what is recorded."""
+    is_score = design.outcome == "score"
     return PanelInfo(
         name=design.name,
         source="withintask simulator",
         first_ai_period=design.n_pre if design.n_post else None,
         is_synthetic=True,
         note=design.summary,
+        outcome=None if design.outcome == "positive" else cast("OutcomeKind", design.outcome),
+        outcome_floor=design.score_floor if is_score else None,
+        outcome_ceiling=design.score_ceiling if is_score else None,
+        control_arm=ARMS[0] if design.shows("outputs", "arm") else None,
     )
 
 
@@ -97,7 +106,16 @@ def sample_frames(
     """Return the tables of workers, outputs and pay of these workers."""
     frames: dict[str, Frame] = {}
     if design.has_outputs:
-        frames["outputs"] = worker_outputs(economy, design, setting, rollout, sample, draws)
+        frames["outputs"] = worker_outputs(
+            Block(
+                economy=economy,
+                design=design,
+                setting=setting,
+                rollout=rollout,
+                sample=sample,
+                draws=draws,
+            )
+        )
     if design.has_pay:
         frames |= pay_frames(economy, design, setting, sample, draws)
     if "workers" in design.columns:
@@ -119,7 +137,7 @@ def setting_frames(
     if {"firms", "industries"} & set(design.columns):
         frames |= _firm_frames(economy, design, setting, rollout)
     if {"postings", "screening"} & set(design.columns):
-        frames |= _screening_frames(economy, design, setting, draws)
+        frames |= screening_frames(economy, design, setting, draws)
     return frames
 
 
@@ -145,26 +163,3 @@ def _firm_frames(
         "firms": tables.firms(setting, rent, human_pay, rollout.firm_capability),
         "industries": tables.industries(economy.population.industries),
     }
-
-
-def _screening_frames(
-    economy: Economy, design: Design, setting: Setting, draws: Mapping[str, Array]
-) -> dict[str, Frame]:
-    """Return postings and screening, eq. (9)."""
-    params, kind = economy.params, setting.occupation_type
-    before, after = screening_before(economy), screening_after(economy)
-    is_post = np.arange(design.n_periods) >= design.n_pre
-    slope = np.where(is_post, after.signal_slope[kind][:, None], before.signal_slope[kind][:, None])
-    _, probability = credential_probability(params, slope)
-    frames: dict[str, Frame] = {}
-    if "credential" in draws:
-        frames["postings"] = tables.postings(draws["credential"] < probability[:, :, None])
-    if "applicant_ability" in draws:
-        log_ability = params.ability_sd * draws["applicant_ability"] - params.ability_sd**2 / 2
-        frames["screening"] = tables.screening(
-            work_sample=slope[:, :, None] * log_ability
-            + params.work_sample_noise * draws["work_sample_noise"],
-            credential=log_ability + params.credential_noise * draws["credential_noise"],
-            later_output=log_ability + design.later_output_noise * draws["later_output_noise"],
-        )
-    return frames

@@ -138,7 +138,8 @@ def draw_chunks(
 
 def chunk_bounds(design: Design, rows_per_chunk: int) -> list[tuple[int, int]]:
     """Return first and last (exclusive) worker of each chunk; firms are never split."""
-    by_worker = design.n_periods * (design.n_tasks_by_worker if design.has_outputs else 1)
+    by_period = design.n_tasks_by_worker * design.n_rows_by_task if design.has_outputs else 1
+    by_worker = design.n_periods * by_period
     firm = worker_firm(np.arange(design.n_workers), design.n_firms, design.n_workers)
     starts = np.append(np.flatnonzero(np.diff(firm, prepend=-1)), design.n_workers)
     bounds = [0]
@@ -171,7 +172,7 @@ def _draw(streams: ShockStreams, shapes: dict[str, tuple[int, ...]]) -> dict[str
 
 def _draw_chunk(source: _Source, first: int, last: int) -> dict[str, Frame]:
     economy, design, setting = source.economy, source.design, source.setting
-    draws = _draw(source.streams, worker_shapes(design, last - first))
+    draws = {**source.common, **_draw(source.streams, worker_shapes(design, last - first))}
     sample = draw_sample(economy, design, setting, draws, first)
     frames = sample_frames(economy, design, setting, source.rollout, sample, draws)
     columns = {name: names for name, names in design.columns.items() if name in frames}

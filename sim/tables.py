@@ -1,8 +1,6 @@
 """From simulated arrays to the tables of a panel."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -11,16 +9,13 @@ import polars as pl
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.panel import Frame
 from withintask.sim.design import Design
-from withintask.sim.ids import number_ids, repeat_ids, take_ids, tile_ids
+from withintask.sim.ids import number_ids, take_ids
 from withintask.sim.population import SKILLS, Industries
-from withintask.sim.sample import Sample, Setting, worker_firm, worker_occupation
+from withintask.sim.sample import Sample, Setting
 
 PERCENTILES = {"pay_p10": 0.10, "pay_p25": 0.25, "pay_p50": 0.50, "pay_p75": 0.75, "pay_p90": 0.90}
 """Published percentiles of pay."""
-OUTPUT_UNIT = "model output"
 PAY_UNIT = "mean human pay before AI"
-_LARGEST_KEPT = 2**20
-"""Rows up to which the columns shared by replicates are kept in memory."""
 
 
 def visible(
@@ -38,130 +33,6 @@ def visible(
 def worker_ids(sample: Sample) -> pl.Series:
     """Ids of the workers of a sample, (worker,)."""
     return number_ids("w", sample.worker.size, int(sample.worker[0]))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class OutputArrays:
-    """What the outputs table is made of."""
-
-    output: Array
-    """y, (worker, task, period)."""
-    has_access: Flags
-    """Access to AI, (worker, period)."""
-    use: Flags
-    """Use of AI, (worker, period)."""
-    is_kept: Flags | None
-    """Rows that are observed, (worker, task, period); None for all."""
-    rating_ceiling: float | None
-    """Highest output that can be recorded; None for no ceiling."""
-
-
-def outputs(design: Design, sample: Sample, arrays: OutputArrays) -> pl.DataFrame:
-    """Outputs in worker, task, period order, with the columns that the design shows.
-
-    In a repeated cross-section a worker is one per period and task, so that ids link nothing.
-    """
-    n_tasks = arrays.output.shape[1]
-    columns = {
-        name: column
-        for name, column in _output_keys(design, sample).items()
-        if design.shows("outputs", name)
-    }
-    if design.shows("outputs", "ai_access"):
-        columns["ai_access"] = pl.Series(_by_row(arrays.has_access, n_tasks))
-    if design.shows("outputs", "ai_use"):
-        columns["ai_use"] = pl.Series(_by_row(arrays.use.astype(np.float64), n_tasks))
-    columns["output"] = pl.Series(arrays.output.ravel())
-    if design.shows("outputs", "rating_ceiling"):
-        ceiling = pl.Series([arrays.rating_ceiling], dtype=pl.Float64)
-        columns["rating_ceiling"] = ceiling.new_from_index(0, arrays.output.size)
-    frame = pl.DataFrame([column.alias(name) for name, column in columns.items()])
-    return frame if arrays.is_kept is None else frame.filter(pl.Series(arrays.is_kept.ravel()))
-
-
-def _by_row(by_period: Array | Flags, n_tasks: int) -> Array | Flags:
-    """Repeat (worker, period) over tasks, in row order."""
-    wide: Array = np.repeat(by_period, n_tasks, axis=0)
-    return wide.ravel()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Rows:
-    """What the keys of the outputs of a block of workers depend on."""
-
-    n_workers: int
-    first_worker: int
-    n_workers_of_panel: int
-    n_firms: int
-    n_occupations: int
-    n_occupations_by_firm: int
-    n_tasks: int
-    n_periods: int
-    is_common: bool
-    is_linked: bool
-
-    @property
-    def n_rows(self) -> int:
-        return self.n_workers * self.n_tasks * self.n_periods
-
-
-def _output_keys(design: Design, sample: Sample) -> Mapping[str, pl.Series]:
-    """Columns of the outputs that are the same in every replicate; kept where they are small."""
-    rows = _Rows(
-        n_workers=sample.worker.size,
-        first_worker=int(sample.worker[0]),
-        n_workers_of_panel=design.n_workers,
-        n_firms=design.n_firms,
-        n_occupations=design.n_occupations,
-        n_occupations_by_firm=design.n_occupations_by_firm,
-        n_tasks=design.n_tasks_by_worker,
-        n_periods=design.n_periods,
-        is_common=design.task_sampling == "cells",
-        is_linked=not design.is_repeated_cross_section,
-    )
-    is_small = rows.n_rows <= _LARGEST_KEPT
-    is_whole = rows.n_workers == rows.n_workers_of_panel
-    own = (_kept_own_keys if is_small and is_whole else _own_keys)(rows)
-    common = _kept_common_keys if is_small else _common_keys
-    return {**common(rows.n_workers, rows.n_tasks, rows.n_periods), **own}
-
-
-def _own_keys(rows: _Rows) -> Mapping[str, pl.Series]:
-    """Keys that say which workers these are."""
-    by_worker = rows.n_tasks * rows.n_periods
-    worker = np.arange(rows.first_worker, rows.first_worker + rows.n_workers)
-    firm = worker_firm(worker, rows.n_firms, rows.n_workers_of_panel)
-    if rows.is_linked:
-        worker_id = repeat_ids(number_ids("w", rows.n_workers, rows.first_worker), by_worker)
-    else:
-        worker_id = number_ids("r", rows.n_rows, rows.first_worker * by_worker)
-    keys = {
-        "worker_id": worker_id,
-        "firm_id": repeat_ids(take_ids(number_ids("f", rows.n_firms), firm), by_worker),
-    }
-    if not rows.is_common:
-        keys["task_id"] = _occupation_task_ids(rows, worker, firm)
-    return keys
-
-
-def _common_keys(n_workers: int, n_tasks: int, n_periods: int) -> Mapping[str, pl.Series]:
-    """Keys that are the same for any so many workers; task_id where all have the same tasks."""
-    return {
-        "task_id": tile_ids(repeat_ids(number_ids("t", n_tasks), n_periods), n_workers),
-        "period": pl.Series(np.tile(np.arange(n_periods), n_workers * n_tasks)),
-        "unit": pl.Series([OUTPUT_UNIT]).new_from_index(0, n_workers * n_tasks * n_periods),
-    }
-
-
-_kept_own_keys = lru_cache(maxsize=8)(_own_keys)
-_kept_common_keys = lru_cache(maxsize=8)(_common_keys)
-
-
-def _occupation_task_ids(rows: _Rows, worker: Codes, firm: Codes) -> pl.Series:
-    occupation = worker_occupation(worker, firm, rows.n_occupations, rows.n_occupations_by_firm)
-    task = occupation[:, None] * rows.n_tasks + np.arange(rows.n_tasks)
-    ids = number_ids("t", rows.n_occupations * rows.n_tasks)
-    return repeat_ids(take_ids(ids, task.ravel()), rows.n_periods)
 
 
 def workers(design: Design, sample: Sample, measured: Mapping[str, Array]) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """Pay of the workers of a panel: equations (4) and (5), then noise, premia and shocks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from withintask.sim import equations as eq
 from withintask.sim import tables
 from withintask.sim.design import Design
 from withintask.sim.economy import Economy, State, skill_values
-from withintask.sim.outputs import is_lost
+from withintask.sim.nuisances import is_lost
 from withintask.sim.rollout import draw_of_period, states_by_period
 from withintask.sim.sample import Sample, Setting
 
@@ -19,12 +19,12 @@ def pay_frames(
     economy: Economy, design: Design, setting: Setting, sample: Sample, draws: Mapping[str, Array]
 ) -> dict[str, Frame]:
     """Return the tables of pay that the design shows: by worker, by occupation, by schooling."""
-    firm = firm_history(design, sample, draws)
+    firm = firm_history(design, setting, sample, draws)
     amount = (
         worker_pay(economy, design, setting, sample, firm, draws) / economy.before.human_pay_mean
     )
     frames: dict[str, Frame] = {}
-    kept = ~is_lost(design, sample, draws) if design.attrition else None
+    kept = ~is_lost(design, sample, draws) if design.loses_workers else None
     if "pay" in design.columns:
         frames["pay"] = tables.pay(design, sample, firm, amount, kept)
     if "occupation_pay" in design.columns:
@@ -63,18 +63,59 @@ def worker_pay(
     human_pay = {id(state): _human_pay(economy, sample, state, kind) for state in states}
     premium = {id(state): _premium(economy, setting, state) for state in states}
     source = draw_of_period(design)
-    by_period = [
-        human_pay[id(state)][:, source[period]] * premium[id(state)][firm[:, period]]
-        for period, state in enumerate(states)
-    ]
+
+    def model_pay(period: int, state: State) -> Array:
+        return human_pay[id(state)][:, source[period]] * premium[id(state)][firm[:, period]]
+
+    by_period = [model_pay(period, state) for period, state in enumerate(states)]
+    if design.anticipation and design.n_pre and design.n_post:
+        last = design.n_pre - 1
+        coming = model_pay(last, states[design.n_pre])
+        by_period[last] = eq.anticipated(by_period[last], coming, design.anticipation)
+    return np.column_stack(by_period) * np.exp(
+        _log_extra(economy, design, setting, sample, firm, draws)
+    )
+
+
+def _log_extra(
+    economy: Economy,
+    design: Design,
+    setting: Setting,
+    sample: Sample,
+    firm: Codes,
+    draws: Mapping[str, Array],
+) -> Array:
+    """Log pay from noise, firm premia and what happens without AI, (worker, period)."""
     log_extra = (
         design.pay_noise * draws["pay_noise"] - design.pay_noise**2 / 2 + setting.firm_premium[firm]
     )
+    post = np.arange(design.n_periods) >= design.n_pre
+    if design.firm_shock_sd:
+        log_extra = log_extra + setting.firm_shock[firm] * post
+    for effect in _log_effects(economy, design, setting, sample, draws):
+        log_extra = log_extra + effect * post
+    return log_extra
+
+
+def _log_effects(
+    economy: Economy,
+    design: Design,
+    setting: Setting,
+    sample: Sample,
+    draws: Mapping[str, Array],
+) -> Iterator[Array]:
+    """Changes of log pay after AI's arrival in proportion to exposure, (worker, period)."""
+    if not (design.occupation_shock or design.effect_sd or design.occupation_effect_sd):
+        return
+    exposure = occupation_exposure(economy, setting)[sample.occupation][:, None]
     if design.occupation_shock:
-        is_post = np.arange(design.n_periods) >= design.n_pre
-        exposure = occupation_exposure(economy, setting)[sample.occupation]
-        log_extra = log_extra + design.occupation_shock * exposure[:, None] * is_post
-    return np.column_stack(by_period) * np.exp(log_extra)
+        yield design.occupation_shock * exposure
+    if design.effect_sd:
+        draw = draws["worker_effect"][:, draw_of_period(design)]
+        yield eq.effect_log(design.effect_sd, draw, exposure)
+    if design.occupation_effect_sd:
+        draw = setting.occupation_effect[sample.occupation][:, None]
+        yield eq.effect_log(design.occupation_effect_sd, draw, exposure)
 
 
 def firm_rent(economy: Economy, setting: Setting, state: State) -> Array:
@@ -85,15 +126,30 @@ def firm_rent(economy: Economy, setting: Setting, state: State) -> Array:
     return eq.rent_per_worker(setting.asset_factor, base, proprietary, state.gain_value)
 
 
-def firm_history(design: Design, sample: Sample, draws: Mapping[str, Array]) -> Codes:
-    """Firm of every worker and period, (worker, period); movers go to any firm with equal probability."""
+def firm_history(
+    design: Design, setting: Setting, sample: Sample, draws: Mapping[str, Array]
+) -> Codes:
+    """Firm of every worker and period, (worker, period).
+
+    Movers go to any firm with equal probability; with sorting, the abler to firms of more assets.
+    """
     history = np.repeat(sample.firm[:, None], design.n_periods, axis=1)
     if design.mobility:
-        target = (draws["destination"] * design.n_firms).astype(np.int64)
+        target = _destination(design, setting, sample, draws["destination"])
         for period in range(1, design.n_periods):
             moves = draws["move"][:, period] < design.mobility
             history[:, period] = np.where(moves, target[:, period], history[:, period - 1])
     return history
+
+
+def _destination(design: Design, setting: Setting, sample: Sample, uniform: Array) -> Codes:
+    """Firm to which a worker would move in each period, (worker, period)."""
+    if not design.mobility_sorting:
+        return (uniform * design.n_firms).astype(np.int64)
+    score = sample.ability_score[:, draw_of_period(design)]
+    rank = eq.sorted_destination(uniform, design.mobility_sorting, score)
+    by_assets = np.argsort(setting.firm_log_assets, kind="stable")
+    return by_assets[np.minimum((rank * design.n_firms).astype(np.int64), design.n_firms - 1)]
 
 
 def occupation_exposure(economy: Economy, setting: Setting) -> Array:

@@ -1,134 +1,14 @@
 """The simulator in plain loops: slow, without arrays, to be laid beside the paper.
 
-It is handed the quadrature (workers' ability and schooling, firm nodes, exposure) and the shocks, and works everything
-else out one worker, task and period at a time. ``reference_panel`` returns plain rows by table.
+It is handed an economy and the shocks, and works everything else out one worker, task, period, item and rater at a time;
+each table is a method that returns plain rows.
 """
 
 import math
 
+from reference_economy import ReferenceEconomy
 from scipy.special import ndtr, ndtri
-
-# Economy ------------------------------------------------------------------------------------------
-
-
-class ReferenceEconomy:
-    """Prices, rents and screening of a population, from equations (1), (3)-(5) and (9)."""
-
-    def __init__(self, economy):
-        p, pop = economy.params, economy.population
-        self.p = p
-        self.skill_of_task = [int(k) for k in pop.task_skill]
-        self.x = pop.exposure.tolist()
-        self.h = pop.workers.human_capital.tolist()
-        n = len(self.h)
-        self.h_mean = [math.fsum(row[k] for row in self.h) / n for k in (0, 1)]
-        self.log_sd = math.sqrt(2) * float(ndtri((1 + p.asset_gini) / 2))
-        self.node = pop.firm_score.tolist()
-        self.node_weight = pop.firm_weight.tolist()
-        self.kappa_mean = math.fsum(
-            w * math.exp(p.capital_intensity * self.log_sd * s)
-            for s, w in zip(self.node, self.node_weight, strict=True)
-        )
-        self.kinds = list(
-            zip(
-                pop.industries.proprietary.tolist(),
-                pop.industries.rent_sharing.tolist(),
-                strict=True,
-            )
-        )
-        self.v_bar = self.state(0.0)["hc_mean"]
-
-    def reach(self, capability):
-        return 1 - math.exp(-self.p.reach_rate * capability) if capability > 0 else 0.0
-
-    def augmented(self, x, capability):
-        return x if x > 0 and x >= 1 - self.reach(capability) else 0.0
-
-    def response(self, h, k):
-        s = h / self.h_mean[k]
-        mu, rho = self.p.ai_multiplicative, self.p.task_substitution
-        return mu * s + (1 - mu) * s ** (1 - rho)
-
-    def kappa(self, score):
-        return math.exp(self.p.capital_intensity * self.log_sd * score) / self.kappa_mean
-
-    def state(self, capability):
-        p = self.p
-        n = len(self.h)
-        mean_response = [math.fsum(self.response(row[k], k) for row in self.h) / n for k in (0, 1)]
-        cells = []
-        for row in self.x:
-            for task, x in enumerate(row):
-                k = self.skill_of_task[task]
-                human = p.task_productivity * self.h_mean[k]
-                gain = p.ai_floor * self.augmented(x, capability) * mean_response[k]
-                ratio = 1 + capability * (p.commodity + p.proprietary) * gain / human
-                cells.append((human, gain, ratio))
-        total = math.fsum(human for human, _, _ in cells)
-        if p.substitution == 1:
-            final = math.exp(math.fsum(h / total * math.log(r) for h, _, r in cells))
-        else:
-            power = (p.substitution - 1) / p.substitution
-            final = math.fsum(h / total * r**power for h, _, r in cells) ** (1 / power)
-        prices = [(final / r) ** (1 / p.substitution) for _, _, r in cells]
-        hc = gain_value = 0.0
-        for price, (human, gain, _) in zip(prices, cells, strict=True):
-            hc += price * (human + p.commodity * capability * gain) / len(cells)
-            gain_value += price * gain / len(cells)
-        n_tasks = len(self.x[0])
-        by_occupation = [prices[o * n_tasks : (o + 1) * n_tasks] for o in range(len(self.x))]
-        return {"A": capability, "price": by_occupation, "hc_mean": hc, "gain_value": gain_value}
-
-    def human_pay(self, h, occupation, state):
-        """Eq. (4), for a worker with human capital h = (h_C, h_S)."""
-        p, total = self.p, 0.0
-        for task, x in enumerate(self.x[occupation]):
-            k = self.skill_of_task[task]
-            u = p.ai_floor * self.augmented(x, state["A"]) * self.response(h[k], k)
-            output = p.task_productivity * h[k] + p.commodity * state["A"] * u
-            total += state["price"][occupation][task] * output / len(self.x[occupation])
-        return total
-
-    def rent(self, score, kind, state):
-        p = self.p
-        proprietary = self.kinds[kind][0] * state["A"] * state["gain_value"]
-        return self.kappa(score) * (p.base_rent * self.v_bar + proprietary)
-
-    def premium(self, score, kind, state):
-        return (1 + self.rent(score, kind, state) / state["hc_mean"]) ** self.kinds[kind][1]
-
-    def signal_slope(self, occupation, capability):
-        """Eq. (9): mean elasticity over exposed tasks, firms of all kinds and workers."""
-        p, slopes = self.p, []
-        for task, x in enumerate(self.x[occupation]):
-            if x == 0:
-                continue
-            k = self.skill_of_task[task]
-            total = 0.0
-            for eta1, _ in self.kinds:
-                for score, weight in zip(self.node, self.node_weight, strict=True):
-                    deployed = capability * (p.commodity + eta1 * self.kappa(score))
-                    m = p.ai_floor * self.augmented(x, capability) * deployed
-                    for row in self.h:
-                        total += weight * self._elasticity(row[k], k, m) / len(self.h)
-            slopes.append(total / len(self.kinds))
-        return sum(slopes) / len(slopes) if slopes else 1.0
-
-    def _elasticity(self, h, k, m):
-        p = self.p
-        s = h / self.h_mean[k]
-        proportional = p.task_productivity * h + m * p.ai_multiplicative * s
-        floor = (1 - p.ai_multiplicative) * m * s ** (1 - p.task_substitution)
-        return (proportional + (1 - p.task_substitution) * floor) / (proportional + floor)
-
-    def requirement(self, slope):
-        p = self.p
-        v = 1 / (1 / p.ability_sd**2 + slope**2 / p.work_sample_noise**2)
-        gain = v - 1 / (1 / v + 1 / p.credential_noise**2)
-        return 1 / (1 + math.exp(-(gain - p.credential_cost) / p.credential_cost_scale))
-
-
-# Panel --------------------------------------------------------------------------------------------
+from scipy.stats import poisson
 
 
 class ReferencePanel:
@@ -227,13 +107,20 @@ class ReferencePanel:
         return self.p.ability_sd * self.score(worker, source) - self.p.ability_sd**2 / 2
 
     def education(self, worker, source, k):
-        p, score = self.p, self.score(worker, source)
-        taste = self.draw["taste"][worker][source][k]
+        return self.education_at(self.score(worker, source), worker, source, k)
+
+    def education_at(self, score, worker, source, k):
+        p, taste = self.p, self.draw["taste"][worker][source][k]
         return max(0.0, p.educ_mean + p.educ_ability_slope * score + p.educ_taste_sd * taste)
 
     def skill(self, worker, source):
-        theta, r = math.exp(self.log_ability(worker, source)), self.p.return_per_year
-        return [theta * math.exp(r * self.education(worker, source, k)) for k in (0, 1)]
+        return self.skill_at(self.score(worker, source), worker, source)
+
+    def skill_at(self, score, worker, source):
+        p = self.p
+        theta = math.exp(p.ability_sd * score - p.ability_sd**2 / 2)
+        years = [self.education_at(score, worker, source, k) for k in (0, 1)]
+        return [theta * math.exp(p.return_per_year * e) for e in years]
 
     def is_treated(self, worker, source):
         d = self.d
@@ -243,23 +130,32 @@ class ReferencePanel:
             wish = tie * self.score(worker, source) + math.sqrt(1 - tie**2) * own
             return wish > -float(ndtri(d.treated_share))
         if d.treatment == "randomized":
-            by_firm = d.n_occupations_by_firm
-            team = [
-                i
-                for i in range(d.n_workers)
-                if self.firm[i] == self.firm[worker] and i % by_firm == worker % by_firm
-            ]
-            before = sum(
-                self.draw["access_rank"][i] < self.draw["access_rank"][worker] for i in team
-            )
-            return (before + 1 / 2) / len(team) < d.treated_share
+            return self._is_early(worker, self.team(worker), self.draw["access_rank"])
+        if d.treatment == "randomized_firms":
+            return self._is_early(self.firm[worker], range(d.n_firms), self.draw["adoption"])
         return True
 
+    def team(self, worker):
+        by_firm = self.d.n_occupations_by_firm
+        return [
+            i
+            for i in range(self.d.n_workers)
+            if self.firm[i] == self.firm[worker] and i % by_firm == worker % by_firm
+        ]
+
+    def _is_early(self, member, members, draws):
+        before = sum(draws[i] < draws[member] for i in members)
+        return (before + 1 / 2) / len(members) < self.d.treated_share
+
     def is_lost(self, worker, period):
-        if not self.d.attrition or not self.is_post(period):
+        d, source = self.d, self.source(period)
+        if not self.is_post(period):
             return False
-        chance = 2 * self.d.attrition * float(ndtr(-self.score(worker, self.source(period))))
-        return self.draw["attrition"][worker] < chance
+        low = 2 * float(ndtr(-self.score(worker, source)))
+        if d.attrition and self.draw["attrition"][worker] < d.attrition * low:
+            return True
+        is_exposed = d.arm_attrition and self.is_treated(worker, source)
+        return bool(is_exposed and self.draw["arm_attrition"][worker] < d.arm_attrition * low)
 
     # Tables
 
@@ -272,7 +168,10 @@ class ReferencePanel:
                 for t in range(d.n_periods):
                     if self.is_lost(i, t) or self._is_moved(i, j, t, self.tasks[own][j][0]):
                         continue
-                    rows.append(self._output_row(i, j, t, own, n_tasks))
+                    for k in range(d.n_items):
+                        rows += [
+                            self._output_row(i, j, t, k, r, own, n_tasks) for r in range(d.n_raters)
+                        ]
         return rows
 
     def _is_moved(self, worker, task, period, exposure):
@@ -282,56 +181,190 @@ class ReferencePanel:
         chance = 2 * d.task_reassignment * float(ndtr(-self.score(worker, self.source(period))))
         return self.draw["reassignment"][worker][task] < chance
 
-    def _output_row(self, i, j, t, own, n_tasks):
+    def is_assigned(self, i, j, t, k):
+        """Whether the worker, or the item, is in the treated arm."""
+        if self.d.treatment == "randomized_items":
+            return self.draw["item_access"][i][j][t][k] < self.d.treated_share
+        return self.is_treated(i, self.source(t))
+
+    def uses(self, i, j, t, k):
+        """Whether AI is used, by those to whom it was assigned or by those who deviate."""
+        if self.age(self.firm[i], t) == 0:
+            return False
+        deviates = self.d.noncompliance and self.draw["noncompliance"][i] < self.d.noncompliance
+        return self.is_assigned(i, j, t, k) != bool(deviates)
+
+    def _output_row(self, i, j, t, k, r, own, n_tasks):
         d = self.d
-        exposure, k = self.tasks[own][j]
-        uses = self.is_treated(i, self.source(t)) and self.age(self.firm[i], t) > 0
-        has_access = self.is_post(t) if d.treatment == "self_selected" else uses
-        row = (i * n_tasks + j) * d.n_periods + t
+        is_there = self.age(self.firm[i], t) > 0
+        has_access = self.is_assigned(i, j, t, k) and is_there
+        if d.treatment == "self_selected":
+            has_access = self.is_post(t)
+        cell = (i * n_tasks + j) * d.n_periods + t
+        task = j if own is None else own * n_tasks + j
+        place = (t * n_tasks + j) * d.n_items + k
         return {
-            "worker_id": f"r{row:07d}" if d.is_repeated_cross_section else f"w{i:07d}",
-            "task_id": f"t{j if own is None else own * n_tasks + j:07d}",
+            "worker_id": f"r{cell:07d}" if d.is_repeated_cross_section else f"w{i:07d}",
+            "task_id": f"t{task:07d}",
             "period": t,
+            "item_id": f"k{self._item(i, j, t, k, task):07d}",
+            "rater_id": f"v{r:07d}",
+            "sequence": k if d.is_repeated_cross_section else place,
             "firm_id": f"f{self.firm[i]:07d}",
             "ai_access": has_access,
-            "ai_use": float(uses),
-            "output": self._output(i, j, t, exposure, k, uses),
-            "rating_ceiling": self._ceiling(),
+            "ai_use": float(has_access and self.uses(i, j, t, k)),
+            "arm": self._arm(i, j, t, k),
+            "output": self._recorded(i, j, t, k, r, own),
+            "rating_ceiling": {"positive": self._ceiling(), "score": d.score_ceiling}.get(
+                d.outcome
+            ),
         }
 
-    def _ceiling(self):
-        mean = self.p.task_productivity * self.e.h_mean[0]
-        return self.d.rating_ceiling * mean if self.d.rating_ceiling else None
+    def _arm(self, i, j, t, k):
+        """Arm of the worker, or of the item once there is AI to assign to it."""
+        if self.d.treatment == "randomized_items" and not self.is_post(t):
+            return None
+        return "ai" if self.is_assigned(i, j, t, k) else "control"
 
-    def _output(self, i, j, t, exposure, k, uses):
-        p, d, e = self.p, self.d, self.e
-        h = self.skill(i, self.source(t))[k]
-        firm = self.firm[i]
-        m = 0.0
-        if uses:
-            frontier = self._frontier(self.age(firm, t))
-            deployed = frontier * (
-                p.commodity + e.kinds[self.kind(firm)][0] * e.kappa(self.draw["assets"][firm])
-            )
-            m = p.ai_floor * e.augmented(exposure, p.capability) * deployed
-        y = p.task_productivity * h + m * e.response(h, k)
-        if self.is_post(t):
-            y *= math.exp(d.occupation_shock * exposure)
-            center = math.log(p.task_productivity * e.h_mean[0])
-            y = math.exp(center + (1 - d.method_break * exposure) * (math.log(y) - center))
+    def _item(self, i, j, t, k, task):
+        """Number of an item among all, or among those that workers share."""
+        d = self.d
+        n_tasks = d.n_tasks + d.n_control_tasks
+        cell = task if d.is_item_shared else i * n_tasks + j
+        return (cell * d.n_periods + t) * d.n_items + k
+
+    def _ceiling(self):
+        return self.d.rating_ceiling * self.mean_output() if self.d.rating_ceiling else None
+
+    def mean_output(self):
+        return self.p.task_productivity * self.e.h_mean[0]
+
+    def _recorded(self, i, j, t, k, r, own):
+        """Eq. (11): what a rater records of an item."""
+        d = self.d
+        y = self._rated(i, j, t, k, r, own)
+        relative = y / self.mean_output()
+        if d.outcome == "count":
+            return float(poisson.ppf(self.draw["outcome"][i][j][t][k][r], d.count_mean * relative))
+        if d.outcome == "binary":
+            chance = 1 / (1 + math.exp(-d.log_odds_slope * math.log(relative)))
+            return float(self.draw["outcome"][i][j][t][k][r] < chance)
+        if d.outcome == "score":
+            score = (d.score_floor + d.score_ceiling) / 2 + d.score_slope * math.log(relative)
+            return min(max(score, d.score_floor), d.score_ceiling)
+        return {"positive": y, "time": 1 / y, "log": math.log(y)}[d.outcome]
+
+    def _rated(self, i, j, t, k, r, own):
+        d = self.d
+        y = self._output(i, j, t, k, own)
         if d.output_noise:
-            y *= math.exp(
-                d.output_noise * self.draw["output_noise"][i][j][t] - d.output_noise**2 / 2
-            )
+            sd = d.output_noise * (d.ai_noise_ratio if self.uses(i, j, t, k) else 1)
+            y *= math.exp(sd * self._noise(i, j, t, k) - sd**2 / 2)
+        if d.item_sd:
+            y *= math.exp(d.item_sd * self._difficulty(i, j, t, k, own) - d.item_sd**2 / 2)
+        if d.rater_noise:
+            draw = self.draw["rater_noise"][i][j][t][k][r]
+            y *= math.exp(d.rater_noise * draw - d.rater_noise**2 / 2)
         return min(y, self._ceiling()) if d.rating_ceiling else y
+
+    def _noise(self, i, j, t, k):
+        """Autoregression along the worker's items by period, task and item; cross-sections have items only."""
+        d, draw = self.d, self.draw["output_noise"][i]
+        if not d.noise_persistence:
+            return draw[j][t][k]
+        if d.is_repeated_cross_section:
+            chain = draw[j][t][: k + 1]
+        else:
+            chain = [z for s in range(d.n_periods) for cells in draw for z in cells[s]]
+            chain = chain[: (t * len(draw) + j) * d.n_items + k + 1]
+        noise = chain[0]
+        for z in chain[1:]:
+            noise = d.noise_persistence * noise + math.sqrt(1 - d.noise_persistence**2) * z
+        return noise
+
+    def _difficulty(self, i, j, t, k, own):
+        if self.d.is_item_shared:
+            return self.draw["item_difficulty"][0 if own is None else own][j][t][k]
+        return self.draw["own_item_difficulty"][i][j][t][k]
+
+    def capability_reached(self, i, j, t, k):
+        """Capability that reaches a worker: the firm's where AI is used, or part of it from teammates."""
+        p, d, e = self.p, self.d, self.e
+        firm = self.firm[i]
+        eta1 = e.kinds[self.kind(firm)][0]
+        deployed = self._frontier(self.age(firm, t)) * (
+            p.commodity + eta1 * e.kappa(self.draw["assets"][firm])
+        )
+        if self.uses(i, j, t, k):
+            return deployed
+        if d.spillover:
+            n_tasks = d.n_tasks + d.n_control_tasks
+            cells = [(z, n) for z in range(n_tasks) for n in range(d.n_items)]
+            if any(self.uses(mate, z, t, n) for mate in self.team(i) for z, n in cells):
+                return d.spillover * deployed
+        return 0.0
+
+    def _output(self, i, j, t, k, own):
+        """Eq. (1) and the nuisances, before measurement."""
+        p, d, e = self.p, self.d, self.e
+        exposure, skill_type = self.tasks[own][j]
+        score = self.score(i, self.source(t))
+        is_used = self.uses(i, j, t, k)
+        if d.reranking and is_used and exposure > 0:
+            draw = self.draw["reranking"][i][self.source(t)]
+            score = math.sqrt(1 - d.reranking**2) * score + d.reranking * draw
+        h = self.skill_at(score, i, self.source(t))[skill_type]
+        reached = self.capability_reached(i, j, t, k)
+        if d.anticipation and t + 1 < d.n_periods and self.age(self.firm[i], t + 1) == 1:
+            reached += d.anticipation * self.capability_reached(i, j, t + 1, k)
+        m = p.ai_floor * e.augmented(exposure, p.capability) * reached
+        y = p.task_productivity * h + m * e.response(h, skill_type)
+        y *= math.exp(self._log_change(i, j, t, k, exposure))
+        if self.is_post(t):
+            center = math.log(self.mean_output())
+            y = math.exp(center + (1 - d.method_break * exposure) * (math.log(y) - center))
+        return y
+
+    def _log_change(self, i, j, t, k, exposure):
+        """What changes log output without any effect of AI."""
+        d, score, change = self.d, self.score(i, self.source(t)), 0.0
+        is_treated = self.is_assigned(i, j, t, k) and self.age(self.firm[i], t) > 0
+        if self.is_post(t):
+            change += d.occupation_shock * exposure + self.firm_shock(self.firm[i])
+        if is_treated:
+            change += d.hawthorne * (1 - d.hawthorne_slope * score) - d.item_choice * score
+        if self.uses(i, j, t, k):
+            change += d.quality_tradeoff * exposure
+            if d.effect_sd:
+                draw = self.draw["worker_effect"][i][self.source(t)]
+                change += d.effect_sd * draw * exposure
+        done = t * d.n_items + k
+        return change + d.practice * math.log(1 + done) * (1 - d.practice_slope * score)
+
+    def firm_shock(self, firm):
+        d = self.d
+        if not d.firm_shock_sd:
+            return 0.0
+        tie, own = d.firm_shock_assets, self.draw["firm_shock"][firm]
+        draw = tie * self.draw["assets"][firm] + math.sqrt(1 - tie**2) * own
+        return d.firm_shock_sd * draw - d.firm_shock_sd**2 / 2
 
     def employer(self, worker, period):
         firm = self.firm[worker]
         if self.d.mobility:
             for t in range(1, period + 1):
                 if self.draw["move"][worker][t] < self.d.mobility:
-                    firm = int(self.draw["destination"][worker][t] * self.d.n_firms)
+                    firm = self._destination(worker, t)
         return firm
+
+    def _destination(self, worker, period):
+        d, u = self.d, self.draw["destination"][worker][period]
+        if not d.mobility_sorting:
+            return int(u * d.n_firms)
+        tie, score = d.mobility_sorting, self.score(worker, self.source(period))
+        rank = float(ndtr(tie * score + math.sqrt(1 - tie**2) * float(ndtri(u))))
+        poorest_first = sorted(range(d.n_firms), key=lambda j: self.draw["assets"][j])
+        return poorest_first[min(int(rank * d.n_firms), d.n_firms - 1)]
 
     def pay(self):
         rows = []
@@ -349,16 +382,32 @@ class ReferencePanel:
         return rows
 
     def _pay(self, i, t):
-        d, e, state = self.d, self.e, self.states[t]
+        d, e = self.d, self.e
+        amount = self._plain_pay(i, t, self.states[t])
+        if d.anticipation and t == d.n_pre - 1 and d.n_post:
+            amount += d.anticipation * (self._plain_pay(i, t, self.states[t + 1]) - amount)
         firm = self.employer(i, t)
-        kind = self.occupation_type[self.occupation(i)]
-        human = e.human_pay(self.skill(i, self.source(t)), kind, state)
-        premium = e.premium(self.draw["assets"][firm], self.kind(firm), state)
         log_extra = d.pay_noise * self.draw["pay_noise"][i][t] - d.pay_noise**2 / 2
         log_extra += d.firm_premium_sd * self.draw["firm_premium"][firm] - d.firm_premium_sd**2 / 2
         if self.is_post(t):
-            log_extra += d.occupation_shock * sum(e.x[kind]) / len(e.x[kind])
-        return human * premium * math.exp(log_extra) / e.v_bar
+            log_extra += self.firm_shock(firm) + self._exposed_pay_change(i, t)
+        return amount * math.exp(log_extra) / e.v_bar
+
+    def _plain_pay(self, i, t, state):
+        """Eq. (5) in a state of the economy, before noise."""
+        firm, kind = self.employer(i, t), self.occupation_type[self.occupation(i)]
+        human = self.e.human_pay(self.skill(i, self.source(t)), kind, state)
+        return human * self.e.premium(self.draw["assets"][firm], self.kind(firm), state)
+
+    def _exposed_pay_change(self, i, t):
+        d, o = self.d, self.occupation(i)
+        row = self.e.x[self.occupation_type[o]]
+        change = d.occupation_shock
+        if d.effect_sd:
+            change += d.effect_sd * self.draw["worker_effect"][i][self.source(t)]
+        if d.occupation_effect_sd:
+            change += d.occupation_effect_sd * self.draw["occupation_effect"][o]
+        return change * sum(row) / len(row)
 
     def occupation_pay(self):
         """Sorted pay of those who are surveyed, by occupation and period, after a change of method."""
@@ -423,7 +472,7 @@ class ReferencePanel:
         rows = []
         for o in range(self.d.n_occupations):
             for t in range(self.d.n_periods):
-                chance = self.e.requirement(self.slope(o, t))
+                chance = self._requirement(o, t)
                 for u in self.draw["credential"][o][t]:
                     rows.append(
                         {
@@ -433,6 +482,19 @@ class ReferencePanel:
                         }
                     )
         return rows
+
+    def _requirement(self, o, t):
+        d = self.d
+        chance = self.e.requirement(self.slope(o, t))
+        if d.anticipation and t == d.n_pre - 1 and d.n_post:
+            chance += d.anticipation * (self.e.requirement(self.slope(o, t + 1)) - chance)
+        if not self.is_post(t):
+            return chance
+        row, shift = self.e.x[self.occupation_type[o]], d.credential_drift
+        if d.credential_effect_sd:
+            shift += d.credential_effect_sd * self.draw["credential_effect"][o]
+        log_odds = math.log(chance / (1 - chance)) + shift * sum(row) / len(row)
+        return 1 / (1 + math.exp(-log_odds))
 
     def screening(self):
         p, d, draw, rows = self.p, self.d, self.draw, []

@@ -40,6 +40,31 @@ NUISANCES = {
     "sorting": {"ability_sorting": 0.5},
     "premium": {"firm_premium_sd": 0.3},
     "mobility": {"mobility": 0.5},
+    "items": {"n_items": 3, "item_sd": 0.3, "output_noise": 0.2},
+    "shared items": {"n_items": 3, "item_sd": 0.3, "is_item_shared": True},
+    "persistent noise": {"n_items": 3, "output_noise": 0.2, "noise_persistence": 0.6},
+    "raters": {"n_items": 2, "n_raters": 2, "rater_noise": 0.3, "attrition": 0.2},
+    "times": {"outcome": "time", "output_noise": 0.2},
+    "logs": {"outcome": "log", "output_noise": 0.2},
+    "counts": {"outcome": "count", "count_mean": 4.0, "n_items": 2},
+    "binary": {"outcome": "binary", "log_odds_slope": 2.0, "n_items": 2},
+    "scores": {"outcome": "score", "score_floor": 1.0, "score_ceiling": 5.0, "score_slope": 3.0},
+    "by item": {"treatment": "randomized_items", "n_items": 3, "spillover": 0.5},
+    "by firm": {"treatment": "randomized_firms"},
+    "steadier": {"output_noise": 0.2, "ai_noise_ratio": 0.5, "n_items": 2},
+    "spillover": {"spillover": 0.3},
+    "hawthorne": {"hawthorne": 0.1, "hawthorne_slope": 0.5},
+    "item choice": {"item_choice": 0.1},
+    "practice": {"practice": 0.1, "practice_slope": 0.3, "n_items": 2},
+    "quality": {"quality_tradeoff": 0.2},
+    "arm attrition": {"arm_attrition": 0.4},
+    "anticipation": {"anticipation": 0.4, "mobility": 0.5},
+    "anticipation of firms": {"anticipation": 0.4, "treatment": "staggered"},
+    "firm shocks": {"firm_shock_sd": 0.2, "firm_shock_assets": 0.6, "mobility": 0.5},
+    "mobility by ability": {"mobility": 0.5, "mobility_sorting": 0.7},
+    "noncompliance": {"noncompliance": 0.3, "output_noise": 0.2, "ai_noise_ratio": 0.5},
+    "effects that differ": {"effect_sd": 0.3, "occupation_effect_sd": 0.3},
+    "reranking": {"reranking": 0.6},
     "all": {
         "treatment": "self_selected",
         "ability_selection": 0.6,
@@ -52,13 +77,36 @@ NUISANCES = {
         "ability_sorting": 0.5,
         "firm_premium_sd": 0.3,
         "mobility": 0.5,
+        "n_items": 2,
+        "n_raters": 2,
+        "item_sd": 0.2,
+        "noise_persistence": 0.3,
+        "ai_noise_ratio": 0.7,
+        "rater_noise": 0.2,
+        "spillover": 0.2,
+        "hawthorne": 0.1,
+        "hawthorne_slope": 0.4,
+        "item_choice": 0.1,
+        "practice": 0.1,
+        "practice_slope": 0.2,
+        "quality_tradeoff": 0.1,
+        "arm_attrition": 0.2,
+        "anticipation": 0.3,
+        "firm_shock_sd": 0.1,
+        "firm_shock_assets": 0.5,
+        "mobility_sorting": 0.4,
+        "noncompliance": 0.2,
+        "effect_sd": 0.2,
+        "occupation_effect_sd": 0.2,
+        "reranking": 0.4,
     },
 }
 
 
 def design_with(nuisance):
     design = load_design("everything-linked")
-    outputs = (*design.columns["outputs"], "rating_ceiling")
+    more = ("item_id", "rater_id", "sequence", "arm", "rating_ceiling")
+    outputs = (*design.columns["outputs"], *more)
     return change_design(
         design, **{**SMALL, **nuisance}, columns={**design.columns, "outputs": outputs}
     )
@@ -84,9 +132,14 @@ def test_tables_equal_plain_loops(small_economy, nuisance, table):
     assert_rows_equal(found, getattr(ReferencePanel(small_economy, design, shocks), table)())
 
 
+@pytest.mark.parametrize(
+    "nuisance",
+    [{}, {"credential_drift": 2.0}, {"anticipation": 0.5}, {"credential_effect_sd": 2.0}],
+    ids=str,
+)
 @pytest.mark.parametrize("table", ["postings", "screening"])
-def test_screening_tables_equal_plain_loops(small_economy, table):
-    design = design_with({})
+def test_screening_tables_equal_plain_loops(small_economy, table, nuisance):
+    design = design_with({**nuisance, "n_postings_by_occupation": 20})
     shocks = draw_shocks(design, seed=8)
     found = simulate(small_economy, design, shocks).tables()[table]
     rows = getattr(ReferencePanel(small_economy, design, shocks), table)()
@@ -105,7 +158,21 @@ def test_tables_equal_plain_loops_away_from_the_baseline(small_economy, change):
     assert_rows_equal(panel.pay, plain.pay())
 
 
-@pytest.mark.parametrize("nuisance", ["none", "attrition", "reassignment", "selection"])
+@pytest.mark.parametrize(
+    "nuisance",
+    [
+        "none",
+        "attrition",
+        "reassignment",
+        "selection",
+        "persistent noise",
+        "shared items",
+        "practice",
+        "effects that differ",
+        "reranking",
+        "anticipation",
+    ],
+)
 def test_repeated_cross_sections_equal_plain_loops(small_economy, nuisance):
     columns = {"outputs": ("worker_id", "task_id", "period", "firm_id", "output")}
     design = change_design(
@@ -115,7 +182,7 @@ def test_repeated_cross_sections_equal_plain_loops(small_economy, nuisance):
     )
     shocks = draw_shocks(design, seed=10)
     plain = ReferencePanel(small_economy, design, shocks).outputs()
-    rows = [{name: row[name] for name in columns["outputs"]} for row in plain]
+    rows = [{name: row[name] for name in design.columns["outputs"]} for row in plain]
     assert_rows_equal(simulate(small_economy, design, shocks).outputs, rows)
 
 

@@ -13,6 +13,7 @@ from withintask.sim.designs import change_design, load_design, load_designs
 from withintask.sim.shocks import STREAMS, draw_shocks, shock_shapes
 from withintask.sim.simulate import simulate, simulate_many
 from withintask.sim.stream import draw_chunks, write_streamed
+from withintask.sim.switches import SWITCHES
 
 LINKED = [
     d.name for d in load_designs() if not {"occupation_pay", "education_pay"} & set(d.columns)
@@ -133,6 +134,23 @@ def test_a_streamed_panel_is_the_panel_drawn_whole(industries, tmp_path, name, r
         rows_per_chunk=rows_per_chunk,
     )
     assert_panels_equal(read_panel(tmp_path / "p", lazy=True, check=False).collect(), whole)
+
+
+@pytest.mark.parametrize("outcome", ["positive", "count"])
+@pytest.mark.parametrize("is_item_shared", [False, True])
+@pytest.mark.parametrize("name", ["task-cross-section", "rct", "everything-linked"])
+def test_a_streamed_panel_of_items_is_the_panel_drawn_whole(
+    industries, tmp_path, name, is_item_shared, outcome
+):
+    items = {"n_items": 3, "n_raters": 2, "is_item_shared": is_item_shared, "outcome": outcome}
+    noise = {"item_sd": 0.2, "noise_persistence": 0.4, "rater_noise": 0.1, "mobility": 0.2}
+    on = {switch.name: 0.2 for switch in SWITCHES}
+    design = small(name, n_workers=60, **items, **{"output_noise": 0.3, **noise, **on})
+    whole = simulate(industries, design, draw_shocks(design, seed=5, replicate=1))
+    folder = tmp_path / "p"
+    write_streamed(industries, design, seed=5, replicate=1, folder=folder, rows_per_chunk=1_000)
+    assert_panels_equal(read_panel(folder), whole)
+    validate(whole)
 
 
 def test_chunks_joined_are_the_table(industries):

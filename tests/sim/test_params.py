@@ -182,6 +182,11 @@ def test_all_problems_of_a_design_are_in_one_error():
         ({"output_noise": float("nan")}, "output_noise"),
         ({"ability_selection": 1.5}, "ability_selection"),
         ({"n_pre": 0, "n_post": 0}, "expected a period"),
+        ({"outcome": "grade"}, "outcome = 'grade'"),
+        ({"score_floor": 2.0}, "below score_ceiling"),
+        ({"score_slope": float("inf")}, "a finite number"),
+        ({"count_mean": 0.0}, "above 0"),
+        ({"n_items": 0, "n_raters": 0}, "n_raters = 0"),
     ],
 )
 def test_impossible_designs_are_refused(change, part):
@@ -235,6 +240,18 @@ def test_a_design_of_ones_own_states_only_what_differs(tmp_path):
     path.write_text('like = "rct"\nn_workers = 80\n', encoding="utf-8")
     expected = change_design(load_design("rct"), name="mine", number=0, summary="", n_workers=80)
     assert load_design(path) == expected
+
+
+def test_a_variant_is_named_behind_a_design(tmp_path):
+    noisy = load_design("rct@noisy")
+    assert noisy == change_design(load_design("rct"), name="rct@noisy", output_noise=0.75)
+    path = tmp_path / "a@b" / "mine.toml"
+    path.parent.mkdir()
+    path.write_text('like = "rct"\nn_workers = 80\n', encoding="utf-8")
+    assert load_design(path).n_workers == 80
+    assert load_design(f"{path}@laboratory").output_noise == 0.15
+    with pytest.raises(ParameterError, match="did you mean noisy"):
+        load_design("rct@nosy")
 
 
 def test_a_file_of_several_designs_shares_its_defaults(tmp_path):

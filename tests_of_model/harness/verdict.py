@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import polars as pl
 from scipy.special import ndtri
 
-from withintask.sim.worlds import NO_AI, REFERENCE
+from withintask.sim.worlds import NO_AI, REFERENCE, load_worlds
 from withintask.tests_of_model.harness.diagnosands import LEVEL, ROUNDING
 from withintask.tests_of_model.harness.diagnose import diagnose, failures, not_estimable, wide
 
@@ -101,13 +101,18 @@ def verdicts(replicates: pl.DataFrame) -> pl.DataFrame:
     table = wide(diagnose(replicates))
     gaps = not_estimable(replicates.filter(pl.col("world") == REFERENCE))
     said = failures(replicates.filter(pl.col("world") == REFERENCE))
+    not_judged = {world.name: world.not_judged for world in load_worlds()}
     rows = []
     for claim, hypothesis, term in CLAIMS:
         chosen = (pl.col("hypothesis") == hypothesis) & (pl.col("term") == term)
         pairs = replicates.filter(chosen).select("design", "estimator").unique(maintain_order=True)
         for design, estimator in pairs.iter_rows():
             here = chosen & (pl.col("design") == design) & (pl.col("estimator") == estimator)
-            worlds = {row["world"]: row for row in table.filter(here).iter_rows(named=True)}
+            worlds = {
+                row["world"]: row
+                for row in table.filter(here).iter_rows(named=True)
+                if term not in not_judged.get(row["world"], ())
+            }
             judged = _judge(worlds, gaps.filter(here), said.filter(here))
             rows.append((claim, design, estimator, judged, worlds))
     return _best_marked(pl.DataFrame([_row(*row) for row in rows], schema=SCHEMA, orient="row"))

@@ -49,7 +49,7 @@ def simulate(
     seed, replicate
         Equal numbers give equal panels.
     world
-        Reference economy or a rival of it; see `withintask worlds`.
+        Reference economy or a rival of it, see `withintask worlds`; or a file of your own, such as mine.toml.
     settings
         Changes such as n_workers=800 or proprietary=0.5, of the design or of the parameters.
     stream
