@@ -9,7 +9,7 @@ import polars as pl
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError
 from withintask.panel.transform import eager, lookup
-from withintask.tests_of_model.estimands import compression
+from withintask.tests_of_model.estimands import ability, compression
 from withintask.tests_of_model.hypotheses.adoption import (
     dispersion_paths,
     longest_effect,
@@ -19,6 +19,7 @@ from withintask.tests_of_model.hypotheses.dispersion import fit_effects, group_e
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit
 from withintask.tests_of_model.hypotheses.gradients import gradient_of_ability, gradient_of_output
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
+from withintask.tests_of_model.hypotheses.pairs import PAIR_ESTIMATORS
 from withintask.tests_of_model.hypotheses.permutation import permute_arms
 from withintask.tests_of_model.hypotheses.repeated import variance_net_of_noise
 from withintask.tests_of_model.regression.absorb import compact_codes
@@ -237,7 +238,7 @@ HYPOTHESIS = Hypothesis(
     name="H1",
     claim=CLAIM,
     scope=compression.scope,
-    estimands=compression.TRUTHS,
+    estimands={**compression.TRUTHS, **ability.TRUTHS},
     primary="delta_log_cv",
     predicted_sign=-1,
     preferred=(
@@ -389,5 +390,6 @@ HYPOTHESIS = Hypothesis(
             terms=("ability_gradient",),
             run=gradient_of_output,
         ),
+        *PAIR_ESTIMATORS,
     ),
 )

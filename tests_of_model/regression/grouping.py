@@ -29,9 +29,16 @@ def encode(*columns: npt.ArrayLike) -> Codes:
     """
     codes = np.zeros(len(np.asarray(columns[0])), dtype=np.intp)
     for column in columns:
-        inverse = np.unique(np.asarray(column), return_inverse=True)[1]
+        inverse = _ordered_codes(np.asarray(column))
         codes = compact_codes(codes * (np.max(inverse, initial=0) + 1) + inverse)
     return codes
+
+
+def _ordered_codes(column: npt.NDArray[Any]) -> Codes:
+    """Codes of the distinct values of a column, integers by counting where their range allows it."""
+    if column.size and column.dtype.kind in "iu":
+        return compact_codes(column.astype(np.int64) - int(column.min()))
+    return np.unique(column, return_inverse=True)[1]
 
 
 def is_nested(inner: Codes, outer: Codes) -> bool:
@@ -49,12 +56,19 @@ def is_nested(inner: Codes, outer: Codes) -> bool:
 def compact_codes(codes: npt.NDArray[Any]) -> Codes:
     """Renumber non-negative integer codes to 0, 1, … without gaps, keeping their order."""
     exact = codes.astype(np.intp, copy=False)
-    if np.max(exact) > _SPARSE_CODES * len(exact):
+    if np.max(exact, initial=0) > _SPARSE_CODES * len(exact):
         return np.unique(exact, return_inverse=True)[1].astype(np.intp, copy=False)
     present = np.bincount(exact) > 0
     if present.all():
         return exact
     return (np.cumsum(present) - 1)[exact]
+
+
+def first_rows(codes: Codes) -> Codes:
+    """Find the first row of each of the codes 0, 1, … that have no gaps, (n_groups,)."""
+    first = np.zeros(int(np.max(codes, initial=-1)) + 1, dtype=np.intp)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return first
 
 
 def group_sums(codes: Codes, values: npt.NDArray[Any], n_groups: int = 0) -> Array:

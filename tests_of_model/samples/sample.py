@@ -6,6 +6,7 @@ from functools import cached_property
 from withintask.panel.panel import Panel
 from withintask.tests_of_model.regression.options import DEFAULT, Options
 from withintask.tests_of_model.samples.firm_moments import FirmMoments, firm_moments
+from withintask.tests_of_model.samples.item_rows import ItemRows, item_rows
 from withintask.tests_of_model.samples.pay_rows import PayRows, pay_rows
 from withintask.tests_of_model.samples.task_rows import TaskRows, task_rows
 
@@ -23,6 +24,11 @@ class Sample:
     def task_rows(self) -> TaskRows:
         """Task outputs."""
         return task_rows(self.panel)
+
+    @cached_property
+    def item_rows(self) -> ItemRows:
+        """Items of the workers."""
+        return item_rows(self.panel)
 
     @cached_property
     def pay_rows(self) -> PayRows:

@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import asdict
+from functools import cache, partial
 
 import numpy as np
 import polars as pl
 import pytest
+from drawn_items import Items, draw_items
 
 from withintask.panel.panel import Panel
 from withintask.sim.designs import change_design, load_design
@@ -66,7 +68,17 @@ def _staggered():
     return simulate(economy, design, draw_shocks(design, seed=1))
 
 
+@cache
+def _items(form):
+    settings = Items(form=form, n_workers=60, n_items=12, n_tasks=4, n_firms=12, ability_sd=0.6)
+    return draw_items(settings, np.random.default_rng(4))
+
+
 DRAWN = {
+    **{
+        f"H1-pairs_{form}": partial(_items, form)
+        for form in ("within", "between", "before_after", "difference")
+    },
     "H1-dispersion_staggered": _staggered,
     "H1-dispersion_two_way_effects": _staggered,
     "H1-variance_net_of_noise": _repeated,

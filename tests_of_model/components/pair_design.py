@@ -1,0 +1,277 @@
+"""From a comparison of items to pairs: within what they are formed, whose means are taken out, and how far apart."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from withintask.panel.arrays import Array, Codes, Flags
+from withintask.panel.errors import EstimationError
+from withintask.tests_of_model.components.pair_sums import PairRows, pair_sums
+from withintask.tests_of_model.components.pairs import SidedRows, cell_sizes, has_pair
+from withintask.tests_of_model.regression.grouping import (
+    compact_codes,
+    encode,
+    first_rows,
+    group_sums,
+)
+from withintask.tests_of_model.samples.comparisons import Comparison
+from withintask.tests_of_model.samples.item_rows import UNKNOWN, ItemRows
+
+_ENOUGH = 0.9
+"""Share of rows that must have a second worker in their cell for its mean to be taken out."""
+_MOST_ROUNDS = 20
+"""Rounds of leaving out rows without a pair or a second worker; each can leave further ones without."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PairDesign:
+    """Pairs of a comparison, and what is known of each unit within which they are formed."""
+
+    rows: SidedRows
+    """The rows that have a pair and a second worker in their cell."""
+    worker: Codes
+    """Worker of each unit, (unit,)."""
+    task: Codes
+    """Task of each unit; of one of its rows where it spans tasks, (unit,)."""
+    firm: Codes
+    """Firm of each unit, (unit,)."""
+    assignment: Codes
+    """What was assigned as one; the worker where that is finer than a worker, (unit,)."""
+    group: Codes
+    """1 for units of workers with access, 0 for others, (unit,)."""
+    weight: Array
+    """Mean weight of its rows, (unit,)."""
+    spans_tasks: bool
+    """Whether pairs are of different tasks."""
+    notes: tuple[str, ...]
+    """What was decided and left out, for a reader."""
+
+    @property
+    def n_rows(self) -> int:
+        """Rows used."""
+        return int(self.rows.value.size)
+
+
+def pair_design(comparison: Comparison, *, distance: int = 1) -> PairDesign:
+    """Form units and cells of a comparison and leave out what no pair can use.
+
+    Parameters
+    ----------
+    comparison
+        Rows of two sides.
+    distance
+        Smallest distance between the items of a pair in the worker's own order.
+
+    Raises
+    ------
+    EstimationError
+        If the order is needed and not known, the distance is longer than any worker's sequence, or no pair is left.
+    """
+    rows = comparison.rows
+    _fail_if_too_far(rows, distance)
+    known = np.ones(rows.worker.size, dtype=np.bool_)
+    if rows.has_raters:
+        known = rows.rater != UNKNOWN
+    unit, spans_tasks = _units(comparison)
+    cell, removed = _cells(comparison, unit)
+    pairs = PairRows(
+        unit=unit,
+        item=rows.item,
+        position=rows.position,
+        n_units=int(unit.max()) + 1,
+        distance=distance,
+        rater=rows.rater if rows.has_raters else None,
+    )
+    sided = SidedRows(pairs=pairs, cell=cell, side=comparison.side, value=rows.value)
+    kept = _pairable(sided, known, needs_both=comparison.form != "between")
+    if not kept.any():
+        raise EstimationError(_no_pair(comparison, distance))
+    notes = _notes(kept, known, spans_tasks, removed, distance)
+    return _finish(comparison, sided, kept, spans_tasks, (comparison.message, *notes))
+
+
+def _finish(
+    comparison: Comparison,
+    sided: SidedRows,
+    kept: Flags,
+    spans_tasks: bool,
+    notes: tuple[str, ...],
+) -> PairDesign:
+    rows = comparison.rows.take(kept)
+    sided = sided.take(kept)
+    unit = compact_codes(sided.pairs.unit)
+    n_units = int(unit.max()) + 1
+    pairs = replace(sided.pairs, unit=unit, n_units=n_units)
+    first = first_rows(unit)
+    weight = group_sums(unit, rows.weight, n_units) / np.bincount(unit)
+    return PairDesign(
+        rows=replace(sided, pairs=pairs, cell=compact_codes(sided.cell)),
+        worker=rows.worker[first],
+        task=rows.task[first],
+        firm=rows.firm[first],
+        assignment=_assignment(rows)[first],
+        group=comparison.group[kept][first],
+        weight=weight,
+        spans_tasks=spans_tasks,
+        notes=tuple(note for note in notes if note),
+    )
+
+
+def _units(comparison: Comparison) -> tuple[Codes, bool]:
+    """Worker and task where most rows have a second item there, else worker and what is measured."""
+    rows = comparison.rows
+    unit = encode(rows.worker, rows.task)
+    place = encode(unit, comparison.side)
+    item = (
+        first_rows(encode(place, rows.item)) if _has_repeats(rows.item) else np.arange(place.size)
+    )
+    n_items = np.bincount(place[item], minlength=int(place.max()) + 1)
+    if np.mean(n_items[place] > 1) >= 1 / 2:
+        return unit, False
+    return encode(rows.worker, rows.measure), True
+
+
+def _cells(comparison: Comparison, unit: Codes) -> tuple[Codes, str]:
+    """Cells whose means are taken out: the finest in which most rows have a second worker."""
+    arm = encode(comparison.group, comparison.side)
+    coarsest: tuple[Codes, str] | None = None
+    for keys, name in _candidates(comparison.rows):
+        cell = encode(arm, *keys)
+        coarsest = cell, name
+        # Rows are counted first: a cell of one row cannot have two workers.
+        if np.mean(np.bincount(cell)[cell] > 1) < _ENOUGH:
+            continue
+        if np.mean(cell_sizes(unit, cell)[cell] > 1) >= _ENOUGH:
+            return coarsest
+    assert coarsest is not None
+    return coarsest
+
+
+def _has_repeats(code: Codes) -> bool:
+    return bool(np.bincount(code).max(initial=0) > 1)
+
+
+def _candidates(rows: ItemRows) -> Iterator[tuple[tuple[Codes, ...], str]]:
+    """Keys of cells from fine to coarse, and their names."""
+    for raters in ((rows.rater,), ()) if rows.has_raters else ((),):
+        by_rater = " and rater" if raters else ""
+        if rows.has_items:
+            yield (*raters, rows.item, rows.firm, rows.period), f"item, firm, period{by_rater}"
+            yield (*raters, rows.item, rows.period), f"item, period{by_rater}"
+            yield (*raters, rows.item), f"item{by_rater}"
+        yield (*raters, rows.task, rows.firm, rows.period), f"task, firm, period{by_rater}"
+        yield (*raters, rows.task, rows.period), f"task, period{by_rater}"
+        yield (*raters, rows.task), f"task{by_rater}"
+
+
+def _pairable(sided: SidedRows, known: Flags, *, needs_both: bool) -> Flags:
+    """Rows with a pair on their side, a second worker in their cell and, where needed, a unit of both sides."""
+    kept = known.copy()
+    for _ in range(_MOST_ROUNDS):
+        now = sided.take(kept)
+        if now.value.size == 0:
+            break
+        keeps: Flags = has_pair(now) & (cell_sizes(now.pairs.unit, now.cell)[now.cell] > 1)
+        if needs_both:
+            sides = np.zeros((2, now.pairs.n_units), dtype=np.bool_)
+            sides[now.side[keeps], now.pairs.unit[keeps]] = True
+            has_both: Flags = np.logical_and(sides[0], sides[1])
+            keeps &= has_both[now.pairs.unit]
+        if keeps.all():
+            break
+        kept[np.flatnonzero(kept)[~keeps]] = False
+    return kept
+
+
+def _assignment(rows: ItemRows) -> Codes:
+    """What was assigned as one, where it holds whole workers; else the worker."""
+    low = np.full(int(rows.worker.max()) + 1, np.iinfo(np.int64).max)
+    high = np.full_like(low, -1)
+    np.minimum.at(low, rows.worker, rows.assignment)
+    np.maximum.at(high, rows.worker, rows.assignment)
+    holds_workers = bool((low[rows.worker] == high[rows.worker]).all())
+    return encode(rows.assignment if holds_workers else rows.worker)
+
+
+def _fail_if_too_far(rows: ItemRows, distance: int) -> None:
+    if distance < 1:
+        raise EstimationError(f"pairs: distance is {distance}, expected 1 or more")
+    if distance > 1 and not rows.has_order and np.unique(rows.period).size == 1:
+        raise EstimationError(
+            f"pairs: distance {distance} needs the order of each worker's items; state outputs.sequence, or take distance 1"
+        )
+    longest = int(rows.position.max()) + 1
+    if distance >= longest:
+        raise EstimationError(
+            f"pairs: distance {distance}, but no worker has more than {longest} places in order; take a shorter distance"
+        )
+
+
+def _no_pair(comparison: Comparison, distance: int) -> str:
+    apart = f" at distance {distance}" if distance > 1 else ""
+    raters = " of different raters" if comparison.rows.has_raters else ""
+    return f"{comparison.form.replace('_', '-')}: no worker has two different items{raters}{apart} on each side that it is compared on"
+
+
+def _notes(
+    kept: Flags, known: Flags, spans_tasks: bool, removed: str, distance: int
+) -> Iterator[str]:
+    n_raters, n_left = (int(np.count_nonzero(x)) for x in (~known, known & ~kept))
+    if n_raters:
+        yield f"{n_raters} rows left out, rater not known"
+    if n_left:
+        yield f"{n_left} rows left out, without a pair or a second worker in their cell"
+    if spans_tasks:
+        yield "one item a worker, task and side: pairs are of different tasks, so ability is what they share"
+    yield f"means taken out by {removed}"
+    if distance > 1:
+        yield f"pairs at least {distance} places apart"
+
+
+def persistence_of_noise(rows: SidedRows, *, n_lags: int) -> tuple[float, float]:
+    """Estimate how much of its noise an item shares with the worker's next one.
+
+    Parameters
+    ----------
+    rows
+        Rows of two sides, at distance 1.
+    n_lags
+        Distance from which on items are taken to share none.
+
+    Returns
+    -------
+    tuple of float
+        Mean product of neighbours over that of a row with itself, ability taken off both, and its standard error over
+        workers; zeros where nothing is left over.
+    """
+    ones = np.ones(rows.value.size)
+    left = rows.value - (group_sums(rows.cell, rows.value) / group_sums(rows.cell, ones))[rows.cell]
+    columns = np.column_stack(
+        [np.where(rows.side == s, x, 0.0) for x in (left, ones) for s in (0, 1)]
+    )
+    same_side = [(0, 0), (1, 1), (2, 2), (3, 3)]
+    all_pairs, not_next, far = (
+        pair_sums(replace(rows.pairs, distance=d), columns, same_side) for d in (1, 2, n_lags)
+    )
+    near, far = (x.reshape(2, 2, -1).sum(axis=1) for x in (all_pairs - not_next, far))
+    square = group_sums(rows.pairs.unit, left**2, rows.pairs.n_units)
+    count = group_sums(rows.pairs.unit, ones, rows.pairs.n_units)
+    sums = np.array([*near, *far, square, count])
+    totals = sums.sum(axis=1)
+    if totals[1] < 1 or totals[3] < 1:
+        return 0.0, 0.0
+    next_to, apart, alone = totals[::2] / totals[1::2]
+    if alone <= apart:
+        return 0.0, 0.0
+    share = (next_to - apart) / (alone - apart)
+    deviations = [
+        (x - m * n) / t
+        for x, n, m, t in zip(
+            sums[::2], sums[1::2], (next_to, apart, alone), totals[1::2], strict=True
+        )
+    ]
+    influence = (deviations[0] - deviations[1] - share * (deviations[2] - deviations[1])) / (
+        alone - apart
+    )
+    return float(share), float(np.sqrt((influence**2).sum()))

@@ -1,0 +1,392 @@
+"""Ability net of noise: change of its spread, gradient of the gain, and noise itself, by pairs of items."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy import special
+
+from withintask.panel.arrays import Array
+from withintask.panel.errors import EstimationError
+from withintask.tests_of_model.components.inversion import (
+    ConfidenceSet,
+    Contrast,
+    contrast_set,
+    contrast_statistic,
+    ratio_set,
+    ratio_statistic,
+)
+from withintask.tests_of_model.components.pair_design import (
+    PairDesign,
+    pair_design,
+    persistence_of_noise,
+)
+from withintask.tests_of_model.components.pairs import SidedRows, UnitMoments, unit_moments
+from withintask.tests_of_model.components.pooled import Pooled, cluster_units, pool
+from withintask.tests_of_model.hypotheses.estimates import LEVEL, failure
+from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator
+from withintask.tests_of_model.samples.comparisons import Form, compare
+from withintask.tests_of_model.samples.item_rows import ItemRows
+from withintask.tests_of_model.samples.sample import Sample
+from withintask.tests_of_model.samples.task_rows import ENOUGH_FIRMS, ENOUGH_TASKS
+
+LOG_SD, LOG_CV = "delta_log_sd", "delta_log_cv_net"
+GRADIENT, NOISE = "ability_gradient_net", "delta_log_noise"
+TERMS = (LOG_SD, LOG_CV, GRADIENT, NOISE)
+"""Change of log sd of ability; of its log CV; gradient of the gain; change of log sd of noise."""
+
+_UNEVEN = 2
+"""Ratio of clusters in two groups above which the smaller one alone gives the degrees of freedom."""
+_SHARED = 0.02
+"""Share of noise that items of a pair may have in common when the distance is chosen."""
+_SEEN = 1.645
+"""Standard errors above zero from which on persistence counts, one-sided 5 percent."""
+_LONGEST_LAG = 16
+"""Distance at which noise is taken to be forgotten when its persistence is estimated."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ability:
+    """Moments of ability and noise in a comparison."""
+
+    design: PairDesign
+    """Its pairs."""
+    moments: UnitMoments
+    """Moments of units, on the scale of analysis (relative to the cell's mean for counts)."""
+    relative: UnitMoments | None
+    """The same relative to cells' means, where values are levels; None for logs."""
+    is_count: bool
+    """Whether values are counts, whose spread is reported in logs."""
+    form: Form
+    """What varies."""
+    distance: int
+    """Smallest distance of a pair."""
+    note: str
+    """What the distance leaves undone; empty if nothing."""
+
+
+def pairs(sample: Sample, *, form: Form, distance: int | None = None) -> tuple[Estimate, ...]:
+    """Estimate ability's spread, its gradient and noise by pairs of different items; sets by inversion.
+
+    Parameters
+    ----------
+    sample
+        Of a panel with several items a worker.
+    form
+        What is compared: access within workers, between workers, before and after, or the difference in differences.
+    distance
+        Smallest distance between the items of a pair; chosen by the persistence of noise if None.
+
+    Returns
+    -------
+    tuple of Estimate
+        One row a term, or why it could not be estimated. Ends of sets that have none are infinite; where ability without
+        AI is not detected the point estimate is missing and the set says what is known.
+
+    Notes
+    -----
+    Equations (12) and (13). With U the mean product of pairs, delta_log_sd = ½ ln(EU₁/EU₀), the gradient is
+    EU₀₁/EU₀ - 1, delta_log_noise = ½ ln of the ratio of what a single row's square has beyond U; between groups of workers
+    each is compared with its change among controls.
+    """
+    terms = terms_of(form)
+    try:
+        ability = ability_by_pairs(sample.item_rows, form, distance=distance)
+    except EstimationError as error:
+        return tuple(failure(term, "unusable", str(error)) for term in terms)
+    return tuple(estimate_term(ability, term) for term in terms)
+
+
+def terms_of(form: Form) -> tuple[str, ...]:
+    """Terms that a form can estimate: the gradient needs workers seen on both sides."""
+    return TERMS if form != "between" else (LOG_SD, LOG_CV, NOISE)
+
+
+def ability_by_pairs(
+    rows: ItemRows, form: Form, *, distance: int | None = None, arm: int = 0
+) -> Ability:
+    """Compute the moments behind :func:`pairs`.
+
+    Raises
+    ------
+    EstimationError
+        If no pair is left, or the distance asked for cannot be kept.
+    """
+    comparison = compare(rows, form, arm=arm)
+    design = pair_design(comparison, distance=distance or 1)
+    note = ""
+    if distance is None and rows.has_order:
+        distance, note = default_distance(design)
+        design = pair_design(comparison, distance=distance) if distance > 1 else design
+    relative = None if rows.is_log else unit_moments(design.rows, relative=True)
+    is_count = rows.kind == "count"
+    levels = relative if is_count else unit_moments(design.rows)
+    assert levels is not None
+    return Ability(
+        design=design,
+        moments=levels,
+        relative=relative,
+        is_count=is_count,
+        form=form,
+        note=note,
+        distance=distance or 1,
+    )
+
+
+def default_distance(design: PairDesign) -> tuple[int, str]:
+    """Smallest distance at which items share less than a fiftieth of their noise, if it fades by a constant factor.
+
+    Persistence that is not told from none at the 5 percent level counts as none: where few items cannot show it, skipping
+    neighbours would cost more than it saves; see the curve over assumed persistence instead.
+
+    Parameters
+    ----------
+    design
+        Pairs at distance 1.
+
+    Returns
+    -------
+    tuple of int and str
+        At most half of the places that a worker's items usually span, so that pairs remain; and a note where that is too
+        near, empty otherwise.
+    """
+    rows = design.rows
+    longest = _median_span(rows) // 2
+    if longest < 2:
+        return 1, ""
+    share, error = persistence_of_noise(rows, n_lags=min(longest, _LONGEST_LAG))
+    if share <= max(_SHARED, _SEEN * error):
+        return 1, ""
+    wanted = math.ceil(math.log(_SHARED) / math.log(share)) if share < 1 else math.inf
+    short = f"noise persists ({share:.2f} from an item to the next) beyond the distance that the items allow: see the curve over persistence"
+    return int(min(wanted, longest)), short if wanted > longest else ""
+
+
+def _median_span(rows: SidedRows) -> int:
+    """Places that a worker's items of one side usually span."""
+    code = rows.side * rows.pairs.n_units + rows.pairs.unit
+    low = np.full(int(code.max()) + 1, np.iinfo(np.int64).max)
+    high = np.full_like(low, -1)
+    np.minimum.at(low, code, rows.pairs.position)
+    np.maximum.at(high, code, rows.pairs.position)
+    return int(np.median((high - low)[high >= 0])) + 1
+
+
+# From moments to estimates -----------------------------------------------------------------------
+
+
+def estimate_term(ability: Ability, term: str) -> Estimate:
+    """Estimate one of TERMS from the moments of a comparison."""
+    if term == NOISE and ability.design.spans_tasks:
+        reason = (
+            "one item a worker, task and side: noise is not told from what is particular to a task"
+        )
+        return failure(term, "unusable", reason)
+    pooled = _pooled(ability, term)
+    if pooled.estimate.size > 2:
+        return _contrast(ability, term, pooled)
+    return _ratio(ability, term, pooled)
+
+
+def _pooled(ability: Ability, term: str) -> Pooled:
+    """Numerator and denominator of a term, of the treated and then of the controls where there are both."""
+    design = ability.design
+    values = _unit_values(ability, term)
+    if ability.form == "difference":
+        values = [np.where(design.group == g, row, np.nan) for g in (1, 0) for row in values]
+    clusters = [cluster_units(design.firm, design.assignment, ENOUGH_FIRMS)]
+    if not design.spans_tasks and np.unique(design.task).size >= ENOUGH_TASKS:
+        clusters.append(design.task)
+    pooled = pool(np.array(values), design.weight, design.group, tuple(clusters))
+    return _rescaled(ability, term, pooled)
+
+
+def _unit_values(ability: Ability, term: str) -> list[Array]:
+    """Per unit: with AI (or one of each) and without, (unit,) each."""
+    moments, is_relative = ability.moments, ability.is_count
+    if term == LOG_CV and ability.relative is not None:
+        moments, is_relative = ability.relative, True
+    if term == NOISE:
+        noise = moments.square - moments.product[:2]
+        return [noise[1], noise[0]]
+    numerator, sides = (
+        (moments.product[2], (0, 1)) if term == GRADIENT else (moments.product[1], (1, 1))
+    )
+    values = [numerator, moments.product[0]]
+    if not is_relative:
+        return values
+    # A mean that was divided by is an estimate too: its error moves a squared coefficient of variation by -2 times.
+    shift = [moments.mean[list(sides)].sum(axis=0), 2 * moments.mean[0]]
+    weight = ability.design.weight
+    return [v - _average(v, weight) * s for v, s in zip(values, shift, strict=True)]
+
+
+def _average(values: Array, weight: Array) -> float:
+    known = np.isfinite(values)
+    return float(np.average(values[known], weights=weight[known])) if known.any() else math.nan
+
+
+def _rescaled(ability: Ability, term: str, pooled: Pooled) -> Pooled:
+    """Variances of logs to squared coefficients of variation, and back for counts, as if lognormal."""
+    v = pooled.estimate
+    if term == LOG_CV and ability.relative is None:
+        return pooled.mapped(np.expm1(v), np.exp(v))
+    if term == LOG_SD and ability.is_count:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return pooled.mapped(np.log1p(v), 1 / (1 + v))
+    return pooled
+
+
+def _half_log(ratio: float) -> float:
+    if ratio <= 0:
+        return -math.inf
+    return math.log(ratio) / 2
+
+
+def _less_one(ratio: float) -> float:
+    return ratio - 1
+
+
+def _ratio(ability: Ability, term: str, pooled: Pooled) -> Estimate:
+    numerator, denominator = pooled.estimate
+    ratio = numerator / denominator if denominator > 0 else math.nan
+    direction = np.array([1.0, -ratio if math.isfinite(ratio) else -1.0])
+    covariance = pooled.covariance(direction)
+    dof = _dof(pooled, np.diag(covariance) * direction**2)
+    critical = float(special.stdtrit(dof, (1 + LEVEL) / 2))
+    scale = _less_one if term == GRADIENT else _half_log
+    kept = ratio_set(pooled.estimate, covariance, critical)
+    if term != GRADIENT:
+        kept = kept.within(0)
+    spread = math.sqrt(max(float(direction @ covariance @ direction), 0.0)) / denominator
+    error = spread if term == GRADIENT else spread / (2 * ratio)
+    statistic = ratio_statistic(pooled.estimate, covariance, 1.0)
+    return _row(
+        ability, term, pooled, kept.mapped(scale), _scaled(ratio, scale), error, statistic, dof
+    )
+
+
+def _contrast(ability: Ability, term: str, pooled: Pooled) -> Estimate:
+    kind: Contrast = "difference" if term == GRADIENT else "ratio"
+    treated, controls = _divided(pooled.estimate[:2]), _divided(pooled.estimate[2:])
+    contrast = treated - controls if kind == "difference" else treated / controls
+    direction = _direction(pooled.estimate, kind)
+    covariance = pooled.covariance(direction)
+    dof = _dof(pooled, np.zeros(2))
+    critical = float(special.stdtrit(dof, (1 + LEVEL) / 2))
+    scale: Callable[[float], float] = float if kind == "difference" else _half_log
+    kept = contrast_set(pooled.estimate, covariance, critical, kind=kind).mapped(scale)
+    error = math.sqrt(max(float(direction @ covariance @ direction), 0.0))
+    null = 0.0 if kind == "difference" else 1.0
+    statistic = contrast_statistic(pooled.estimate, covariance, null, kind=kind)
+    estimate = _scaled(contrast, scale)
+    return _row(
+        ability,
+        term,
+        pooled,
+        kept,
+        estimate,
+        error if kind == "difference" else error / 2,
+        statistic,
+        dof,
+    )
+
+
+def _divided(pair: Array) -> float:
+    return float(pair[0] / pair[1]) if pair[1] > 0 else math.nan
+
+
+def _direction(estimate: Array, kind: Contrast) -> Array:
+    """Gradient of the contrast (of its log, for a ratio) in the four means."""
+    a1, b1, a0, b0 = estimate
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slopes = {
+            "ratio": [1 / a1, -1 / b1, -1 / a0, 1 / b0],
+            "difference": [1 / b1, -a1 / b1**2, -1 / b0, a0 / b0**2],
+        }
+    return np.nan_to_num(slopes[kind], nan=1.0, posinf=1.0, neginf=-1.0)
+
+
+def _scaled(ratio: float, scale: Callable[[float], float]) -> float:
+    return scale(ratio) if math.isfinite(ratio) else math.nan
+
+
+def _dof(pooled: Pooled, variances: Array) -> float:
+    """Degrees of freedom: clusters less one, or less one a group where groups share no cluster."""
+    fewest = float(min(pooled.n_clusters) - 1)
+    if pooled.is_mixed or len(pooled.n_clusters) > 1:
+        return max(fewest, 1.0)
+    n = np.array(pooled.n_by_group[::-1], dtype=np.float64) - 1
+    if n.min() < 1:
+        return 1.0
+    if (n.max() + 1) / (n.min() + 1) > _UNEVEN:
+        return float(n.min())
+    if variances.sum() > 0:
+        return float(variances.sum() ** 2 / (variances**2 / n).sum())
+    return float(n.sum())
+
+
+def _row(
+    ability: Ability,
+    term: str,
+    pooled: Pooled,
+    kept: ConfidenceSet,
+    estimate: float,
+    error: float,
+    statistic: float,
+    dof: float,
+) -> Estimate:
+    is_single = len(kept.pieces) == 1
+    is_usable = math.isfinite(statistic)
+    whole = ConfidenceSet(pieces=((-math.inf, math.inf),)) if len(kept.pieces) > 1 else kept
+    undetected = "" if math.isfinite(estimate) else "ability is not detected on one side"
+    notes = (
+        *ability.design.notes,
+        undetected,
+        "" if is_single and kept.is_bounded else kept.describe(),
+    )
+    return Estimate(
+        term=term,
+        estimate=estimate,
+        std_error=error,
+        dof=dof,
+        statistic=statistic,
+        p_value=2 * float(special.stdtr(dof, -abs(statistic))) if is_usable else math.nan,
+        conf_low=whole.low,
+        conf_high=whole.high,
+        n_obs=ability.design.n_rows,
+        n_clusters=min(pooled.n_clusters),
+        status=OK if is_usable else "no_variance",
+        message="; ".join(note for note in notes if note),
+        convention="clustered, set by inversion",
+    )
+
+
+_ITEMS = ("outputs.output", "outputs.ai_access varies")
+_SPANS = (*_ITEMS, "info.first_ai_period", "outputs.period spans first_ai_period")
+_NEEDS: dict[Form, tuple[str, ...]] = {
+    "within": (*_ITEMS, "outputs.worker_id repeats over ai_access"),
+    "between": _ITEMS,
+    "before_after": (*_SPANS, "outputs.worker_id repeats over period"),
+    "difference": (*_SPANS, "outputs.worker_id repeats over period"),
+}
+_SUMMARIES: dict[Form, str] = {
+    "within": "ability and its gradient net of noise, by pairs of a worker's items with AI and without",
+    "between": "ability net of noise, by pairs of items: workers with AI against workers without, after its arrival",
+    "before_after": "ability net of noise, by pairs of items after and before, of workers with AI; takes practice for AI",
+    "difference": "the change of ability net of noise, by pairs of items, less that of workers without AI",
+}
+
+PAIR_ESTIMATORS = tuple(
+    Estimator(
+        name=f"pairs_{form}",
+        summary=_SUMMARIES[form],
+        needs=_NEEDS[form],
+        terms=terms_of(form),
+        run=partial(pairs, form=form),
+    )
+    for form in _NEEDS
+)
+"""Estimators of H1 by pairs of items, one a form."""
