@@ -30,7 +30,7 @@ from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estima
 from withintask.tests_of_model.samples.comparisons import Form, compare
 from withintask.tests_of_model.samples.item_rows import ItemRows
 from withintask.tests_of_model.samples.sample import Sample
-from withintask.tests_of_model.samples.task_rows import ENOUGH_FIRMS, ENOUGH_TASKS
+from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS
 
 LOG_SD, LOG_CV = "delta_log_sd", "delta_log_cv_net"
 GRADIENT, NOISE = "ability_gradient_net", "delta_log_noise"
@@ -196,8 +196,8 @@ def _pooled(ability: Ability, term: str) -> Pooled:
     values = _unit_values(ability, term)
     if ability.form == "difference":
         values = [np.where(design.group == g, row, np.nan) for g in (1, 0) for row in values]
-    clusters = [cluster_units(design.firm, design.assignment, ENOUGH_FIRMS)]
-    if not design.spans_tasks and np.unique(design.task).size >= ENOUGH_TASKS:
+    clusters = [cluster_units(design.firm, design.assignment, ENOUGH_CLUSTERS)]
+    if not design.spans_tasks and np.unique(design.task).size >= ENOUGH_CLUSTERS:
         clusters.append(design.task)
     pooled = pool(np.array(values), design.weight, design.group, tuple(clusters))
     return _rescaled(ability, term, pooled)
