@@ -12,6 +12,7 @@ from withintask.panel.outcome import OutcomeKind, analysed
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup, optional
 from withintask.tests_of_model.regression.grouping import compact_codes, encode
+from withintask.tests_of_model.samples.unknown import told
 
 UNKNOWN = -1
 """Code of an arm or a rater that was not recorded."""
@@ -57,7 +58,7 @@ class ItemRows:
     is_post: Flags
     """Whether AI has arrived; True everywhere where the panel does not say when it did."""
     is_known: Flags
-    """Whether value, arm and weight are known."""
+    """Whether value, arm, weight and firm are known."""
     kind: OutcomeKind
     """Kind of outcome."""
     arm_names: tuple[str, ...]
@@ -118,19 +119,20 @@ def item_rows(panel: Panel) -> ItemRows:
     is_post = np.ones(frame.height, dtype=np.bool_) if first is None else period >= first
     worker, value = codes(frame["worker_id"]), _value(panel, frame)
     arm, treatment, names = _arms(panel, frame, is_post)
+    firm = told(codes(optional(frame, "firm_id", pl.String)), 0)
     weight, sequence = _weight(frame, task), _numbers(frame, "sequence")
     return ItemRows(
         worker=worker,
         task=codes(frame["task_id"]),
         item=_items(frame),
-        firm=codes(optional(frame, "firm_id", pl.String)),
+        firm=firm,
         period=period,
         arm=arm,
         treatment=treatment,
         position=_positions(worker, period, sequence),
         rater=_optional_codes(frame, "rater_id"),
         assignment=_assignment(frame, worker),
-        stratum=codes(optional(frame, "stratum_id", pl.String)),
+        stratum=told(codes(optional(frame, "stratum_id", pl.String)), 0),
         measure=encode(
             codes(task["skill_type"].cast(pl.String)), codes(optional(frame, "unit", pl.String))
         ),
@@ -138,7 +140,7 @@ def item_rows(panel: Panel) -> ItemRows:
         exposure=floats(task["exposure"]),
         value=value,
         is_post=is_post,
-        is_known=np.isfinite(value) & (arm != UNKNOWN) & (weight > 0),
+        is_known=np.isfinite(value) & (arm != UNKNOWN) & (weight > 0) & (firm >= 0),
         kind=panel.info.outcome_kind,
         arm_names=names,
         has_items=_is_named(frame, "item_id"),
@@ -182,9 +184,9 @@ def _arms(
 
 def _weight(frame: pl.DataFrame, task: pl.DataFrame) -> Array:
     """Weights; a missing one beside others is unknown, NaN."""
-    share = floats(task["time_share"])
+    share = told(floats(task["time_share"]), 1.0)
     weight = floats(frame["weight"]) if "weight" in frame.columns else np.ones(frame.height)
-    return np.where(np.isfinite(share), share, 1.0) * weight
+    return np.asarray(share * weight)
 
 
 def _items(frame: pl.DataFrame) -> Codes:
