@@ -2,6 +2,8 @@
 
 import base64
 import os
+import shutil
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -50,6 +52,16 @@ def run_demo(out: Path, *, replicates: int) -> None:
     print(
         f"{out}: index.html, h1.png, h1_diagnosis.csv, h1_replicates.parquet, oews_dispersion.csv"
     )
+    print(f"Next: {command_here()} --help")
+
+
+def command_here() -> str:
+    """How to call ``withintask`` from this folder: by its name if that is found, else by its path."""
+    ours = Path(sys.executable).with_name("withintask")
+    found = shutil.which("withintask")
+    if found is not None and Path(found).resolve() == ours.resolve():
+        return "withintask"
+    return str(ours.relative_to(Path.cwd())) if ours.is_relative_to(Path.cwd()) else str(ours)
 
 
 def oews_summary(out: Path) -> tuple[pl.DataFrame, str]:
