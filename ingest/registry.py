@@ -1,8 +1,20 @@
 """All adapters and all tables of a store."""
 
 from withintask.ingest.adapters import Adapter
-from withintask.ingest.exposure import aioe, anthropic_index, gpts_are_gpts
-from withintask.ingest.exposure.schema import EXPOSURE_OCCUPATION, EXPOSURE_TASK
+from withintask.ingest.exposure import (
+    aioe,
+    anthropic_index,
+    gpts_are_gpts,
+    microsoft,
+    observed,
+)
+from withintask.ingest.exposure.schema import (
+    ACTIVITY_WEIGHT,
+    EXPOSURE_ACTIVITY,
+    EXPOSURE_MEASURE,
+    EXPOSURE_OCCUPATION,
+    EXPOSURE_TASK,
+)
 from withintask.ingest.oews.audit import AUDIT
 from withintask.ingest.oews.comparable import COMPARABLE
 from withintask.ingest.oews.reference import SOC_BRIDGE
@@ -16,6 +28,8 @@ ADAPTERS: tuple[Adapter, ...] = (
     *gpts_are_gpts.ADAPTERS,
     *anthropic_index.ADAPTERS,
     *aioe.ADAPTERS,
+    *microsoft.ADAPTERS,
+    *observed.ADAPTERS,
     *onet.ADAPTERS,
 )
 
@@ -25,6 +39,9 @@ TABLES: tuple[Table, ...] = (
     COMPARABLE,
     EXPOSURE_OCCUPATION,
     EXPOSURE_TASK,
+    EXPOSURE_ACTIVITY,
+    ACTIVITY_WEIGHT,
+    EXPOSURE_MEASURE,
     ONET_TASK,
     ONET_JOB_ZONE,
     ONET_RATING,

@@ -5,7 +5,7 @@ import polars as pl
 from withintask.ingest.tables import Table, column
 
 _SHARED = (
-    column("source", pl.String, "gpts_are_gpts, anthropic_economic_index or aioe"),
+    column("source", pl.String, "Who published it, such as gpts_are_gpts; own for your measures"),
     column("release", pl.String, "Release of the source, or its year of publication"),
     column("measure", pl.String, "Name of the measure as published"),
 )
@@ -43,6 +43,51 @@ EXPOSURE_TASK = Table(
         *_MAPPED,
     ),
     key=("source", "release", "measure", "task", "source_code", "soc2018_code"),
+)
+
+EXPOSURE_ACTIVITY = Table(
+    name="exposure_activity",
+    description="Exposure of O*NET intermediate work activities to AI, one row a measure",
+    columns=(
+        *_SHARED,
+        column("activity_id", pl.String, "O*NET identifier of the work activity"),
+        column("activity", pl.String, "Title of the work activity"),
+        column("value", pl.Float64, "Value as published; null where nobody was seen at it"),
+        _MAPPED[-1],
+    ),
+    key=("source", "release", "measure", "activity_id"),
+)
+
+ACTIVITY_WEIGHT = Table(
+    name="activity_weight",
+    description="How much a work activity weighs in an occupation",
+    columns=(
+        *_SHARED[:2],
+        column("source_code", pl.String, "Occupation code in the source"),
+        column("activity_id", pl.String, "O*NET identifier of the work activity"),
+        column("weight", pl.Float64, "Relevance x importance, not adding up to one"),
+        _MAPPED[-1],
+    ),
+    key=("source", "release", "source_code", "activity_id"),
+)
+
+EXPOSURE_MEASURE = Table(
+    name="exposure_measure",
+    description="What each measure of exposure is: of whom, when, in which unit and range",
+    columns=(
+        *_SHARED,
+        column("level", pl.String, "occupation, task or activity"),
+        column("unit", pl.String, "Unit of the value"),
+        column("low", pl.Float64, "Smallest value it can take; null if none"),
+        column("high", pl.Float64, "Largest value it can take; null if none"),
+        column("population", pl.String, "Whose work or which raters it is from"),
+        column("period", pl.String, "When it was observed or rated"),
+        column("classification", pl.String, "Classification of the source codes"),
+        column("citation", pl.String, "Where it was published"),
+        column("n_rows", pl.Int64, "Source codes, tasks or activities with a value"),
+        column("unmatched_share", pl.Float64, "Source codes without a SOC 2018 code", "share"),
+    ),
+    key=("source", "release", "measure", "level"),
 )
 
 MATCH_QUALITIES = {
