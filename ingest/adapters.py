@@ -23,6 +23,8 @@ class Adapter:
     read: Callable[[Publication], pl.DataFrame]
     companion_pattern: str = ""
     """Names of files anywhere in the folder that it needs; all of them are passed on."""
+    companions_of: Callable[[Path], tuple[Path, ...]] | None = None
+    """Files that a file itself names."""
     signature: frozenset[str] = frozenset()
     """Columns, in plain form, that a header of this kind holds: a file that was given another name
     is known by them."""
@@ -46,8 +48,14 @@ class Adapter:
         self, folder: Folders, chosen: Sequence[Path], paths: Sequence[Path]
     ) -> list[Publication]:
         companions = tuple(path for path in paths if _matches(self.companion_pattern, path))
+        named = self.companions_of
         return [
-            Publication(kind=self.kind, folder=folder, path=path, companions=companions)
+            Publication(
+                kind=self.kind,
+                folder=folder,
+                path=path,
+                companions=named(path) if named else companions,
+            )
             for path in chosen
         ]
 

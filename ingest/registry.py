@@ -4,12 +4,17 @@ from withintask.ingest.adapters import Adapter
 from withintask.ingest.exposure import (
     aioe,
     anthropic_index,
+    anthropic_raw,
     gpts_are_gpts,
+    ilo,
     microsoft,
     observed,
+    own,
+    patents,
 )
 from withintask.ingest.exposure.schema import (
     ACTIVITY_WEIGHT,
+    AI_USE,
     EXPOSURE_ACTIVITY,
     EXPOSURE_MEASURE,
     EXPOSURE_OCCUPATION,
@@ -30,6 +35,10 @@ ADAPTERS: tuple[Adapter, ...] = (
     *aioe.ADAPTERS,
     *microsoft.ADAPTERS,
     *observed.ADAPTERS,
+    *anthropic_raw.ADAPTERS,
+    *ilo.ADAPTERS,
+    *patents.ADAPTERS,
+    *own.ADAPTERS,
     *onet.ADAPTERS,
 )
 
@@ -42,6 +51,7 @@ TABLES: tuple[Table, ...] = (
     EXPOSURE_ACTIVITY,
     ACTIVITY_WEIGHT,
     EXPOSURE_MEASURE,
+    AI_USE,
     ONET_TASK,
     ONET_JOB_ZONE,
     ONET_RATING,

@@ -4,12 +4,13 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -17,6 +18,7 @@ import polars as pl
 from withintask.ingest.contents import find_contents
 from withintask.ingest.database import comment_on, connect, create_table, insert
 from withintask.ingest.exposure.measures import describe_measures
+from withintask.ingest.exposure.own import own_descriptions
 from withintask.ingest.exposure.schema import EXPOSURE_MEASURE
 from withintask.ingest.folders import Source, source_folders
 from withintask.ingest.oews.audit import AUDIT, combine_audits
@@ -192,7 +194,8 @@ def _build(
             _delete(connection, [*gone, *((p.kind, p.name) for p in todo)])
             reasons = _read_all(connection, todo, request, on_progress)
             found = with_reasons(found, stored, reasons)
-            _finish(connection, found, request)
+            own = own_descriptions([p.path for p in publications])
+            _finish(connection, found, request, own)
     if parquet_dir is not None:
         with connect(db) as connection:
             export_parquet(connection, Path(parquet_dir))
@@ -301,13 +304,18 @@ def _read_oews(
     return "" if audit.height else nothing_kept(publication, request.level, n_rows)
 
 
-def _finish(connection: duckdb.DuckDBPyConnection, found: pl.DataFrame, request: _Request) -> None:
+def _finish(
+    connection: duckdb.DuckDBPyConnection,
+    found: pl.DataFrame,
+    request: _Request,
+    own: Mapping[tuple[str, str], Mapping[str, Any]],
+) -> None:
     _check(connection, request, found)
     _fill_comparable(connection, request.bridge)
     connection.execute("DELETE FROM source")
     insert(connection, SOURCE, found)
     connection.execute(f"DELETE FROM {EXPOSURE_MEASURE.name}")
-    insert(connection, EXPOSURE_MEASURE, describe_measures(connection, {}))
+    insert(connection, EXPOSURE_MEASURE, describe_measures(connection, own))
     for view in VIEWS:
         connection.execute(f"CREATE OR REPLACE VIEW {view.table.name} AS {view.sql}")
         comment_on(connection, "VIEW", view.table)

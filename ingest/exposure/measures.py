@@ -11,7 +11,7 @@ import polars as pl
 
 from withintask.ingest.exposure.schema import EXPOSURE_MEASURE
 
-_API = "api_"
+_API, _API_POPULATION = "api_", "api_population"
 _UNMATCHED = "unmatched"
 _LEVELS = {
     "occupation": ("exposure_occupation", "source_code"),
@@ -71,11 +71,12 @@ def _description(
 ) -> dict[str, Any]:
     shared = dict(own.get((source, measure)) or load_measures().get(source, {}))
     special = shared.pop("measure", {})
-    particular = special.get(measure)
-    if particular is None and measure.startswith(_API):
-        base = special.get(measure.removeprefix(_API), {})
-        particular = {**base, "population": special[f"{_API}pct"]["population"]}
-    known = {**shared, **(particular or {})}
+    particular = special.get(measure.removeprefix(_API), {})
+    if special and measure.removeprefix(_API) not in special:
+        particular = {"unit": None, "low": None, "high": None}
+    known = {**shared, **particular}
+    if measure.startswith(_API) and _API_POPULATION in known:
+        known["population"] = known[_API_POPULATION]
     period = known.get("period", "")
     if isinstance(period, Mapping):
         period = period.get(release, release)

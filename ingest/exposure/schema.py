@@ -90,6 +90,25 @@ EXPOSURE_MEASURE = Table(
     key=("source", "release", "measure", "level"),
 )
 
+AI_USE = Table(
+    name="ai_use",
+    description="Use of AI by country and region, as published: one row a figure",
+    columns=(
+        *_SHARED[:2],
+        column("product", pl.String, "Product and plans that the figures are of"),
+        column("geo_id", pl.String, "ISO 3166 code of the country or region; NA is Namibia"),
+        column("geography", pl.String, "global, country, or what kind of region"),
+        column("date_start", pl.Date, "First day"),
+        column("date_end", pl.Date, "Last day"),
+        column("facet", pl.String, "What the figure is about, as published"),
+        column("measure", pl.String, "Name of the figure; `_minutes` where times were hours"),
+        column("cluster", pl.String, "Part that the figure is of, such as an interaction type"),
+        column("value", pl.Float64, "Value as published; a row that is absent is not zero"),
+        _MAPPED[-1],
+    ),
+    key=("release", "product", "geo_id", "geography", "date_start", "facet", "measure", "cluster"),
+)
+
 MATCH_QUALITIES = {
     "exact": "the code is a SOC 2018 code, or the .00 code of one in O*NET-SOC 2019",
     "onet_part": "the code is a specialty (.01 and up) of a SOC 2018 code, O*NET-SOC 2019",
@@ -98,5 +117,7 @@ MATCH_QUALITIES = {
     "split": "an older code that was split; `weight` is the share of this SOC code",
     "many_to_many": "an older code that was split and merged at once",
     "shared_text": "the task text belongs to several occupations; `weight` shares it equally",
+    "linked": "a code of another country's or older classification, by a crosswalk to one SOC code",
+    "linked_to_several": "the same to several SOC codes; `weight` is divided among them",
     "unmatched": "no SOC 2018 code was found; the row is kept without one",
 }

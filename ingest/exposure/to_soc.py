@@ -52,6 +52,38 @@ def add_soc2018(
     )
 
 
+def add_through(rows: pl.DataFrame, links: pl.DataFrame, classification: str) -> pl.DataFrame:
+    """Add the columns of :func:`add_soc2018` to codes that lead to a classification by links.
+
+    Parameters
+    ----------
+    rows
+        Rows with a column `source_code`, in a classification that the bridge does not know.
+    links
+        `from_code, code`: pairs of such a code and one of `classification`; a code with several is
+        divided equally among them.
+    classification
+        As in :func:`add_soc2018`.
+    """
+    onward = add_soc2018(links.unique(), classification, code="code")
+    known = onward.drop_nulls("soc2018_code")
+    shares = known.group_by("from_code", "soc2018_code").agg(pl.col("weight").sum())
+    total = pl.col("weight").sum().over("from_code")
+    n_targets = pl.len().over("from_code")
+    quality = pl.when(n_targets == 1).then(pl.lit("linked")).otherwise(pl.lit("linked_to_several"))
+    mapped = shares.with_columns(pl.col("weight") / total, quality.alias("match_quality"))
+    joined = rows.join(
+        mapped.sort("from_code", "soc2018_code"),
+        left_on="source_code",
+        right_on="from_code",
+        how="left",
+        maintain_order="left",
+    )
+    return joined.with_columns(
+        pl.col("weight").fill_null(1.0), pl.col("match_quality").fill_null("unmatched")
+    )
+
+
 def _links(codes: pl.Series, classification: str) -> pl.DataFrame:
     asked = pl.DataFrame({"code": codes}).drop_nulls()
     bridge = load_bridge()
