@@ -147,9 +147,13 @@ def _name(chosen: pl.DataFrame) -> pl.Expr:
 def _coverage(store: str | Path, values: pl.DataFrame) -> pl.DataFrame:
     wages = load_oews(store, years=[int(values["year"][0])]).select("tot_emp").collect()
     texts = scan_table(store, "exposure_measure").filter(pl.col("level") == "occupation").collect()
-    counted = values.drop_nulls("value").group_by("name", *_KEY).agg(
-        pl.len().alias("n_occupations"),
-        (pl.col("tot_emp").sum() / wages["tot_emp"].sum()).alias("employment_share"),
+    counted = (
+        values.drop_nulls("value")
+        .group_by("name", *_KEY)
+        .agg(
+            pl.len().alias("n_occupations"),
+            (pl.col("tot_emp").sum() / wages["tot_emp"].sum()).alias("employment_share"),
+        )
     )
     shown = ["unmatched_share", "unit", "population", "period"]
     joined = counted.join(texts.select(*_KEY, *shown), on=_KEY, how="left")

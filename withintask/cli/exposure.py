@@ -60,7 +60,9 @@ def add(
     names = ", ".join(rows["measure"].unique().sort())
     n_codes = rows["source_code"].n_unique()
     unknown = rows.filter(rows["value"].is_null())["source_code"].n_unique()
-    print(f"{names}: {n_codes:,} codes, {unknown:,} without a value; described in {added.description}")
+    print(
+        f"{names}: {n_codes:,} codes, {unknown:,} without a value; described in {added.description}"
+    )
     if added.unmatched:
         shown = some_examples(added.unmatched)
         print(f"{len(added.unmatched):,} codes lead to no SOC 2018 code: {shown}")
