@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from withintask.ingest.load import load_oews, scan_table
 from withintask.ingest.exposure.own import SOURCE
+from withintask.ingest.load import load_oews, scan_table
 from withintask.panel.errors import ParameterError
 
 HEADLINE = (
@@ -66,7 +66,11 @@ def chosen_measures(store: str | Path) -> pl.DataFrame:
 
 
 def exposure_values(
-    store: str | Path, *, measures: pl.DataFrame | None = None, year: int | None = None
+    store: str | Path,
+    *,
+    measures: pl.DataFrame | None = None,
+    year: int | None = None,
+    jobs_of: int | None = None,
 ) -> pl.DataFrame:
     """Return measures by detailed occupation of one year, with jobs and the rank in each measure.
 
@@ -81,6 +85,8 @@ def exposure_values(
         `source, release, measure`; of :func:`chosen_measures` if left out.
     year
         May of this year; the last of the store if left out.
+    jobs_of
+        Year whose jobs shares of conversations are divided by; the same if left out.
 
     Returns
     -------
@@ -95,9 +101,13 @@ def exposure_values(
     chosen = chosen_measures(store) if measures is None else measures
     exposure = scan_table(store, "exposure_by_oews").filter(pl.col("year") == last).collect()
     joined = exposure.join(chosen, on=_KEY).join(jobs, on=["year", "occ_code"])
-    share_of_jobs = pl.col("tot_emp") / jobs["tot_emp"].sum()
+    base = wages.filter(pl.col("year") == (jobs_of or last))
+    shares = base.select("occ_code", job_share=pl.col("tot_emp") / base["tot_emp"].sum())
+    joined = joined.join(shares, on="occ_code", how="left")
     is_intensity = (pl.col("source") == _INTENSITY) & pl.col("measure").is_in(["pct", "api_pct"])
-    value = pl.when(is_intensity).then(pl.col("value") / 100 / share_of_jobs).otherwise("value")
+    value = (
+        pl.when(is_intensity).then(pl.col("value") / 100 / pl.col("job_share")).otherwise("value")
+    )
     named = joined.with_columns(value.alias("value"), _name(chosen).alias("name"))
     rank = (pl.col("value").rank() - 1) / (pl.col("value").count() - 1)
     return named.with_columns(rank.over("name").alias("rank")).select(

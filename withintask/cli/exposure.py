@@ -106,3 +106,36 @@ def compare(*, db: Path, year: int | None = None, out: Path | None = None) -> No
         print(page, end="")
         return
     save_text(out, page)
+
+
+@app.command
+def trends(
+    *, db: Path, out: Path, years: str = "", draws: int = 1999, seed: int = 1, replicates: int = 40
+) -> None:
+    """Regress occupation outcomes on every measure of exposure by year, beside the simulator.
+
+    Parameters
+    ----------
+    db
+        Store of `data build` with national OEWS and measures.
+    out
+        Folder for the page, its figures and tables.
+    years
+        Years such as 2019-2025; all of the store if left out.
+    draws, seed
+        Draws for p-values of many questions, and their seed.
+    replicates
+        Panels of the simulator's oews design.
+    """
+    from withintask.ingest.occupation_panel import occupation_panel
+    from withintask.ingest.options import parse_years
+    from withintask.report.occupations import write_occupations
+    from withintask.sim.params import load_params
+    from withintask.tests_of_model.evidence.occupation_trends import occupation_evidence
+    from withintask.tests_of_model.evidence.occupation_truth import shown_compression
+
+    panel = occupation_panel(db, years=parse_years(years))
+    evidence = occupation_evidence(panel.outcomes, panel.exposure, n_draws=draws, seed=seed)
+    shown = shown_compression(load_params(), n_replicates=replicates, seed=seed)
+    for path in write_occupations(evidence, shown, out):
+        print(path)

@@ -21,19 +21,20 @@ def exposure_page(comparison: "Comparison") -> str:
         "One measure a source, of its latest release, on detailed occupations of OEWS. Shares of "
         "conversations are divided by the occupation's share of jobs.",
         "## Coverage",
-        _grid(coverage),
+        grid(coverage),
         "## Rank correlations",
         "Spearman, occupations alike and by jobs, over the occupations that both have.",
-        _grid(comparison.correlations),
+        grid(comparison.correlations),
         "## Where they disagree most",
         f"The {_SHOWN} occupations, of those that every measure has, whose ranks (0 lowest, 1 "
         "highest) lie farthest apart.",
-        _grid(comparison.disagreements.head(_SHOWN)),
+        grid(comparison.disagreements.head(_SHOWN)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _grid(frame: pl.DataFrame) -> str:
+def grid(frame: pl.DataFrame) -> str:
+    """Write a frame as a Markdown table, numbers with three digits."""
     rows = [[_shown(cell) for cell in row] for row in frame.iter_rows()]
     return "\n".join(_line(cells) for cells in (frame.columns, ["---"] * frame.width, *rows))
 
