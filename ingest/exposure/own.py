@@ -183,13 +183,16 @@ def _is_crosswalk(path: Path) -> bool:
 def companions_of(path: Path) -> tuple[Path, ...]:
     """Return the table that a description names, and a crosswalk of ISCO beside it."""
     table = path.with_name(str(load_description(path)["file"]))
+    if not table.is_file():
+        raise SourceError(
+            f"{path.name}: its table {table.name} is not beside it; put it there, or leave the "
+            f"description out: --skip '{path.name}'"
+        )
     return _publication(table, path).companions
 
 
 def _read(publication: Publication, described: Mapping[str, Any]) -> pl.DataFrame:
     path = publication.companions[0]
-    if not path.is_file():
-        raise SourceError(f"{publication.name}: its table {path.name} is not beside it")
     where = publication.relative(path)
     value = plain_name(described["value"])
     table = read_table(path, where, [value])
