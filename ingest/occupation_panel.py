@@ -155,9 +155,10 @@ def _bounds() -> list[pl.Expr]:
     expressions = []
     for name in _PERCENTILES:
         status = pl.col(f"{name}_status").cast(pl.String)
-        high = pl.when(status == "published").then(pl.col(name))
+        high: pl.Expr = pl.when(status == "published").then(pl.col(name))
         if name in _ABOVE:
-            high = high.when(status == "top_coded").then(_bound_from_mean(lows, _ABOVE[name]))
+            above = _bound_from_mean(lows, _ABOVE[name])
+            high = pl.when(status == "top_coded").then(above).otherwise(high)
         expressions += [
             pl.when(status.is_in(["published", "top_coded"]))
             .then(pl.col(name))

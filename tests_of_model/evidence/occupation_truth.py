@@ -84,10 +84,9 @@ def _of_panel(panel: Panel) -> dict[str, tuple[float, float]]:
     """Slope by standard deviation, and the log change of the spread it gives the average job."""
     assert panel.occupations is not None
     assert panel.occupation_pay is not None
-    exposure = panel.occupations.select("occupation_code", "exposure")
-    wide = panel.occupation_pay.join(exposure, on="occupation_code").sort(
-        "occupation_code", "period"
-    )
+    exposure = panel.occupations.lazy().select("occupation_code", "exposure")
+    joined = panel.occupation_pay.lazy().join(exposure, on="occupation_code")
+    wide = joined.sort("occupation_code", "period").collect()
     found = {}
     for outcome, pair in _RATIOS.items():
         segment, raw = _segment(wide, *pair)

@@ -78,10 +78,10 @@ def list_measures(*, db: Path) -> None:
     db
         Store of `data build`.
     """
-    from withintask.cli.oews import render
     from withintask.ingest.load import scan_table
+    from withintask.report.terminal import frame_table
 
-    print(render(scan_table(db, "exposure_measure").collect()))
+    print(frame_table(scan_table(db, "exposure_measure").collect()))
 
 
 @app.command

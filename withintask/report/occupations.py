@@ -1,6 +1,7 @@
 """Occupations: the trend page, its figure of real and simulated slopes and its specification curve."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ def write_occupations(
         "specification_curve": draw_curve(evidence.trends),
     }
     for name, figure in figures.items():
-        save(out / f"{name}.png", lambda path, one=figure: one.savefig(path, dpi=110, format="png"))
+        save(out / f"{name}.png", partial(figure.savefig, dpi=110, format="png"))
     page = out / "occupations.md"
     save_text(page, _page(evidence, shown))
     return (page, *(out / f"{name}.png" for name in figures))
@@ -144,7 +145,7 @@ def draw_curve(trends: pl.DataFrame) -> Figure:
     return figure
 
 
-def _choices(axes: Any, rows: pl.DataFrame, choices: dict[str, Sequence[object]]) -> None:
+def _choices(axes: Any, rows: pl.DataFrame, choices: Mapping[str, Sequence[object]]) -> None:
     labels = [(name, option) for name, options in choices.items() for option in options]
     for line, (name, option) in enumerate(labels):
         chosen = np.flatnonzero((rows[name] == option).to_numpy())
