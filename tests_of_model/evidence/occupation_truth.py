@@ -16,7 +16,7 @@ from withintask.sim.economy import solve_economy
 from withintask.sim.params import Params
 from withintask.sim.simulate import simulate_many
 from withintask.tests_of_model.estimands.compression import delta_log_cv
-from withintask.tests_of_model.evidence.occupation_trends import Segment, slopes
+from withintask.tests_of_model.evidence.occupation_slopes import Segment, slopes
 
 _RATIOS = {
     "log_p90_p10": ("pay_p90", "pay_p10"),

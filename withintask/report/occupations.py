@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from withintask.panel.atomic import save, save_text
 from withintask.report.exposure_page import grid
-from withintask.tests_of_model.evidence.occupation_trends import POST_MINUS_PRE
+from withintask.tests_of_model.evidence.occupation_slopes import POST_MINUS_PRE
 
 if TYPE_CHECKING:
     from withintask.tests_of_model.evidence.occupation_trends import OccupationEvidence

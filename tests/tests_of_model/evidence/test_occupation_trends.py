@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from withintask.tests_of_model.evidence import occupation_slopes as slopes
 from withintask.tests_of_model.evidence import occupation_trends as trends
-from withintask.tests_of_model.evidence.occupation_trends import Segment, Specification
+from withintask.tests_of_model.evidence.occupation_slopes import Segment, Specification
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.options import Effects, Inference
 
@@ -22,7 +23,7 @@ def frames(rng, *, n=120, effect=0.0, years=YEARS, segment="s", noise=0.1):
     exposure = rng.normal(size=n)
     shocks = rng.normal(size=(n, len(years) + 2)) * noise
     errors = shocks[:, :-2] + shocks[:, 1:-1] + shocks[:, 2:]
-    share = np.array([trends.share_after(year) for year in years])
+    share = np.array([slopes.share_after(year) for year in years])
     outcome = 1 + effect * exposure[:, None] * share + rng.normal(size=(n, 1)) + errors
     codes = [f"{10 + number // 3:02d}-{number % 3}000" for number in range(n)]
     jobs = rng.uniform(1e3, 1e5, n)
@@ -41,16 +42,16 @@ def frames(rng, *, n=120, effect=0.0, years=YEARS, segment="s", noise=0.1):
     ("year", "share"), [(2022, 0), (2023, 1 / 6), (2024, 3 / 6), (2025, 5 / 6), (2026, 1)]
 )
 def test_a_year_is_after_ai_by_the_share_of_its_panels(year, share):
-    assert trends.share_after(year) == share
+    assert slopes.share_after(year) == share
 
 
 @pytest.mark.parametrize(("gap", "share"), [(0, 1), (1, 4 / 6), (2, 2 / 6), (3, 0)])
 def test_neighbouring_years_share_two_thirds_of_their_panels(gap, share):
-    assert trends.shared_panels(2021, 2021 + gap) == share
+    assert slopes.shared_panels(2021, 2021 + gap) == share
 
 
 def test_the_panels_of_may_2023_are_those_of_three_years():
-    days = trends.panels_of(2023)
+    days = slopes.panels_of(2023)
     assert (days[0], days[-1], len(days)) == (date(2020, 11, 12), date(2023, 5, 12), 6)
 
 
@@ -58,9 +59,9 @@ def test_the_panels_of_may_2023_are_those_of_three_years():
 def test_contrasts_are_the_coefficients_of_the_two_way_regression(weighted):
     outcomes, exposure = frames(np.random.default_rng(1))
     asked = Specification(outcome="y", measure="x", weighted=weighted)
-    read = trends.read_segment(outcomes, exposure, "s", asked)
-    questions = trends.contrasts_of(read.years)
-    ours = trends.slopes(read, np.array(list(questions.values())))
+    read = slopes.read_segment(outcomes, exposure, "s", asked)
+    questions = slopes.contrasts_of(read.years)
+    ours = slopes.slopes(read, np.array(list(questions.values())))
     n, t = read.low.shape
     occupation, year = np.repeat(np.arange(n), t), np.tile(np.arange(t), n)
     base = read.years.index(2022)
@@ -83,9 +84,9 @@ def test_contrasts_are_the_coefficients_of_the_two_way_regression(weighted):
 
 def test_the_error_of_a_contrast_is_that_of_its_cross_section():
     outcomes, exposure = frames(np.random.default_rng(2))
-    read = trends.read_segment(outcomes, exposure, "s", ASKED)
-    question = trends.contrasts_of(read.years)[trends.POST_MINUS_PRE]
-    ours = trends.slopes(read, question[None, :])
+    read = slopes.read_segment(outcomes, exposure, "s", ASKED)
+    question = slopes.contrasts_of(read.years)[slopes.POST_MINUS_PRE]
+    ours = slopes.slopes(read, question[None, :])
     _, cluster = np.unique(read.cluster, return_inverse=True)
     plain = fit(
         read.low @ question,
@@ -103,7 +104,7 @@ def test_the_full_effect_is_found_where_every_panel_has_its_share():
         trends.trends(*frames(np.random.default_rng(seed), effect=0.5), [ASKED])
         for seed in range(60)
     ]
-    rows = pl.concat(found).filter(pl.col("term") == trends.FULL_EFFECT)
+    rows = pl.concat(found).filter(pl.col("term") == slopes.FULL_EFFECT)
     # Exposure is scaled by its standard deviation in the sample, about one: four errors of the mean.
     error = rows["estimate"].std() / np.sqrt(rows.height)
     assert abs(rows["estimate"].mean() - 0.5) < 4 * error + 0.5 * 0.03
@@ -153,7 +154,7 @@ def test_no_outcome_within_its_bounds_gives_a_slope_outside_them(data, n):
             name="s", years=(1, 2), low=values, high=top, exposure=exposure,
             weight=np.ones(n), cluster=np.arange(n).astype(str), n_left_out=0,
         )  # fmt: skip
-        return trends.slopes(segment, question)
+        return slopes.slopes(segment, question)
 
     exact = at(low + inside, low + inside)
     high[: n // 2] = low[: n // 2]  # a half has numbers, the other bounds
