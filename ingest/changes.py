@@ -111,17 +111,18 @@ def education_changes(store: Path, *, release: str = "29.2") -> pl.DataFrame:
     education = scan_table(store, "onet_education").collect()
     exposure = scan_table(store, "exposure_by_soc").filter(pl.col("measure") == MEASURE)
     known = exposure.select("soc2018_code", exposure="value").collect()
-    releases = sorted(education["release"].unique())
+    releases = sorted(education["release"].unique(), key=_release_order)
     problems = [] if release in releases[1:] else [f"no O*NET {release} with a release before it"]
     problems += [] if known.height else [f"no exposure {MEASURE}"]
     if problems:
         raise ParameterError(list_problems(str(store), problems, advice=_ADVICE))
     previous = releases[releases.index(release) - 1]
-    before = education.filter(pl.col("release") == previous).select("onetsoc_code", *EDUCATION)
+    codes = ["classification", "onetsoc_code", "soc2018_code"]
+    before = education.filter(pl.col("release") == previous).select(*codes, *EDUCATION)
     after = education.filter(
         pl.col("release") == release, pl.col("previous_survey_date").is_not_null()
     )
-    both = after.join(before, on="onetsoc_code", suffix="_before").join(
+    both = after.join(before, on=codes, suffix="_before", nulls_equal=True).join(
         known, on="soc2018_code", how="left"
     )
     frames = [
@@ -138,3 +139,7 @@ def education_changes(store: Path, *, release: str = "29.2") -> pl.DataFrame:
         for outcome in EDUCATION
     ]
     return pl.concat(frames).sort("outcome", "onetsoc_code")
+
+
+def _release_order(release: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in release.split("."))

@@ -4,7 +4,7 @@ import re
 
 from withintask.panel.errors import ParameterError
 
-_RANGE = re.compile(r"(\d{4})(?:-(\d{4}))?")
+_RANGE = re.compile(r"([0-9]{4})(?:-([0-9]{4}))?")
 
 
 def parse_years(text: str) -> tuple[int, ...] | None:

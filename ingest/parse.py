@@ -7,17 +7,18 @@ import polars as pl
 from withintask.panel.errors import SourceError, list_problems, some_examples
 
 _NO_VALUE = ("", "n/a", "NA")
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
 
 
 def parse_numbers(rows: pl.DataFrame, names: Sequence[str], where: str) -> pl.DataFrame:
-    """Read text columns as numbers; blank and ``n/a`` are null.
+    """Read text columns as numbers; blank, ``n/a`` and ``NA`` are null. Digits are 0 to 9.
 
     Raises
     ------
     SourceError
         If any other cell is no finite number, with examples by row.
     """
-    numbers = rows.with_columns(_text(name).cast(pl.Float64, strict=False) for name in names)
+    numbers = rows.with_columns(_number(name) for name in names)
     _refuse_losses(rows, numbers, names, where, "numbers")
     return numbers
 
@@ -35,6 +36,12 @@ def parse_months(rows: pl.DataFrame, names: Sequence[str], where: str) -> pl.Dat
     )
     _refuse_losses(rows, dates, names, where, "months MM/YYYY")
     return dates
+
+
+def _number(name: str) -> pl.Expr:
+    text = _text(name)
+    is_number = text.str.contains(_NUMBER)
+    return pl.when(is_number).then(text.cast(pl.Float64, strict=False)).alias(name)
 
 
 def _text(name: str) -> pl.Expr:

@@ -1,8 +1,25 @@
 """All adapters and all tables of a store."""
 
 from withintask.ingest.adapters import Adapter
-from withintask.ingest.exposure import aioe, anthropic_index, gpts_are_gpts
-from withintask.ingest.exposure.schema import EXPOSURE_OCCUPATION, EXPOSURE_TASK
+from withintask.ingest.exposure import (
+    aioe,
+    anthropic_index,
+    anthropic_raw,
+    gpts_are_gpts,
+    ilo,
+    microsoft,
+    observed,
+    own,
+    patents,
+)
+from withintask.ingest.exposure.schema import (
+    ACTIVITY_WEIGHT,
+    AI_USE,
+    EXPOSURE_ACTIVITY,
+    EXPOSURE_MEASURE,
+    EXPOSURE_OCCUPATION,
+    EXPOSURE_TASK,
+)
 from withintask.ingest.oews.audit import AUDIT
 from withintask.ingest.oews.comparable import COMPARABLE
 from withintask.ingest.oews.reference import SOC_BRIDGE
@@ -16,6 +33,12 @@ ADAPTERS: tuple[Adapter, ...] = (
     *gpts_are_gpts.ADAPTERS,
     *anthropic_index.ADAPTERS,
     *aioe.ADAPTERS,
+    *microsoft.ADAPTERS,
+    *observed.ADAPTERS,
+    *anthropic_raw.ADAPTERS,
+    *ilo.ADAPTERS,
+    *patents.ADAPTERS,
+    *own.ADAPTERS,
     *onet.ADAPTERS,
 )
 
@@ -25,6 +48,10 @@ TABLES: tuple[Table, ...] = (
     COMPARABLE,
     EXPOSURE_OCCUPATION,
     EXPOSURE_TASK,
+    EXPOSURE_ACTIVITY,
+    ACTIVITY_WEIGHT,
+    EXPOSURE_MEASURE,
+    AI_USE,
     ONET_TASK,
     ONET_JOB_ZONE,
     ONET_RATING,

@@ -3,18 +3,24 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 
+from withintask.ingest.contents import find_contents
 from withintask.ingest.database import comment_on, connect, create_table, insert
-from withintask.ingest.files import require_directory
+from withintask.ingest.exposure.measures import describe_measures
+from withintask.ingest.exposure.own import own_descriptions
+from withintask.ingest.exposure.schema import EXPOSURE_MEASURE
+from withintask.ingest.folders import Source, source_folders
 from withintask.ingest.oews.audit import AUDIT, combine_audits
 from withintask.ingest.oews.comparable import (
     BRIDGES,
@@ -25,14 +31,22 @@ from withintask.ingest.oews.comparable import (
 )
 from withintask.ingest.oews.flat import BATCH_ROWS
 from withintask.ingest.oews.harmonize import check_request, harmonize_publication, key_examples
-from withintask.ingest.oews.publications import FLAT, WORKBOOK, find_publications
+from withintask.ingest.oews.levels import AUTO, nothing_kept
+from withintask.ingest.oews.publications import FLAT, WORKBOOK
 from withintask.ingest.oews.reference import SOC_BRIDGE, load_bridge
 from withintask.ingest.oews.schema import KEY, OEWS
 from withintask.ingest.oews.vintages import load_layouts
 from withintask.ingest.parquet import export_parquet
 from withintask.ingest.publication import Publication
 from withintask.ingest.registry import ADAPTERS, TABLES
-from withintask.ingest.sources import SOURCE, changed, describe_sources, removed
+from withintask.ingest.sources import (
+    SOURCE,
+    changed,
+    removed,
+    same_files,
+    with_reasons,
+)
+from withintask.ingest.tables import Table
 from withintask.ingest.views import VIEWS
 from withintask.panel.atomic import replacing
 from withintask.panel.errors import ParameterError, SourceError, list_problems
@@ -65,19 +79,22 @@ class _Request:
     level: str
     bridge: str
     datasets: str
+    skip: tuple[str, ...]
 
     @property
     def settings(self) -> str:
-        return json.dumps([self.years, self.level, self.bridge, self.datasets, _reader_hash()])
+        asked = (self.years, self.level, self.bridge, self.datasets)
+        return json.dumps([*asked, _reader_hash()])
 
 
 def build_store(
-    source_dir: str | Path,
+    source_dir: Source,
     db: str | Path,
     *,
     years: Collection[int] | None = None,
     level: str = "all",
     bridge: str = "strict",
+    skip: Collection[str] = (),
     parquet_dir: str | Path | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> BuiltStore:
@@ -89,13 +106,17 @@ def build_store(
     Parameters
     ----------
     source_dir
-        Folder with OEWS publications, exposure measures and O*NET releases.
+        Folder with OEWS publications, exposure measures and O*NET releases; or several, in a list
+        or in one text separated by ``os.pathsep``.
     db
         DuckDB file to write.
     years, level
         OEWS years and level to keep, as in :func:`withintask.ingest.oews.harmonize.harmonize`.
     bridge
         How `oews_comparable` makes occupations comparable over years: strict or merged.
+    skip
+        Files to leave out: names within the folder, or patterns such as ``*draft*``. They stand in
+        the table `source` with that reason.
     parquet_dir
         Folder for a copy in Parquet, `oews` partitioned by year and level.
     on_progress
@@ -104,21 +125,24 @@ def build_store(
     Raises
     ------
     SourceError
-        If a file is not what its layout says, or keys stand twice.
+        If a file is not what its layout says, keys stand twice or no row was read.
     ParameterError
         If an option is unknown.
     """
-    request = _Request(years=_sorted(years), level=level, bridge=bridge, datasets="all")
+    request = _Request(
+        years=_sorted(years), level=level, bridge=bridge, datasets="all", skip=tuple(sorted(skip))
+    )
     return _build(source_dir, Path(db), request, parquet_dir, on_progress)
 
 
 def build_oews(
-    source_dir: str | Path,
+    source_dir: Source,
     db: str | Path,
     *,
     years: Collection[int] | None = None,
-    level: str = "national",
+    level: str = AUTO,
     bridge: str = "strict",
+    skip: Collection[str] = (),
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> BuiltStore:
     """Build or refresh a store of OEWS alone; every workbook, zip and CSV must be OEWS.
@@ -133,7 +157,9 @@ def build_oews(
     SourceError, ParameterError
         As :func:`build_store`.
     """
-    request = _Request(years=_sorted(years), level=level, bridge=bridge, datasets="oews")
+    request = _Request(
+        years=_sorted(years), level=level, bridge=bridge, datasets="oews", skip=tuple(sorted(skip))
+    )
     return _build(source_dir, Path(db), request, None, on_progress)
 
 
@@ -142,7 +168,7 @@ def _sorted(years: Collection[int] | None) -> tuple[int, ...] | None:
 
 
 def _build(
-    source_dir: str | Path,
+    source_dir: Source,
     db: Path,
     request: _Request,
     parquet_dir: str | Path | None,
@@ -151,17 +177,25 @@ def _build(
     check_request(request.years, request.level, load_layouts())
     if request.bridge not in BRIDGES:
         raise ParameterError(f"bridge {request.bridge!r} is not one of {', '.join(BRIDGES)}")
-    folder = require_directory(source_dir)
-    publications, unread = _find(folder, request)
-    found = describe_sources(publications, folder, unread)
+    contents = find_contents(
+        source_folders(source_dir),
+        years=request.years,
+        level=request.level,
+        skip=request.skip,
+        is_oews_alone=request.datasets == "oews",
+    )
+    request = replace(request, level=contents.level)
+    publications, found = contents.publications, contents.sources
     stored = _stored_sources(db, request)
     todo = publications if stored is None else changed(publications, found, stored)
     gone = [] if stored is None else removed(found, stored)
-    if stored is None or todo or gone or not found.equals(stored):
+    if stored is None or todo or gone or not same_files(found, stored):
         with _edited(db, is_new=stored is None) as connection:
             _delete(connection, [*gone, *((p.kind, p.name) for p in todo)])
-            _read_all(connection, todo, request, on_progress)
-            _finish(connection, found, request)
+            reasons = _read_all(connection, todo, request, on_progress)
+            found = with_reasons(found, stored, reasons)
+            own = own_descriptions([p.path for p in publications])
+            _finish(connection, found, request, own)
     if parquet_dir is not None:
         with connect(db) as connection:
             export_parquet(connection, Path(parquet_dir))
@@ -175,26 +209,6 @@ def _build(
         n_unchanged=len(publications) - len(todo),
         n_removed=len(gone),
     )
-
-
-def _find(folder: Path, request: _Request) -> tuple[list[Publication], list[Path]]:
-    """List the publications and the files that none of them reads."""
-    is_strict = request.datasets == "oews"
-    paths = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-    others = [publication for adapter in ADAPTERS for publication in adapter.find(folder, paths)]
-    claimed = {path for publication in others for path in publication.files}
-    rest = [path for path in paths if path not in claimed]
-    oews = find_publications(
-        folder, rest, years=request.years, level=request.level, is_strict=is_strict
-    )
-    publications = oews if is_strict else [*oews, *others]
-    if not publications:
-        raise SourceError(
-            f"{folder}: nothing to read at level {request.level!r}; `withintask oews download` "
-            "fetches the files of OEWS"
-        )
-    read = {path for publication in publications for path in publication.files}
-    return publications, [] if is_strict else [path for path in paths if path not in read]
 
 
 def _stored_sources(db: Path, request: _Request) -> pl.DataFrame | None:
@@ -238,47 +252,70 @@ def _read_all(
     publications: Sequence[Publication],
     request: _Request,
     on_progress: Callable[[str, int, int], None] | None,
-) -> None:
-    """Read every publication, so that all that is wrong is known, then refuse if anything is."""
-    problems = []
+) -> dict[tuple[str, str], str]:
+    """Read every publication, so that all that is wrong is known, then refuse if anything is.
+
+    Returns the reasons why some gave no rows, an empty text for those that did.
+    """
+    problems, unreadable = [], []
+    reasons: dict[tuple[str, str], str] = {}
     for number, publication in enumerate(publications, start=1):
         if on_progress:
             on_progress(publication.name, number, len(publications))
         try:
-            _read(connection, publication, request)
+            reason = _read(connection, publication, request)
+            reasons[publication.kind, publication.name] = reason
         except SourceError as fault:
             problems.append(str(fault))
+            unreadable.append(publication.name)
     if problems:
-        raise SourceError("\n".join(problems))
+        names = " ".join(f"--skip '{name}'" for name in dict.fromkeys(unreadable))
+        raise SourceError("\n".join([*problems, f"Repair the files, or leave them out: {names}"]))
+    return reasons
 
 
 def _read(
     connection: duckdb.DuckDBPyConnection, publication: Publication, request: _Request
-) -> None:
+) -> str:
+    """Read one publication; return why it gave no rows, an empty text if it did."""
     if publication.kind in _OEWS_KINDS:
-        _read_oews(connection, publication, request)
-        return
+        return _read_oews(connection, publication, request)
     adapter = next(adapter for adapter in ADAPTERS if adapter.kind == publication.kind)
-    insert(connection, adapter.table, adapter.read(publication))
+    rows = adapter.read(publication)
+    if rows.is_empty():
+        raise SourceError(f"{publication.name}: no rows were read of it")
+    insert(connection, adapter.table, rows)
+    return ""
 
 
 def _read_oews(
     connection: duckdb.DuckDBPyConnection, publication: Publication, request: _Request
-) -> None:
+) -> str:
     audits = [AUDIT.empty()]
+    n_rows: Counter[str] = Counter()
     for batch in harmonize_publication(
         publication, load_layouts(), years=request.years, level=request.level
     ):
         insert(connection, OEWS, batch.wages)
         audits.append(batch.audit)
-    insert(connection, AUDIT, combine_audits(audits))
+        n_rows.update(batch.n_rows)
+    audit = combine_audits(audits)
+    insert(connection, AUDIT, audit)
+    return "" if audit.height else nothing_kept(publication, request.level, n_rows)
 
 
-def _finish(connection: duckdb.DuckDBPyConnection, found: pl.DataFrame, request: _Request) -> None:
-    _check(connection, request)
+def _finish(
+    connection: duckdb.DuckDBPyConnection,
+    found: pl.DataFrame,
+    request: _Request,
+    own: Mapping[tuple[str, str], Mapping[str, Any]],
+) -> None:
+    _check(connection, request, found)
     _fill_comparable(connection, request.bridge)
     connection.execute("DELETE FROM source")
     insert(connection, SOURCE, found)
+    connection.execute(f"DELETE FROM {EXPOSURE_MEASURE.name}")
+    insert(connection, EXPOSURE_MEASURE, describe_measures(connection, own))
     for view in VIEWS:
         connection.execute(f"CREATE OR REPLACE VIEW {view.table.name} AS {view.sql}")
         comment_on(connection, "VIEW", view.table)
@@ -286,15 +323,12 @@ def _finish(connection: duckdb.DuckDBPyConnection, found: pl.DataFrame, request:
     connection.execute(f"INSERT INTO {_SETTINGS} VALUES (?)", [request.settings])
 
 
-def _check(connection: duckdb.DuckDBPyConnection, request: _Request) -> None:
+def _check(connection: duckdb.DuckDBPyConnection, request: _Request, found: pl.DataFrame) -> None:
     """Refuse duplicate keys, in whatever files they stand, and years that are not there."""
-    problems = []
+    problems = _empty_oews(found)
     for table in TABLES:
         if "source_file" in table.names and table not in (OEWS, SOURCE):
-            key = ", ".join(table.key)
-            repeated = f"SELECT {key} FROM {table.name} GROUP BY ALL HAVING count(*) > 1"
-            n = len(connection.sql(repeated).fetchall())
-            problems += [f"table {table.name}: {n:,} duplicate keys ({key})"] if n else []
+            problems += _repeated(connection, table)
     key = ", ".join(KEY)
     repeated = f"SELECT {key} FROM oews GROUP BY ALL HAVING count(*) > 1"
     twice = connection.sql(
@@ -305,6 +339,27 @@ def _check(connection: duckdb.DuckDBPyConnection, request: _Request) -> None:
     problems += [f"no OEWS table of {year}" for year in request.years or () if year not in there]
     if problems:
         raise SourceError(list_problems("the store", problems, advice="Remove one of two copies."))
+
+
+def _empty_oews(found: pl.DataFrame) -> list[str]:
+    """Refuse a store whose OEWS files gave nothing at all, naming what they hold instead."""
+    oews = found.filter(pl.col("kind").is_in(_OEWS_KINDS))
+    if oews.is_empty() or oews["reason"].null_count():
+        return []
+    return sorted(set(oews["reason"]))
+
+
+def _repeated(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
+    """Describe keys of a table that stand twice, with an example and the files of it."""
+    key = ", ".join(table.key)
+    repeated = connection.sql(
+        f"SELECT {key}, string_agg(DISTINCT source_file, ' and ' ORDER BY source_file) AS files FROM {table.name} "
+        f"GROUP BY {key} HAVING count(*) > 1 ORDER BY ALL"
+    ).pl()
+    if repeated.is_empty():
+        return []
+    first = ", ".join(f"{name} {value}" for name, value in repeated.row(0, named=True).items())
+    return [f"table {table.name}: {repeated.height:,} duplicate keys ({key}), such as {first}"]
 
 
 def _fill_comparable(connection: duckdb.DuckDBPyConnection, bridge: str) -> None:

@@ -204,27 +204,34 @@ def _first_line(fault: Exception) -> str:
 def read_table(path: Path, name: str, required: Sequence[str]) -> TextTable:
     """Read the first table of a file that has the required columns, named in their plain form.
 
-    The header may stand below a title: the first row that holds all the names is taken.
+    The header may stand below a title and on any sheet: an index or a page of notes often comes
+    first. The first row that holds all the names is taken.
 
     Raises
     ------
     SourceError
-        If no row of the first sheet has them all; the message lists what the closest row lacks.
+        If no row of any sheet has them all; the message lists what the closest row lacks.
     """
-    sheet = _first_sheet(path, name)
     lacking = [
-        (row, [want for want in required if want not in map(plain_name, filter(None, cells))])
+        (
+            sheet,
+            row,
+            [want for want in required if want not in map(plain_name, filter(None, cells))],
+        )
+        for sheet in _sheets_of(path, name)
         for row, cells in enumerate(sheet.cells.head(_HEADER_SEARCH_ROWS).rows())
     ]
-    row, missing = min(lacking, key=lambda pair: len(pair[1]), default=(0, list(required)))
+    if not lacking:
+        raise SourceError(f"{name}: no sheet has a row; expected columns {', '.join(required)}")
+    sheet, row, missing = min(lacking, key=lambda found: len(found[2]))
     if missing:
         problems = [f"no column {want!r}" for want in missing]
         raise SourceError(list_problems(f"{sheet}, header in row {row + 1}", problems))
     return table_under(sheet, row)
 
 
-def _first_sheet(path: Path, name: str) -> Sheet:
+def _sheets_of(path: Path, name: str) -> tuple[Sheet, ...]:
     suffix = path.suffix.lower()
     if suffix == ".xlsx":
-        return read_workbook(path.read_bytes(), name)[0]
-    return read_delimited(path, name, separator="," if suffix == ".csv" else "\t")
+        return read_workbook(path.read_bytes(), name)
+    return (read_delimited(path, name, separator="," if suffix == ".csv" else "\t"),)

@@ -16,10 +16,14 @@ sys.path.append(str(ROOT / "tests"))
 
 def find_data_dir() -> Path | None:
     """Return the folder of published files, or None where there is none."""
-    for candidate in (os.environ.get("WITHINTASK_DATA"), ROOT.parent / "shared" / "data"):
-        if candidate and (Path(candidate) / "bls_oews").is_dir():
-            return Path(candidate)
-    return None
+    return next((folder for folder in data_folders() if (folder / "bls_oews").is_dir()), None)
+
+
+def data_folders():
+    """List the folders of ``WITHINTASK_DATA``, separated as in PATH, and those beside the project."""
+    named = os.environ.get("WITHINTASK_DATA", "").split(os.pathsep)
+    beside = [ROOT.parent / "shared" / name for name in ("data", "data_new")]
+    return [Path(folder) for folder in [*filter(None, named), *beside] if Path(folder).is_dir()]
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +33,15 @@ def data_dir():
     if found is None:
         pytest.skip("published files not found: set WITHINTASK_DATA or provide ../shared/data")
     return found
+
+
+@pytest.fixture(scope="session")
+def new_data_dir():
+    """Return the folder of files that came later; skip the test where it is absent."""
+    for folder in data_folders():
+        if (folder / "microsoft_working_with_ai").is_dir():
+            return folder
+    pytest.skip("later files not found: add their folder to WITHINTASK_DATA")
 
 
 def pytest_collection_modifyitems(items):

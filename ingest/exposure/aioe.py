@@ -1,8 +1,9 @@
 """AI Occupational Exposure of Felten, Raj and Seamans (2021): an xlsx of code, title and score.
 
-Published layout (data appendix, sheet Appendix A): `SOC Code` with six digits of SOC 2010,
-`Occupation Title`, `AIOE`. The later workbook on language models has the same layout with a score
-column whose name ends in AIOE.
+Published layout: an index sheet, then sheets Appendix A to E; Appendix A has `SOC Code` with six
+digits of SOC 2010, `Occupation Title`, `AIOE`. The two later workbooks, on language models and on
+image generation (Felten, Raj and Seamans 2023), have a sheet `LM AIOE` or `IG AIOE` of the same
+layout with a score column whose name ends in AIOE, and one of industries.
 """
 
 import polars as pl
@@ -16,7 +17,7 @@ from withintask.ingest.text_tables import plain_name, read_table
 from withintask.panel.errors import SourceError, some_examples
 
 _CODE, _TITLE, _SCORE = "soc_code", "occupation_title", "aioe"
-_RELEASE = "2021"
+_FIRST, _LATER = "2021", "2023"
 
 
 def read_aioe(publication: Publication) -> pl.DataFrame:
@@ -37,7 +38,7 @@ def read_aioe(publication: Publication) -> pl.DataFrame:
     _refuse_codes(rows, table.where)
     named = rows.select(
         pl.lit("aioe").alias("source"),
-        pl.lit(_RELEASE).alias("release"),
+        pl.lit(_FIRST if scores[0] == _SCORE else _LATER).alias("release"),
         pl.lit(scores[0]).alias("measure"),
         pl.col(_CODE).str.strip_chars().alias("source_code"),
         pl.col(_TITLE).alias("source_title"),
@@ -49,7 +50,9 @@ def read_aioe(publication: Publication) -> pl.DataFrame:
 
 
 def _refuse_codes(rows: pl.DataFrame, where: str) -> None:
-    is_code = pl.col(_CODE).str.strip_chars().str.contains(r"^\d\d-\d{4}$").fill_null(value=False)
+    is_code = (
+        pl.col(_CODE).str.strip_chars().str.contains(r"^[0-9]{2}-[0-9]{4}$").fill_null(value=False)
+    )
     bad = rows.filter(~is_code).select("source_row", _CODE).rows()
     if bad:
         cells = some_examples([f"row {row} {code!r}" for row, code in bad])
@@ -61,6 +64,7 @@ ADAPTERS = (
         kind="aioe",
         table=EXPOSURE_OCCUPATION,
         name_pattern=r".*aioe.*\.xlsx",
+        signature=frozenset({_CODE, _TITLE, _SCORE}),
         read=read_aioe,
     ),
 )

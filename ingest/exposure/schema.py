@@ -5,7 +5,7 @@ import polars as pl
 from withintask.ingest.tables import Table, column
 
 _SHARED = (
-    column("source", pl.String, "gpts_are_gpts, anthropic_economic_index or aioe"),
+    column("source", pl.String, "Who published it, such as gpts_are_gpts; own for your measures"),
     column("release", pl.String, "Release of the source, or its year of publication"),
     column("measure", pl.String, "Name of the measure as published"),
 )
@@ -45,6 +45,70 @@ EXPOSURE_TASK = Table(
     key=("source", "release", "measure", "task", "source_code", "soc2018_code"),
 )
 
+EXPOSURE_ACTIVITY = Table(
+    name="exposure_activity",
+    description="Exposure of O*NET intermediate work activities to AI, one row a measure",
+    columns=(
+        *_SHARED,
+        column("activity_id", pl.String, "O*NET identifier of the work activity"),
+        column("activity", pl.String, "Title of the work activity"),
+        column("value", pl.Float64, "Value as published; null where nobody was seen at it"),
+        _MAPPED[-1],
+    ),
+    key=("source", "release", "measure", "activity_id"),
+)
+
+ACTIVITY_WEIGHT = Table(
+    name="activity_weight",
+    description="How much a work activity weighs in an occupation",
+    columns=(
+        *_SHARED[:2],
+        column("source_code", pl.String, "Occupation code in the source"),
+        column("activity_id", pl.String, "O*NET identifier of the work activity"),
+        column("weight", pl.Float64, "Relevance x importance, not adding up to one"),
+        _MAPPED[-1],
+    ),
+    key=("source", "release", "source_code", "activity_id"),
+)
+
+EXPOSURE_MEASURE = Table(
+    name="exposure_measure",
+    description="What each measure of exposure is: of whom, when, in which unit and range",
+    columns=(
+        *_SHARED,
+        column("level", pl.String, "occupation, task or activity"),
+        column("unit", pl.String, "Unit of the value"),
+        column("low", pl.Float64, "Smallest value it can take; null if none"),
+        column("high", pl.Float64, "Largest value it can take; null if none"),
+        column("population", pl.String, "Whose work or which raters it is from"),
+        column("period", pl.String, "When it was observed or rated"),
+        column("classification", pl.String, "Classification of the source codes"),
+        column("citation", pl.String, "Where it was published"),
+        column("n_rows", pl.Int64, "Source codes, tasks or activities with a value"),
+        column("unmatched_share", pl.Float64, "Source codes without a SOC 2018 code", "share"),
+    ),
+    key=("source", "release", "measure", "level"),
+)
+
+AI_USE = Table(
+    name="ai_use",
+    description="Use of AI by country and region, as published: one row a figure",
+    columns=(
+        *_SHARED[:2],
+        column("product", pl.String, "Product and plans that the figures are of"),
+        column("geo_id", pl.String, "ISO 3166 code of the country or region; NA is Namibia"),
+        column("geography", pl.String, "global, country, or what kind of region"),
+        column("date_start", pl.Date, "First day"),
+        column("date_end", pl.Date, "Last day"),
+        column("facet", pl.String, "What the figure is about, as published"),
+        column("measure", pl.String, "Name of the figure; `_minutes` where times were hours"),
+        column("cluster", pl.String, "Part that the figure is of, such as an interaction type"),
+        column("value", pl.Float64, "Value as published; a row that is absent is not zero"),
+        _MAPPED[-1],
+    ),
+    key=("release", "product", "geo_id", "geography", "date_start", "facet", "measure", "cluster"),
+)
+
 MATCH_QUALITIES = {
     "exact": "the code is a SOC 2018 code, or the .00 code of one in O*NET-SOC 2019",
     "onet_part": "the code is a specialty (.01 and up) of a SOC 2018 code, O*NET-SOC 2019",
@@ -53,5 +117,7 @@ MATCH_QUALITIES = {
     "split": "an older code that was split; `weight` is the share of this SOC code",
     "many_to_many": "an older code that was split and merged at once",
     "shared_text": "the task text belongs to several occupations; `weight` shares it equally",
+    "linked": "a code of another country's or older classification, by a crosswalk to one SOC code",
+    "linked_to_several": "the same to several SOC codes; `weight` is divided among them",
     "unmatched": "no SOC 2018 code was found; the row is kept without one",
 }

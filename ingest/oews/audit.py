@@ -33,7 +33,7 @@ AUDIT = Table(
         column(
             "n_repaired_naics",
             pl.Int64,
-            "Sector codes restored after a spreadsheet made them numbers",
+            "Rows whose industry or area code was restored after a spreadsheet made it a number",
         ),
         column("top_code_annual_usd", pl.Float64, "Annual top code"),
         column(

@@ -25,7 +25,12 @@ BOUNDS = (">=", "<")
 Status = pl.Enum(STATUSES)
 Bound = pl.Enum(BOUNDS)
 
-_NUMBER = r"^\d+(\.\d+)?$|^\d{1,3}(,\d{3})+(\.\d+)?$|^\.\d+$"
+# Digits of other scripts are digits to `\d`, but nothing casts them; sixteen digits are exact.
+_PLAIN = r"[0-9]{1,15}(\.[0-9]{1,15})?|\.[0-9]{1,15}"
+_GROUPED = r"[0-9]{1,3}(,[0-9]{3}){1,4}(\.[0-9]{1,15})?"
+_NUMBER = rf"^({_PLAIN}|{_GROUPED})$"
+_WHOLE = r"^[0-9]{1,15}(\.00?)?$|^[0-9]{1,3}(,[0-9]{3}){1,4}(\.00?)?$"
+_DOTTED_THOUSANDS = r"^[0-9]{1,3}(\.[0-9]{3})+$"
 LABELS = (
     "year",
     "segment",
@@ -57,7 +62,8 @@ def clean(raws: Sequence[RawTable], layouts: Layouts) -> pl.DataFrame:
     ------
     SourceError
         If a cell is neither a number nor a mark that its column may hold; all such cells are
-        counted, five examples a column are named by row.
+        counted, five examples a column are named by row. Digits are 0 to 9. Published jobs are
+        whole, so ``211.850`` of them is a thousands separator of another country.
     """
     rows = pl.concat([_labelled(raw) for raw in raws])
     _refuse_unreadable(rows, raws, layouts)
@@ -93,7 +99,8 @@ def _refuse_unreadable(rows: pl.DataFrame, raws: Sequence[RawTable], layouts: La
 def _unreadable_cells(raw: RawTable, wrong: Mapping[str, pl.Expr], layouts: Layouts) -> str:
     problems = []
     for name, rule in wrong.items():
-        bad = raw.rows.filter(rule).select("source_row", name).rows()
+        labelled = raw.rows.with_columns(pl.lit(raw.is_synthetic).alias("is_synthetic"))
+        bad = labelled.filter(rule).select("source_row", name).rows()
         if bad:
             cells = some_examples([f"row {row} {text!r}" for row, text in bad])
             problems.append(
@@ -113,7 +120,20 @@ def _is_unreadable(column: ColumnSpec, layouts: Layouts) -> pl.Expr:
         for mark, status in layouts.marks.items()
         if column.kind in _ALLOWED_MARKS.get(status, (column.kind,))
     ]
-    return text.is_not_null() & ~text.str.contains(_NUMBER) & ~text.is_in(allowed)
+    is_number = text.str.contains(_NUMBER) & ~_is_other_notation(column)
+    return text.is_not_null() & ~is_number & ~text.is_in(allowed)
+
+
+def _is_other_notation(column: ColumnSpec) -> pl.Expr:
+    """Tell whether a number is written with a point between thousands, as other countries do."""
+    text = pl.col(column.name)
+    if column.kind == "employment":
+        # Our own workbooks, written from a model, have parts of jobs; published ones have none.
+        is_part = ~text.str.contains(_WHOLE) & ~pl.col("is_synthetic")
+        return is_part | text.str.contains(_DOTTED_THOUSANDS)
+    if column.kind == "annual_wage":
+        return text.str.contains(_DOTTED_THOUSANDS)
+    return pl.lit(value=False)
 
 
 def _flag(name: str) -> pl.Expr:

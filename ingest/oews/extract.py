@@ -23,8 +23,8 @@ from withintask.panel.errors import ParameterError, SourceError, list_problems, 
 WORKBOOK_SUFFIXES = (".xlsx", ".csv")
 _HEADER_SEARCH_ROWS = 30
 _MIN_KNOWN_HEADERS = 10
-_YEAR_IN_NAME = re.compile(r"(?<!\d)(20\d\d)(?!\d)|oesm(\d\d)", re.IGNORECASE)
-_YEAR_IN_TITLE = re.compile(r"\bMay (20\d\d) OE", re.IGNORECASE)
+_YEAR_IN_NAME = re.compile(r"(?<!\d)(20\d\d)(?!\d)|oesm(\d\d)", re.IGNORECASE | re.ASCII)
+_YEAR_IN_TITLE = re.compile(r"\bMay (20\d\d) OE", re.IGNORECASE | re.ASCII)
 _SYNTHETIC = re.compile(r"\bsynthetic\b", re.IGNORECASE)
 
 
@@ -44,7 +44,7 @@ class RawTable:
     """Our name -> published header, for messages."""
     n_blank: int
     n_repaired: int
-    """Sector codes that had become numbers and were restored."""
+    """Rows with an industry or area code that had become a number and was restored."""
     is_synthetic: bool
     """The file says that it was written from a model."""
 
@@ -111,7 +111,7 @@ def _raw_table(sheet: Sheet, row: int, notes: Sequence[Sheet], layouts: Layouts)
     vintage = _vintage_of(sheet, text, layouts)
     table = table_under(sheet, row)
     headers = _match_headers(table, vintage.year, layouts)
-    rows, n_repaired = _restore_sectors(_our_names(table, headers, layouts), layouts)
+    rows, n_repaired = _restore_codes(_our_names(table, headers, layouts), layouts)
     return RawTable(
         file=sheet.file,
         where=table.where,
@@ -184,12 +184,31 @@ def _our_names(table: TextTable, headers: dict[str, str], layouts: Layouts) -> p
     return table.rows.select(*map(cells, layouts.columns), "source_row")
 
 
-def _restore_sectors(rows: pl.DataFrame, layouts: Layouts) -> tuple[pl.DataFrame, int]:
-    is_resaved = (pl.col("i_group").str.to_lowercase() == "sector") & pl.col("naics").is_in(
-        list(layouts.resaved_naics)
+def _restore_codes(rows: pl.DataFrame, layouts: Layouts) -> tuple[pl.DataFrame, int]:
+    """Give codes back what a spreadsheet takes that reads them as numbers, where it is certain.
+
+    The row itself says what its code was: a sector by its level, all industries by theirs, and an
+    area by its type. Everything else stays and is checked against the form of the codes.
+    """
+    group = pl.col("i_group").str.to_lowercase()
+    naics, area, kind = pl.col("naics"), pl.col("area"), pl.col("area_type")
+    is_resaved = (group == "sector") & naics.is_in(list(layouts.resaved_naics))
+    is_all = group.str.starts_with("cross-industry") & naics.str.contains(r"^[0-9]{1,5}$")
+    is_state = kind.is_in(["2", "3"]) & area.str.contains(r"^[0-9]$")
+    is_nonmetro = (kind == "6") & area.str.contains(r"^[0-9]{6}$")
+    is_repaired = pl.any_horizontal(is_resaved, is_all, is_state, is_nonmetro)
+    restored = rows.with_columns(
+        pl.when(is_resaved)
+        .then(naics.replace(dict(layouts.resaved_naics)))
+        .when(is_all)
+        .then(naics.str.zfill(6))
+        .otherwise(naics)
+        .alias("naics"),
+        pl.when(is_state)
+        .then(area.str.zfill(2))
+        .when(is_nonmetro)
+        .then(area.str.zfill(7))
+        .otherwise(area)
+        .alias("area"),
     )
-    n_repaired = rows.select(is_resaved.sum()).item()
-    restored = pl.col("naics").replace(dict(layouts.resaved_naics))
-    return rows.with_columns(
-        pl.when(is_resaved).then(restored).otherwise("naics").alias("naics")
-    ), n_repaired
+    return restored, rows.select(is_repaired.sum()).item()

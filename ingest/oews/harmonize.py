@@ -1,18 +1,18 @@
 """From a folder of OEWS publications to one harmonized table with an audit of what happened."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import polars as pl
 
-from withintask.ingest.files import require_directory
+from withintask.ingest.folders import Source, files_of, source_folders
 from withintask.ingest.oews.audit import audit_rows, combine_audits
 from withintask.ingest.oews.clean import clean
 from withintask.ingest.oews.extract import RawTable
+from withintask.ingest.oews.levels import AUTO, choose_level, level_of_row
 from withintask.ingest.oews.publications import find_publications, read_publication
 from withintask.ingest.oews.schema import KEY, LEVELS, OEWS, code_problems
 from withintask.ingest.oews.vintages import Layouts, load_layouts
@@ -21,7 +21,6 @@ from withintask.ingest.sources import describe_sources
 from withintask.panel.errors import ParameterError, SourceError, list_problems, some_examples
 
 _EXAMPLES = 5
-_ALL_INDUSTRIES = "000000"
 _PERCENTILES = ("pct10", "pct25", "median", "pct75", "pct90")
 
 
@@ -43,21 +42,24 @@ class Batch:
 
     wages: pl.DataFrame
     audit: pl.DataFrame
+    n_rows: Mapping[str, int]
+    """Rows by level, those left out as well."""
 
 
 def harmonize(
-    source_dir: str | Path, years: Collection[int] | None = None, *, level: str = "national"
+    source_dir: Source, years: Collection[int] | None = None, *, level: str = AUTO
 ) -> Harmonized:
     """Read the OEWS publications of a folder and its subfolders into one table.
 
     Parameters
     ----------
     source_dir
-        Folder with workbooks, BLS zips, CSV copies or flat files.
+        Folder, or several, with workbooks, BLS zips, CSV copies or flat files.
     years
         Years to keep; None for all that are found.
     level
-        One of national, industry, state, metro, nonmetro, or all.
+        One of national, industry, state, metro, nonmetro, or all; ``auto`` for national estimates
+        where there are any, else for the one level that the files hold.
 
     Raises
     ------
@@ -68,23 +70,28 @@ def harmonize(
     """
     layouts = load_layouts()
     check_request(years, level, layouts)
-    folder = require_directory(source_dir)
-    found = find_publications(folder, _files_of(folder), years=years, level=level, is_strict=True)
+    folders = source_folders(source_dir)
+    paths = files_of(folders)
+    wanted = level
+    if level == AUTO:
+        wanted = choose_level(folders, paths, years=years, is_strict=True)
+    found = find_publications(folders, paths, years=years, level=wanted, is_strict=True)
     if not found:
         raise SourceError(
-            f"{folder}: no OEWS workbook, zip, CSV or flat file of level {level!r}; "
+            f"{source_dir}: no OEWS workbook, zip, CSV or flat file of level {wanted!r}; "
             "`withintask oews download` fetches them"
         )
-    raws = _read_all(found, layouts, years, level)
-    batch = _batch(raws, layouts, level) if raws else None
+    raws = _read_all(found, layouts, years, wanted)
+    batch = _batch(raws, layouts, wanted) if raws else None
     if batch is None or batch.audit.is_empty():
+        there = "" if batch is None else f"; the files hold {', '.join(sorted(batch.n_rows))}"
         raise SourceError(
-            f"{source_dir}: no OEWS tables of level {level!r} and years {years or 'any'}"
+            f"{source_dir}: no OEWS tables of level {wanted!r} and years {years or 'any'}{there}"
         )
     wages = batch.wages
     _refuse_empty(source_dir, years, wages)
     _refuse_duplicates(wages)
-    sources = describe_sources(found, folder)
+    sources = describe_sources(found, folders)
     return Harmonized(wages=wages.sort(KEY), audit=combine_audits([batch.audit]), sources=sources)
 
 
@@ -96,8 +103,8 @@ def check_request(years: Collection[int] | None, level: str, layouts: Layouts) -
     ParameterError
         With the known values.
     """
-    if level not in (*LEVELS, "all"):
-        raise ParameterError(f"level {level!r} is not one of {', '.join((*LEVELS, 'all'))}")
+    if level not in (*LEVELS, "all", AUTO):
+        raise ParameterError(f"level {level!r} is not one of {', '.join((*LEVELS, 'all', AUTO))}")
     for year in years or ():
         layouts.vintage(year)
 
@@ -173,13 +180,7 @@ def _read(
             yield raw
 
 
-def _files_of(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def _refuse_empty(
-    source_dir: str | Path, years: Collection[int] | None, wages: pl.DataFrame
-) -> None:
+def _refuse_empty(source_dir: Source, years: Collection[int] | None, wages: pl.DataFrame) -> None:
     absent = sorted(set(years or ()) - set(wages["year"].unique()))
     if absent:
         raise SourceError(f"{source_dir}: no OEWS table of {', '.join(map(str, absent))} was found")
@@ -193,34 +194,23 @@ def _batch(raws: Sequence[RawTable], layouts: Layouts, level: str) -> Batch:
         offset += raw.rows.height
         problems.append(code_problems(part, raw.where, raw.vintage.classification))
         kept = part if level == "all" else part.filter(pl.col("level") == level)
-        parts.append(Batch(wages=kept, audit=audit_rows(raw, part, kept)))
+        parts.append((kept, audit_rows(raw, part, kept)))
     if any(problems):
         raise SourceError("\n".join(filter(None, problems)))
     return Batch(
-        wages=pl.concat([part.wages for part in parts]),
-        audit=pl.concat([part.audit for part in parts]),
+        wages=pl.concat([kept for kept, _ in parts]),
+        audit=pl.concat([audit for _, audit in parts]),
+        n_rows=dict(wages["level"].drop_nulls().value_counts().rows()),
     )
 
 
 def _harmonized(raws: Sequence[RawTable], layouts: Layouts) -> pl.DataFrame:
     cleaned = clean(raws, layouts).with_columns(pl.col("i_group", "o_group").str.to_lowercase())
     return cleaned.with_columns(
-        _level().alias("level"),
+        level_of_row().alias("level"),
         _is_collapsed("h").alias("is_collapsed_hourly"),
         _is_collapsed("a").alias("is_collapsed_annual"),
     ).select(OEWS.names)
-
-
-def _level() -> pl.Expr:
-    is_cross_industry = pl.col("naics") == _ALL_INDUSTRIES
-    by_area = {"2": "state", "3": "state", "4": "metro", "6": "nonmetro"}
-    return (
-        pl.when(pl.col("area_type") == "1")
-        .then(pl.when(is_cross_industry).then(pl.lit("national")).otherwise(pl.lit("industry")))
-        .otherwise(
-            pl.col("area_type").replace_strict(by_area, default=None, return_dtype=pl.String)
-        )
-    )
 
 
 def _is_collapsed(scale: str) -> pl.Expr:

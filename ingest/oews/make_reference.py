@@ -41,8 +41,21 @@ def make_reference(source: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     """
     wages = harmonize(source / "bls_oews", range(2019, 2025)).wages
     pairs = _pairs(source, wages)
-    links = _weighted(_linked(pairs), _employment(wages, pairs))
-    return _codes(wages, pairs), links.sort("classification", "occ_code", _SOC)
+    links = _with_oes_codes(_weighted(_linked(pairs), _employment(wages, pairs)))
+    known = pl.concat([pairs, links.select(pairs.columns)]).unique()
+    return _codes(wages, known), links.sort("classification", "occ_code", _SOC)
+
+
+def _with_oes_codes(links: pl.DataFrame) -> pl.DataFrame:
+    """Give SOC 2010 the codes that OES published of its own, such as 25-3097 and 25-3098.
+
+    The estimates of 2014-2016 have SOC 2010 codes and some of these; of which they are parts is
+    said by the structure of 2018. They stand beside the codes they divide, whose links stay.
+    """
+    old = links.filter(pl.col("classification") == "soc2010")
+    later = links.filter(pl.col("classification") == "oes2018")
+    added = later.join(old, on="occ_code", how="anti")
+    return pl.concat([links, added.with_columns(classification=pl.lit("soc2010"))])
 
 
 def _pairs(source: Path, wages: pl.DataFrame) -> pl.DataFrame:

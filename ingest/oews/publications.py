@@ -7,7 +7,7 @@ from pathlib import Path
 from withintask.ingest.oews.extract import RawTable, extract
 from withintask.ingest.oews.flat import FLAT_NAME, LOOKUPS, read_flat
 from withintask.ingest.oews.vintages import Layouts
-from withintask.ingest.publication import Publication
+from withintask.ingest.publication import Folders, Publication
 
 WORKBOOK, FLAT = "oews_workbook", "oews_flat"
 _WORKBOOK = re.compile(r".*\.(xlsx|csv|zip)$", re.IGNORECASE)
@@ -22,14 +22,17 @@ _LEVEL_OF_NAME = {
     r"^state_|^oesm\d\dst": "state",
     r"^msa_": "metro",
     r"^bos_": "nonmetro",
+    r"^oe\.data\.national": "national",
+    r"^oe\.data\.state": "state",
 }
 _YEAR_OF_NAME = re.compile(
-    r"_M_?(20\d\d)(?!\d)|^oesm(\d\d)|^oe\.data\..*(?<!\d)(20\d\d)A01", re.IGNORECASE
+    r"_M_?(20\d\d)(?!\d)|^oesm(\d\d)|^oe\.data\..*(?<!\d)(20\d\d)A01",
+    re.IGNORECASE | re.ASCII,
 )
 
 
 def find_publications(
-    folder: Path,
+    folder: Folders,
     paths: Sequence[Path],
     *,
     years: Collection[int] | None,
@@ -70,7 +73,13 @@ def read_publication(
         yield from extract(publication.path, publication.name, layouts)
 
 
-def _publication(folder: Path, path: Path, paths: Sequence[Path]) -> Publication:
+def levels_of_name(path: Path) -> list[str]:
+    """Return the level that a name of BLS says; empty for other names."""
+    name = path.name.lower()
+    return [known for pattern, known in _LEVEL_OF_NAME.items() if re.match(pattern, name)]
+
+
+def _publication(folder: Folders, path: Path, paths: Sequence[Path]) -> Publication:
     if not FLAT_NAME.match(path.name):
         return Publication(kind=WORKBOOK, folder=folder, path=path)
     beside = [other for other in paths if other.parent == path.parent]
@@ -94,7 +103,7 @@ def _is_claimed(path: Path, *, is_strict: bool) -> bool:
 
 def _is_wanted(path: Path, years: Collection[int] | None, level: str) -> bool:
     name = path.name.lower()
-    said = [known for pattern, known in _LEVEL_OF_NAME.items() if re.match(pattern, name)]
+    said = levels_of_name(path)
     if level != "all" and said and level not in said:
         return False
     match = _YEAR_OF_NAME.search(name)

@@ -39,7 +39,10 @@ SOC_BRIDGE = Table(
 def load_bridge() -> pl.DataFrame:
     """Return the table `soc_bridge`, made by ``withintask.ingest.oews.make_reference``."""
     content = files(__package__).joinpath("soc_links.csv").read_bytes()
-    return SOC_BRIDGE.conform(pl.read_csv(content, infer_schema=False))
+    links = SOC_BRIDGE.conform(pl.read_csv(content, infer_schema=False))
+    # The file has six decimals; shares of a code are to add up to one.
+    whole = pl.col("weight").sum().over("classification", "occ_code")
+    return links.with_columns(weight=pl.col("weight") / whole)
 
 
 @cache

@@ -15,7 +15,10 @@ O_GROUPS = ("total", "major", "minor", "broad", "detailed")
 KEY = ("year", "area", "naics", "i_group", "own_code", "occ_code", "o_group")
 
 _TOTAL, _MAJOR = "00-0000", "11"
-_CODE_FORM = r"^\d\d-\d{4}$"
+_CODE_FORM = r"^[0-9]{2}-[0-9]{4}$"
+_NAICS_FORM = r"^([0-9]{2}|[0-9]{2}-[0-9]{2}|[0-9]{4}[0-9A-Z][0-9])$"
+"""Sectors of two digits or two of them, industries of six; some of BLS's own have a letter."""
+_AREA_FORM = r"^[0-9]{2}$|^[0-9]{5}$|^[0-9]{7}$"
 _LEADING = (
     column("year", pl.Int16, "May of this year"),
     column("segment", pl.String, "Years with the same segment may be compared"),
@@ -93,6 +96,9 @@ def code_problems(wages: pl.DataFrame, where: str, classification: str) -> str:
         "naics, i_group or area is blank": pl.any_horizontal(
             pl.col("naics", "i_group", "area").is_null()
         ),
+        "naics is no sector and no industry of six digits (a lost zero?)": _is_not("naics"),
+        "area has not 2, 5 or 7 digits (a lost zero?)": _is_not("area"),
+        "naics is 000000, i_group is not cross-industry, or the other way round": _contradicts(),
     }
     strict = {claim: rule.fill_null(value=True) for claim, rule in rules.items()}
     counts = wages.select(rule.sum().alias(claim) for claim, rule in strict.items())
@@ -106,6 +112,18 @@ def code_problems(wages: pl.DataFrame, where: str, classification: str) -> str:
                 f"{claim}: {count:,} rows: {some_examples(shown.to_series().to_list())}"
             )
     return list_problems(where, problems) if problems else ""
+
+
+def _is_not(name: str) -> pl.Expr:
+    form = {"naics": _NAICS_FORM, "area": _AREA_FORM}[name]
+    return pl.col(name).is_not_null() & ~pl.col(name).str.contains(form)
+
+
+def _contradicts() -> pl.Expr:
+    """Tell whether a row of all industries says that it is of one; unknown codes do not."""
+    is_all = pl.col("naics").str.contains(r"^00000[0-9]$")
+    is_said = pl.col("i_group").str.starts_with("cross-industry")
+    return (is_all != is_said).fill_null(value=False)
 
 
 @cache

@@ -135,7 +135,7 @@ def load_layouts() -> Layouts:
             {name: entry["description"] for name, entry in tables["segment"].items()}
         ),
         below_half_percent=tables["below_half_percent"]["value"],
-        top_code_pattern=re.compile(tables["top_code"]["pattern"]),
+        top_code_pattern=re.compile(tables["top_code"]["pattern"], re.ASCII),
         download_url=tables["download"]["base_url"],
         download_files=MappingProxyType(tables["download"]["file"]),
     )

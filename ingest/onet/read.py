@@ -17,9 +17,13 @@ from withintask.ingest.parse import parse_months, parse_numbers
 from withintask.ingest.publication import Publication
 from withintask.ingest.tables import Table
 from withintask.ingest.text_tables import read_table
-from withintask.panel.errors import SourceError
+from withintask.panel.errors import SourceError, some_examples
 
-_RELEASE = re.compile(r"(?:db_|v|onet[_ ]?)(\d\d)[._](\d)", re.IGNORECASE)
+_RELEASE = re.compile(r"(?:db_|v|onet[_ ]?)(\d\d)[._](\d)", re.IGNORECASE | re.ASCII)
+_CLASSIFICATIONS = (((25, 1), "onet2019"), ((15, 1), "onet2010"))
+"""First release of each classification, newest first (O*NET taxonomy pages)."""
+_MOST_UNMATCHED = 0.05
+"""Share of codes that may be unmatched; of 1,016 codes of O*NET-SOC 2019 all but the military are."""
 _README = re.compile(r"O\*NET (\d+\.\d+) Database")
 _TASKS = {
     "o*net-soc_code": "onetsoc_code",
@@ -101,18 +105,64 @@ def _rows(
 
 
 def _conform(table: Table, rows: pl.DataFrame, publication: Publication) -> pl.DataFrame:
+    release = release_of(publication.path)
+    classification = classification_of(release, publication.name)
     labelled = rows.with_columns(
-        pl.lit(_release(publication.path)).alias("release"),
+        pl.lit(release).alias("release"),
+        pl.lit(classification).alias("classification"),
         pl.lit(publication.name).alias("source_file"),
     )
-    return table.conform(add_soc2018(labelled, "onet2019", code="onetsoc_code"))
+    mapped = add_soc2018(labelled, classification, code="onetsoc_code")
+    _refuse_other_codes(mapped, release, classification, publication.name)
+    return table.conform(mapped)
 
 
-def _release(path: Path) -> str:
+def _refuse_other_codes(
+    mapped: pl.DataFrame, release: str, classification: str, where: str
+) -> None:
+    """Refuse a file of which more codes are unmatched than either classification leaves."""
+    codes = mapped.group_by("onetsoc_code").agg(
+        (pl.col("match_quality") == "unmatched").all().alias("is_lost")
+    )
+    lost = codes.filter("is_lost")["onetsoc_code"].drop_nulls().sort().to_list()
+    if len(lost) > _MOST_UNMATCHED * codes.height and len(lost) > 1:
+        raise SourceError(
+            f"{where}: {len(lost):,} of {codes.height:,} codes are in no list of {classification}, "
+            f"the classification of O*NET {release}: {some_examples(lost)}. Is the release right?"
+        )
+
+
+def classification_of(release: str, where: str) -> str:
+    """Return the O*NET-SOC classification that a release is published in.
+
+    Raises
+    ------
+    SourceError
+        If it is older than the links that are shipped: O*NET-SOC 2009 and before.
+    """
+    major, minor = (int(part) for part in release.split("."))
+    for first, classification in _CLASSIFICATIONS:
+        if (major, minor) >= first:
+            return classification
+    raise SourceError(
+        f"{where}: O*NET {release} has codes of O*NET-SOC 2009 or before, of which no links to "
+        "SOC 2018 are shipped; 15.1 is the first release of O*NET-SOC 2010"
+    )
+
+
+def release_of(path: Path) -> str:
     """Return the release that the name or folder states, or else the Read Me beside the file."""
-    for name in (path.name, path.parent.name):
-        if match := _RELEASE.search(name):
-            return ".".join(match.groups())
+    said = {
+        ".".join(match.groups())
+        for name in (path.name, path.parent.name)
+        if (match := _RELEASE.search(name))
+    }
+    if len(said) > 1:
+        raise SourceError(
+            f"{path}: its name and folder say two releases: {', '.join(sorted(said))}"
+        )
+    if said:
+        return said.pop()
     readme = path.with_name("Read Me.txt")
     text = readme.read_text(encoding="utf-8", errors="replace") if readme.is_file() else ""
     if match := _README.search(text):

@@ -6,12 +6,19 @@ from withintask.ingest.tables import Table, column
 
 _LEADING = (
     column("release", pl.String, "Release of the O*NET database, such as 29.2"),
-    column("onetsoc_code", pl.String, "O*NET-SOC 2019 code"),
+    column("onetsoc_code", pl.String, "O*NET-SOC code, of the classification"),
+    column(
+        "classification",
+        pl.String,
+        "onet2010 (releases 15.1 to 25.0) or onet2019 (25.1 and later): codes of one are not codes "
+        "of the other",
+    ),
 )
 _TRAILING = (
     column("survey_date", pl.Date, "First day of the month of the survey; older than the release"),
     column("domain_source", pl.String, "Incumbent, Occupational Expert or Analyst"),
     column("soc2018_code", pl.String, "SOC 2018 detailed code; null if unmatched"),
+    column("weight", pl.Float64, "Share of the row that belongs to the SOC code", "share"),
     column("match_quality", pl.String, "How the code was matched"),
     column("source_file", pl.String, "File the row was read from"),
 )
@@ -27,14 +34,14 @@ ONET_TASK = Table(
         column("n_incumbents", pl.Int64, "Incumbents who answered; null if not surveyed"),
         *_TRAILING,
     ),
-    key=("release", "onetsoc_code", "task_id"),
+    key=("release", "onetsoc_code", "task_id", "soc2018_code"),
 )
 
 ONET_JOB_ZONE = Table(
     name="onet_job_zone",
     description="Job zones: how much preparation an occupation needs, 1 to 5",
     columns=(*_LEADING, column("job_zone", pl.Int64, "Job zone, 1 to 5"), *_TRAILING),
-    key=("release", "onetsoc_code"),
+    key=("release", "onetsoc_code", "soc2018_code"),
 )
 
 ONET_RATING = Table(
@@ -56,5 +63,5 @@ ONET_RATING = Table(
         column("is_suppress_recommended", pl.Boolean, "O*NET recommends not to use the value"),
         *_TRAILING,
     ),
-    key=("release", "onetsoc_code", "element_id", "scale_id", "category"),
+    key=("release", "onetsoc_code", "element_id", "scale_id", "category", "soc2018_code"),
 )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from withintask.cli import data, msm, oews, panel, regime
+from withintask.cli import data, exposure, msm, oews, panel, regime
 
 app = App(
     name="withintask",
@@ -15,6 +15,7 @@ app = App(
 )
 app.command(oews.app)
 app.command(data.app)
+app.command(exposure.app)
 app.command(panel.app)
 app.command(regime.app)
 app.command(msm.app)

@@ -10,19 +10,20 @@ if TYPE_CHECKING:
 
 app = App(name="data", help="Build one store of OEWS, exposure measures and O*NET.")
 
-Level = Literal["national", "industry", "state", "metro", "nonmetro", "all"]
+Level = Literal["national", "industry", "state", "metro", "nonmetro", "all", "auto"]
 Bridge = Literal["strict", "merged"]
 
 
 @app.command
 def build(
-    source_dir: Path,
+    source_dir: list[str],
     *,
     db: Path,
     parquet: Path | None = None,
     years: str = "",
     level: Level = "all",
     bridge: Bridge = "strict",
+    skip: list[str] | None = None,
 ) -> None:
     """Build or refresh a store of every recognized file of a folder and its subfolders.
 
@@ -31,7 +32,7 @@ def build(
     Parameters
     ----------
     source_dir
-        Folder with OEWS publications, exposure measures and O*NET releases.
+        Folders with OEWS publications, exposure measures and O*NET releases.
     db
         DuckDB file to write; an existing one is replaced only if all goes well.
     parquet
@@ -42,6 +43,8 @@ def build(
         Level of the OEWS estimates to keep.
     bridge
         How occupations are made comparable over years in oews_comparable.
+    skip
+        A file to leave out, by its name within the folder or a pattern; may be given again.
     """
     from withintask.ingest.options import parse_years
     from withintask.ingest.store import build_store
@@ -54,6 +57,7 @@ def build(
             years=parse_years(years),
             level=level,
             bridge=bridge,
+            skip=skip or (),
             parquet_dir=parquet,
             on_progress=lambda name, number, count: report("reading", number, count, name),
         )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 app = App(name="oews", help="Read, query and download Occupational Employment and Wage Statistics.")
 
-Level = Literal["national", "industry", "state", "metro", "nonmetro", "all"]
+Level = Literal["national", "industry", "state", "metro", "nonmetro", "all", "auto"]
 Bridge = Literal["strict", "merged"]
 Format = Literal["table", "csv", "json", "parquet"]
 
@@ -31,27 +31,30 @@ AUDIT_SHOWN = [
 
 @app.command
 def build(
-    source_dir: Path,
+    source_dir: list[str],
     *,
     db: Path,
     years: str = "",
-    level: Level = "national",
+    level: Level = "auto",
     bridge: Bridge = "strict",
+    skip: list[str] | None = None,
 ) -> None:
     """Harmonize the published files of a folder into a DuckDB database and print the audit.
 
     Parameters
     ----------
     source_dir
-        Folder with workbooks, BLS zips, CSV copies or flat files.
+        Folders with workbooks, BLS zips, CSV copies or flat files.
     db
         Database to write; an existing one is replaced only if all goes well.
     years
         Years to keep, such as 2019-2024 or 2019,2021; all if left out.
     level
-        Level of the estimates to keep.
+        Level of the estimates to keep; auto is national where there is any, else the one there is.
     bridge
         How occupations are made comparable over years in oews_comparable.
+    skip
+        A file to leave out, by its name within the folder or a pattern; may be given again.
     """
     from withintask.ingest.options import parse_years
     from withintask.ingest.store import build_oews
@@ -65,6 +68,7 @@ def build(
             years=parse_years(years),
             level=level,
             bridge=bridge,
+            skip=skip or (),
             on_progress=lambda name, number, count: report("reading", number, count, name),
         )
     print(frame_table(built.audit.select(AUDIT_SHOWN)))
