@@ -186,8 +186,15 @@ def draw_population(
     )
 
 
-        workers=workers,
-        ownership=_ownership(params.own_gini, score[:, 4], None if is_cut else uniform[:, 4]),
+def _ownership(own_gini: float, score: Array, uniform: Array | None) -> Array:
+    """ω with mean 1, (worker,): at the points, or the mean of each point's n-th part of the distribution."""
+    log_sd = lognormal_log_sd(own_gini)
+    if uniform is None:
+        values = np.exp(log_sd * score)
+        return np.asarray(values / values.mean())
+    edge = ndtri(np.arange(uniform.size + 1) / uniform.size)
+    part = uniform.size * np.diff(ndtr(edge - log_sd))
+    return np.asarray(part[(uniform * uniform.size).astype(np.int64)])
 
 
 @lru_cache(maxsize=8)
