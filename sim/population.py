@@ -186,6 +186,11 @@ def draw_population(
     )
 
 
+def skill_response(params: Params, skill: Array, skill_mean: Array | float) -> Array:
+    """Output per unit of AI at given human capital, by the parameters' μ and ρ; the shape of skill."""
+    return eq.skill_response(skill / skill_mean, params.ai_multiplicative, params.task_substitution)
+
+
 def _ownership(own_gini: float, score: Array, uniform: Array | None) -> Array:
     """ω with mean 1, (worker,): at the points, or the mean of each point's n-th part of the distribution."""
     log_sd = lognormal_log_sd(own_gini)
