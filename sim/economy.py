@@ -187,9 +187,7 @@ def solve_economy(
     Equations (1), (3)-(6) at A=0 and at A=A_T, with the same assets; see :func:`solve_path` for eq. (7).
     """
     _check_size(n_workers)
-    population = draw_population(
-        params, n_workers=n_workers, scramble=scramble, is_cut=is_cut
-    )
+    population = draw_population(params, n_workers=n_workers, scramble=scramble, is_cut=is_cut)
     assets = _initial_assets(params, population)
     return Economy(
         params=params,

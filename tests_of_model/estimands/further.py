@@ -44,7 +44,9 @@ def _ratio(cells: SkillCells, noise: float) -> float:
     weight = cells.grid.weight
     before, after = _deviation(cells.human_output, weight), _deviation(cells.output_after(), weight)
     variance_before, variance_after = before**2 @ weight, after**2 @ weight
-    cross = (after * before @ weight) / np.sqrt((variance_before + noise) * (variance_after + noise))
+    cross = (after * before @ weight) / np.sqrt(
+        (variance_before + noise) * (variance_after + noise)
+    )
     alike = variance_before / (variance_before + noise)
     return float(np.sum(cells.mean_over_cells(cross / alike)))
 

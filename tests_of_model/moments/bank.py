@@ -1,8 +1,7 @@
 """The bank: parameters drawn from priors and their moments, computed once; posteriors reweight it."""
 
 import hashlib
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -17,12 +16,13 @@ from withintask.panel.arrays import Array
 from withintask.panel.atomic import save
 from withintask.panel.errors import EstimationError, ParameterError, SourceError
 from withintask.sim import cells, economy, equations, inequality, population, screening
-from withintask.sim.economy import Economy, solve_economy
+from withintask.sim.economy import solve_economy
 from withintask.sim.params import Params, params_hash
-from withintask.tests_of_model.estimands.figures import delta_gini_pay
 from withintask.tests_of_model.harness.parallel import run_all
-from withintask.tests_of_model.moments.moments import ALL_NAMES, moment, params_with
+from withintask.tests_of_model.moments import reduced
+from withintask.tests_of_model.moments.moments import ALL_NAMES, params_with
 from withintask.tests_of_model.moments.priors import Prior
+from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
 
 DELTA_GINI_INCOME, DELTA_GINI_PAY = "m6", "delta_gini_pay"
 FEATURES = (*ALL_NAMES, DELTA_GINI_PAY)
@@ -89,27 +89,32 @@ def place(feature: str) -> int:
     return FEATURES.index(feature)
 
 
-def features_of(
-    params: Params, *, n_workers: int = N_WORKERS, scramble: int = 0
+def ginis_at(
+    base: Params, names: Sequence[str], values: Array, *, n_workers: int, scramble: int = 0
 ) -> Array:
-    """Solve an economy with uncut tails and return its features, (feature,)."""
-    solved = solve_economy(params, n_workers=n_workers, scramble=scramble, is_cut=False)
-    return np.array([function(solved) for function in _functions().values()])
+    """Return ΔGini of income and of pay at every row of parameter values, tails uncut, (draw, 2)."""
+    rows = []
+    for row in values:
+        params = params_with(base, names, row)
+        solved = solve_economy(params, n_workers=n_workers, scramble=scramble, is_cut=False)
+        rows.append((solved.delta_gini_income, solved.delta_gini_pay))
+    return np.array(rows, dtype=np.float64).reshape(-1, 2)
 
 
 def features_at(
     base: Params,
-    names: tuple[str, ...],
+    names: Sequence[str],
     values: Array,
     *,
     n_workers: int = N_WORKERS,
-    executor: Executor | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    scramble: int = 0,
 ) -> Array:
     """Return the features at every row of parameter values, (draw, feature)."""
-    parts = np.array_split(values, max(1, -(-len(values) // _N_BLOCK)))
-    jobs = [_Block(base=base, names=names, values=part, n_workers=n_workers) for part in parts]
-    return np.vstack(run_all(_solve, jobs, executor=executor, on_progress=on_progress))
+    moments = reduced_moments(base, names, values, scramble=scramble)
+    ginis = ginis_at(base, names, values, n_workers=n_workers, scramble=scramble)
+    columns = {name: moments[:, k] for k, name in enumerate(REDUCED)}
+    columns |= {DELTA_GINI_INCOME: ginis[:, 0], DELTA_GINI_PAY: ginis[:, 1]}
+    return np.column_stack([columns[name] for name in FEATURES])
 
 
 def make_bank(
@@ -163,12 +168,16 @@ def make_bank(
     above four.
     """
     if n_draws < _N_BLOCK / min(_SHARES) or n_draws & (n_draws - 1):
-        raise ParameterError(f"n_draws = {n_draws}: expected a power of two, at least {_N_BLOCK / min(_SHARES):.0f}")
+        raise ParameterError(
+            f"n_draws = {n_draws}: expected a power of two, at least {_N_BLOCK / min(_SHARES):.0f}"
+        )
     key = bank_key(base, prior, n_workers, seed)
     values = _draw(prior, n_draws, seed)
     jobs = [
         _Block(base=base, names=prior.names, values=part, n_workers=n_workers, path=path)
-        for part, path in zip(np.split(values, n_draws // _N_BLOCK), _paths(folder, key, n_draws), strict=True)
+        for part, path in zip(
+            np.split(values, n_draws // _N_BLOCK), _paths(folder, key, n_draws), strict=True
+        )
     ]
     features = np.vstack(run_all(_solve, jobs, executor=executor, on_progress=on_progress))
     _fail_if_not_finite(prior.names, values, features)
@@ -178,7 +187,13 @@ def make_bank(
         values=values,
         features=features,
         log_proposal=_log_proposal(prior, values),
-        quadrature=_quadrature(base, prior, values, n_workers, None if folder is None else folder / f"bank_{key[:12]}_quadrature.parquet"),
+        quadrature=_quadrature(
+            base,
+            prior,
+            values,
+            n_workers,
+            None if folder is None else folder / f"bank_{key[:12]}_quadrature.parquet",
+        ),
         n_workers=n_workers,
         key=key,
     )
@@ -202,11 +217,7 @@ class _Block:
 def _solve(block: _Block) -> Array:
     if block.path is not None and block.path.exists():
         return _kept(block.path, len(block.values))
-    rows = [
-        features_of(params_with(block.base, block.names, row), n_workers=block.n_workers)
-        for row in block.values
-    ]
-    features = np.array(rows).reshape(-1, len(FEATURES))
+    features = features_at(block.base, block.names, block.values, n_workers=block.n_workers)
     if block.path is not None:
         save(block.path, pl.DataFrame(features, schema=list(FEATURES)).write_parquet)
     return features
@@ -216,14 +227,14 @@ def _kept(path: Path, n_rows: int) -> Array:
     try:
         frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise SourceError(f"{path}: expected a block of a bank; {error}. Delete it and run again") from error
+        raise SourceError(
+            f"{path}: expected a block of a bank; {error}. Delete it and run again"
+        ) from error
     if frame.columns != list(FEATURES) or frame.height != n_rows:
-        raise SourceError(f"{path}: expected {n_rows} rows of {', '.join(FEATURES)}. Delete it and run again")
+        raise SourceError(
+            f"{path}: expected {n_rows} rows of {', '.join(FEATURES)}. Delete it and run again"
+        )
     return frame.to_numpy()
-
-
-def _functions() -> Mapping[str, Callable[[Economy], float]]:
-    return {**{name: moment(name).value for name in ALL_NAMES}, DELTA_GINI_PAY: delta_gini_pay}
 
 
 def _counts(n_draws: int) -> tuple[int, ...]:
@@ -242,7 +253,9 @@ def _components(prior: Prior) -> tuple[Prior, ...]:
 def _draw(prior: Prior, n_draws: int, seed: int) -> Array:
     """Scrambled Sobol points mapped to each component of the mixture, one after the other, (draw, parameter)."""
     parts = []
-    for place_, (component, count) in enumerate(zip(_components(prior), _counts(n_draws), strict=True)):
+    for place_, (component, count) in enumerate(
+        zip(_components(prior), _counts(n_draws), strict=True)
+    ):
         generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place_,)))
         points = qmc.Sobol(d=len(prior.names), scramble=True, rng=generator).random(count)
         parts.append(component.quantile(np.clip(points, _INSIDE, 1 - _INSIDE)))
@@ -272,17 +285,18 @@ def _paths(folder: Path | None, key: str, n_draws: int) -> list[Path | None]:
     ]
 
 
-def _quadrature(base: Params, prior: Prior, values: Array, n_workers: int, path: Path | None) -> Array:
+def _quadrature(
+    base: Params, prior: Prior, values: Array, n_workers: int, path: Path | None
+) -> Array:
     if path is not None and path.exists():
         return _kept(path, len(FEATURES))
-    covariances = []
-    for row in values[:_N_QUADRATURE]:
-        params = params_with(base, prior.names, row)
-        draws = [
-            features_of(params, n_workers=n_workers, scramble=s) for s in range(1, _N_SCRAMBLES + 1)
-        ]
-        covariances.append(np.cov(np.array(draws), rowvar=False))
-    covariance = np.mean(covariances, axis=0)
+    draws = [
+        features_at(base, prior.names, values[:_N_QUADRATURE], n_workers=n_workers, scramble=s)
+        for s in range(1, _N_SCRAMBLES + 1)
+    ]
+    covariance = np.mean(
+        [np.cov(of_draw, rowvar=False) for of_draw in np.stack(draws, axis=1)], axis=0
+    )
     if path is not None:
         save(path, pl.DataFrame(covariance, schema=list(FEATURES)).write_parquet)
     return np.asarray(covariance)
@@ -292,12 +306,13 @@ def _fail_if_not_finite(names: tuple[str, ...], values: Array, features: Array) 
     wrong = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if wrong.size:
         at = ", ".join(f"{name} = {v:g}" for name, v in zip(names, values[wrong[0]], strict=True))
-        raise EstimationError(f"bank: {wrong.size} draws give no finite moment; the first at {at}. Narrow the prior")
+        raise EstimationError(
+            f"bank: {wrong.size} draws give no finite moment; the first at {at}. Narrow the prior"
+        )
 
 
 @cache
 def _code_hash() -> str:
-    modules = {economy, equations, population, inequality, screening, cells}
-    modules |= {sys.modules[function.__module__] for function in _functions().values()}
-    paths = sorted(str(module.__file__) for module in modules)
+    modules = (cells, economy, equations, inequality, population, screening, reduced)
+    paths = [str(module.__file__) for module in modules]
     return hashlib.sha256(b"".join(Path(path).read_bytes() for path in paths)).hexdigest()

@@ -147,7 +147,9 @@ def fail_if_unknown(names: Sequence[str], where: str = "moments") -> None:
         Lists every one of them.
     """
     problems = [
-        f"{name}: unknown; moments are {', '.join(ALL_NAMES)}" for name in names if name not in _BY_NAME
+        f"{name}: unknown; moments are {', '.join(ALL_NAMES)}"
+        for name in names
+        if name not in _BY_NAME
     ]
     problems += [
         f"{name}: given {list(names).count(name)} times"

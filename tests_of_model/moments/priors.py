@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from scipy.special import betainc, betaincinv, ndtr, ndtri
+from scipy.special import betainc, betaincinv, betaln, ndtr, ndtri
 
 from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems, nearest
@@ -41,6 +41,11 @@ class Prior:
         """Map uniforms to values by the inverse distribution functions, (draw, parameter)."""
         columns = [_inverse(self, k, uniform[:, k]) for k in range(len(self.names))]
         return np.column_stack(columns) if columns else np.empty((len(uniform), 0))
+
+    def uniforms(self, values: Array) -> Array:
+        """Map values to uniforms by the distribution functions, (draw, parameter)."""
+        columns = [_distribution(self, k, values[:, k]) for k in range(len(self.names))]
+        return np.column_stack(columns) if columns else np.empty((len(values), 0))
 
     def log_density(self, values: Array) -> Array:
         """Log density at values (draw, parameter), -inf outside the support, (draw,)."""
@@ -159,7 +164,9 @@ def _range(name: str, entry: Mapping[str, object]) -> tuple[float, float]:
 
 
 def _fail_if_absent(names: Sequence[str], known: Sequence[str]) -> None:
-    problems = [f"{name}: has no prior{nearest(name, known)}" for name in names if name not in known]
+    problems = [
+        f"{name}: has no prior{nearest(name, known)}" for name in names if name not in known
+    ]
     if problems:
         advice = f"Priors are given for {', '.join(known)}."
         raise ParameterError(list_problems("fixed parameters", problems, advice=advice))
@@ -183,6 +190,15 @@ def _inverse(prior: Prior, k: int, uniform: Array) -> Array:
     return np.asarray(low + width * share)
 
 
+def _distribution(prior: Prior, k: int, values: Array) -> Array:
+    if prior.shape[k] == "lognormal":
+        mean, sd, first, last = _normal(prior, k)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray((ndtr((np.log(values) - mean) / sd) - first) / (last - first))
+    share = np.clip((values - prior.low[k]) / (prior.high[k] - prior.low[k]), 0, 1)
+    return np.asarray(betainc(2, 2, share) if prior.shape[k] == "dome" else share)
+
+
 def _log_density(prior: Prior, k: int, values: Array) -> Array:
     low, width = prior.low[k], prior.high[k] - prior.low[k]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -201,8 +217,8 @@ def _log_density(prior: Prior, k: int, values: Array) -> Array:
         return np.where(inside, peak, -np.inf)
 
 
-_LOG_DOME = float(-np.log(betainc(2, 2, 1 / 2) / 3))
-"""Log of 6, the constant of Beta(2, 2)."""
+_LOG_DOME = float(-betaln(2, 2))
+"""Log of the constant of Beta(2, 2)."""
 
 
 def _twice(prior: Prior, k: int) -> tuple[float, float]:

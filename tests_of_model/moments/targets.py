@@ -216,7 +216,9 @@ def load_target(path: Path | str = ILLUSTRATIVE) -> MomentTarget:
         raise ParameterError(
             list_problems(str(path), problems, advice=f"An entry has {', '.join(_KEYS)}.")
         )
-    rows: dict[str, Mapping[str, object]] = {name: tables[name] for name in ALL_NAMES if name in tables}  # type: ignore[misc]
+    rows: dict[str, Mapping[str, object]] = {
+        name: tables[name] for name in ALL_NAMES if name in tables
+    }  # type: ignore[misc]
     covariance = _covariance(str(path), entries, tuple(tables), rows)
     ranges = np.array(
         [row.get("range", (math.nan, math.nan)) for row in rows.values()], dtype=np.float64
