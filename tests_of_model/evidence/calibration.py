@@ -49,9 +49,17 @@ class Calibration:
         for (name,), part in self.ranks.group_by("name", maintain_order=True):
             ranks = part["rank"].to_numpy()
             statistic, p_value = uniform_ranks(ranks)
-            covered = {f"covered_{level:g}": float(_covers(ranks, level).mean()) for level in LEVELS}
+            covered = {
+                f"covered_{level:g}": float(_covers(ranks, level).mean()) for level in LEVELS
+            }
             rows.append(
-                {"name": name, "n": ranks.size, "chi_square": statistic, "p_value": p_value, **covered}
+                {
+                    "name": name,
+                    "n": ranks.size,
+                    "chi_square": statistic,
+                    "p_value": p_value,
+                    **covered,
+                }
             )
         return pl.DataFrame(rows)
 
@@ -83,6 +91,7 @@ def calibrate_posteriors(
     target: MomentTarget,
     *,
     fixed: Mapping[str, float] | None = None,
+    believed: Array | None = None,
     n_draws: int = N_DRAWS,
     seed: int = 0,
     folder: Path | None = None,
@@ -99,6 +108,8 @@ def calibrate_posteriors(
         Moments (their values do not matter) with the covariance of their errors.
     fixed
         Parameters taken as known.
+    believed
+        Covariance that posteriors assume, to see what a wrong one does; the targets' own if None.
     n_draws
         Draws of the prior.
     seed
@@ -114,11 +125,30 @@ def calibrate_posteriors(
     m̂ given θ, the rank of θ among draws of its posterior given m̂ is uniform, for every parameter and every function of them.
     """
     known = dict(fixed or {})
-    key = repr((bank.key, len(bank.values), target.names, target.covariance, known, seed, n_draws))
+    key = repr(
+        (
+            bank.key,
+            len(bank.values),
+            target.names,
+            target.covariance,
+            believed,
+            known,
+            seed,
+            n_draws,
+        )
+    )
     stages = NOT_KEPT if folder is None else Stages(folder=folder, key=_hash(key))
     parts = [range(start, min(start + _N_BLOCK, n_draws)) for start in range(0, n_draws, _N_BLOCK)]
     jobs = [
-        _Part(bank=bank, target=target, fixed=known, seed=seed, draws=part, stages=stages)
+        _Part(
+            bank=bank,
+            target=target,
+            believed=believed,
+            fixed=known,
+            seed=seed,
+            draws=part,
+            stages=stages,
+        )
         for part in parts
     ]
     rows = pl.concat(run_all(_part, jobs, executor=executor, on_progress=on_progress))
@@ -135,6 +165,7 @@ _SIGN = "sign"
 class _Part:
     bank: Bank
     target: MomentTarget
+    believed: Array | None
     fixed: dict[str, float]
     seed: int
     draws: Sequence[int]
@@ -159,9 +190,10 @@ def _ranked(part: _Part, draw: int) -> list[dict[str, object]]:
         np.zeros(len(places)), with_quadrature(part.bank, part.target)
     )
     observed = reduced_moments(base, prior.names, truth)[0, places] + error
+    wanted = part.target.with_value(observed)
     after = posterior(
         part.bank,
-        part.target.with_value(observed),
+        wanted if part.believed is None else wanted.with_covariance(part.believed),
         fixed=part.fixed,
         n_particles=_N_PARTICLES,
         seed=int(generator.integers(2**31)),
@@ -188,6 +220,10 @@ def _covers(ranks: Array, level: float) -> Array:
     """Whether the central interval of the draws, from one of them to another, holds the truth; exact in finite draws."""
     outside = round((1 - level) / 2 * (N_RANKS + 1))
     return (ranks >= outside) & (ranks <= N_RANKS - outside)
+
+
+def _list(matrix: Array | None) -> object:
+    return None if matrix is None else matrix.tolist()
 
 
 def _hash(text: str) -> str:

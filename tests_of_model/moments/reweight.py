@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import logsumexp, ndtr, ndtri
 
 from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError
 from withintask.sim.params import vary
 from withintask.tests_of_model.moments.bank import (
     DELTA_GINI_INCOME,
+    DELTA_GINI_PAY,
     FEATURES,
     Bank,
     ginis_at,
@@ -68,6 +69,8 @@ class Posterior:
     """Effective number of these draws."""
     acceptance: float
     """Share of proposals accepted after the last step; NaN where the bank was not refined."""
+    log_evidence: float
+    """Log of the mean likelihood over the prior, normal constants and ΔGini left out."""
     memory: float
     """Largest correlation of a parameter's normal score with where it was when the last step's moves began."""
 
@@ -144,17 +147,24 @@ def posterior(
     full = log_weight + likelihood(moments)
     n_bank = effective_number(normalized(full))
     if n_bank >= N_ENOUGH and not known:
-        return _finish(
-            bank, likelihood, target, known, chosen, rows, normalized(full), n_bank, (np.nan, 0.0)
+        drawn = _Drawn(
+            values=rows, weight=normalized(full), log_evidence=_log_mean(log_weight, full)
         )
-    generator = np.random.default_rng(seed)
-    particles, acceptance, memory = _temper(
-        likelihood, rows, log_weight, moments, n_particles, generator
-    )
-    weight = np.full(len(particles), 1 / len(particles))
-    return _finish(
-        bank, likelihood, target, known, chosen, particles, weight, n_bank, (acceptance, memory)
-    )
+    else:
+        generator = np.random.default_rng(seed)
+        drawn = _temper(likelihood, rows, log_weight, moments, n_particles, generator)
+    return _finish(likelihood, target, drawn, n_bank)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Drawn:
+    """Weighted values of the free parameters, and how they were come by."""
+
+    values: Array
+    weight: Array
+    log_evidence: float
+    acceptance: float = float("nan")
+    memory: float = 0.0
 
 
 def fail_if_without_errors(target: MomentTarget) -> None:
@@ -269,34 +279,41 @@ def _temper(
     moments: Array,
     n_particles: int,
     generator: np.random.Generator,
-) -> tuple[Array, float, float]:
-    """Lead draws from the prior to the posterior: values (draw, parameter), last acceptance rate, memory left."""
+) -> _Drawn:
+    """Lead draws from the prior to the posterior."""
     logs = likelihood(moments)
-    power = _next_power(
-        log_weight,
-        logs,
-        0.0,
-        min(n_particles, effective_number(normalized(log_weight)) * _ESS_SHARE),
-    )
+    enough = min(n_particles, effective_number(normalized(log_weight)) * _ESS_SHARE)
+    power = _next_power(log_weight, logs, 0.0, enough)
+    evidence = _log_mean(log_weight, log_weight + power * logs)
     chosen = _resampled(normalized(log_weight + power * logs), n_particles, generator)
     uniform = np.clip(likelihood.prior.uniforms(rows[chosen]), _INSIDE, 1 - _INSIDE)
     drawn = _Population(scores=ndtri(uniform), moments=moments[chosen], log_likelihood=logs[chosen])
-    scale = 1.0
+    scale, equal = 1.0, np.zeros(n_particles)
     while True:
         scale, acceptance, memory = _moves(likelihood, drawn, power, scale, generator)
         if power == 1:
-            return likelihood.prior.quantile(ndtr(drawn.scores)), acceptance, memory
-        further = _next_power(
-            np.zeros(n_particles), drawn.log_likelihood, power, n_particles * _ESS_SHARE
-        )
-        step = normalized((further - power) * drawn.log_likelihood)
+            return _Drawn(
+                values=likelihood.prior.quantile(ndtr(drawn.scores)),
+                weight=np.full(n_particles, 1 / n_particles),
+                log_evidence=evidence,
+                acceptance=acceptance,
+                memory=memory,
+            )
+        further = _next_power(equal, drawn.log_likelihood, power, n_particles * _ESS_SHARE)
+        step = (further - power) * drawn.log_likelihood
+        evidence += _log_mean(equal, step)
         power = further
-        at = _resampled(step, n_particles, generator)
+        at = _resampled(normalized(step), n_particles, generator)
         drawn = _Population(
             scores=drawn.scores[at],
             moments=drawn.moments[at],
             log_likelihood=drawn.log_likelihood[at],
         )
+
+
+def _log_mean(log_weight: Array, log_values: Array) -> float:
+    """Log of Σ exp(values) over Σ exp(weights)."""
+    return float(logsumexp(log_values) - logsumexp(log_weight))
 
 
 def _next_power(log_weight: Array, logs: Array, power: float, n_wanted: float) -> float:
@@ -394,24 +411,17 @@ def _move(
 
 
 def _finish(
-    bank: Bank,
-    likelihood: _Likelihood,
-    target: MomentTarget,
-    fixed: dict[str, float],
-    prior: Prior,
-    values: Array,
-    weight: Array,
-    n_bank: float,
-    mixing: tuple[float, float],
+    likelihood: "_Likelihood", target: MomentTarget, drawn: _Drawn, n_bank: float
 ) -> Posterior:
-    base = params_with(bank.base, tuple(fixed), tuple(fixed.values()))
-    kept = weight > 0
-    values, weight = values[kept], weight[kept]
+    bank, prior, fixed = likelihood.bank, likelihood.prior, likelihood.fixed
+    kept = drawn.weight > 0
+    values, weight = drawn.values[kept], drawn.weight[kept]
     moments = likelihood.moments(values)
+    base = params_with(bank.base, tuple(fixed), tuple(fixed.values()))
     ginis = ginis_at(base, prior.names, values, n_workers=GINI_WORKERS)
     columns = {name: moments[:, k] for k, name in enumerate(REDUCED)}
-    columns |= {DELTA_GINI_INCOME: ginis[:, 0], FEATURES[-1]: ginis[:, 1]}
-    drawn = Posterior(
+    columns |= {DELTA_GINI_INCOME: ginis[:, 0], DELTA_GINI_PAY: ginis[:, 1]}
+    after = Posterior(
         target=target,
         prior=prior,
         fixed=fixed,
@@ -420,11 +430,12 @@ def _finish(
         weight=weight,
         n_bank=n_bank,
         n_effective=effective_number(weight),
-        acceptance=mixing[0],
-        memory=mixing[1],
+        acceptance=drawn.acceptance,
+        log_evidence=drawn.log_evidence,
+        memory=drawn.memory,
     )
     if all(name in REDUCED for name in target.names):
-        return drawn
+        return after
     at = [place(name) for name in target.names]
-    whole = log_normal(drawn.features[:, at] - target.value, with_quadrature(bank, target))
-    return drawn.reweighted(whole - likelihood(moments))
+    whole = log_normal(after.features[:, at] - target.value, with_quadrature(bank, target))
+    return after.reweighted(whole - likelihood(moments))
