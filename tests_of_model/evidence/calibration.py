@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from scipy.special import chdtrc
 
-from withintask.panel.arrays import Array
+from withintask.panel.arrays import Array, Flags
 from withintask.tests_of_model.harness.parallel import run_all
 from withintask.tests_of_model.harness.stages import NOT_KEPT, Stages
 from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, DELTA_GINI_PAY, Bank, ginis_at
@@ -93,6 +93,7 @@ def calibrate_posteriors(
     fixed: Mapping[str, float] | None = None,
     believed: Array | None = None,
     n_draws: int = N_DRAWS,
+    n_particles: int = _N_PARTICLES,
     seed: int = 0,
     folder: Path | None = None,
     executor: Executor | None = None,
@@ -112,6 +113,8 @@ def calibrate_posteriors(
         Covariance that posteriors assume, to see what a wrong one does; the targets' own if None.
     n_draws
         Draws of the prior.
+    n_particles
+        Draws of each posterior, more than N_RANKS.
     seed
         Seed; every draw has a stream of its own.
     folder
@@ -145,6 +148,7 @@ def calibrate_posteriors(
             target=target,
             believed=believed,
             fixed=known,
+            n_particles=n_particles,
             seed=seed,
             draws=part,
             stages=stages,
@@ -167,6 +171,7 @@ class _Part:
     target: MomentTarget
     believed: Array | None
     fixed: dict[str, float]
+    n_particles: int
     seed: int
     draws: Sequence[int]
     stages: Stages
@@ -195,7 +200,7 @@ def _ranked(part: _Part, draw: int) -> list[dict[str, object]]:
         part.bank,
         wanted if part.believed is None else wanted.with_covariance(part.believed),
         fixed=part.fixed,
-        n_particles=_N_PARTICLES,
+        n_particles=part.n_particles,
         seed=int(generator.integers(2**31)),
     )
     ginis = ginis_at(base, prior.names, truth, n_workers=GINI_WORKERS)[0]
@@ -216,7 +221,7 @@ def _ranked(part: _Part, draw: int) -> list[dict[str, object]]:
     return rows
 
 
-def _covers(ranks: Array, level: float) -> Array:
+def _covers(ranks: Array, level: float) -> Flags:
     """Whether the central interval of the draws, from one of them to another, holds the truth; exact in finite draws."""
     outside = round((1 - level) / 2 * (N_RANKS + 1))
     return (ranks >= outside) & (ranks <= N_RANKS - outside)

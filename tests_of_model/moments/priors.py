@@ -159,7 +159,8 @@ def _range_problems(name: str, entry: Mapping[str, object]) -> list[str]:
 
 
 def _range(name: str, entry: Mapping[str, object]) -> tuple[float, float]:
-    low, high = entry.get("range", load_sources()[name].range)  # type: ignore[misc]
+    ends: Sequence[float] = entry.get("range", load_sources()[name].range)  # type: ignore[assignment]
+    low, high = ends
     return float(low), float(high)
 
 

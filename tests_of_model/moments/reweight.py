@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import logsumexp, ndtr, ndtri
 
-from withintask.panel.arrays import Array
+from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import ParameterError
 from withintask.sim.params import vary
 from withintask.tests_of_model.moments.bank import (
@@ -82,7 +82,7 @@ class Posterior:
             return np.full(len(self.values), self.fixed[name])
         return np.asarray(self.features[:, place(name)])
 
-    def probability(self, holds: Array) -> float:
+    def probability(self, holds: Flags) -> float:
         """Posterior probability of what holds in some draws, (draw,) of flags."""
         return float(self.weight @ holds)
 
@@ -328,7 +328,7 @@ def _next_power(log_weight: Array, logs: Array, power: float, n_wanted: float) -
     return low
 
 
-def _resampled(weight: Array, n: int, generator: np.random.Generator) -> Array:
+def _resampled(weight: Array, n: int, generator: np.random.Generator) -> Codes:
     """Systematic resampling: places of the draws that go on, shuffled, (n,)."""
     points = (np.arange(n) + generator.uniform()) / n
     places = np.searchsorted(np.cumsum(weight), points).clip(max=weight.size - 1)
@@ -379,7 +379,7 @@ def _memory(before: Array, now: Array) -> float:
 def _move(
     likelihood: _Likelihood,
     drawn: _Population,
-    sides: tuple[Array, Array],
+    sides: tuple[Codes, Codes],
     power: float,
     scale: float,
     generator: np.random.Generator,

@@ -217,8 +217,10 @@ def load_target(path: Path | str = ILLUSTRATIVE) -> MomentTarget:
             list_problems(str(path), problems, advice=f"An entry has {', '.join(_KEYS)}.")
         )
     rows: dict[str, Mapping[str, object]] = {
-        name: tables[name] for name in ALL_NAMES if name in tables
-    }  # type: ignore[misc]
+        name: tables[name]  # type: ignore[misc]
+        for name in ALL_NAMES
+        if name in tables
+    }
     covariance = _covariance(str(path), entries, tuple(tables), rows)
     ranges = np.array(
         [row.get("range", (math.nan, math.nan)) for row in rows.values()], dtype=np.float64
