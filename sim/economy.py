@@ -155,7 +155,9 @@ class _Assets:
     firm: Array
 
 
-def solve_economy(params: Params, *, n_workers: int = 2**15, scramble: int = 0) -> Economy:
+def solve_economy(
+    params: Params, *, n_workers: int = 2**15, scramble: int = 0, is_cut: bool = True
+) -> Economy:
     """Solve the static economy before and after AI.
 
     Parameters
@@ -166,6 +168,9 @@ def solve_economy(params: Params, *, n_workers: int = 2**15, scramble: int = 0) 
         Points of the population, a power of two.
     scramble
         Seed of the quasi-random points.
+    is_cut
+        Whether the tails of assets, ownership and ability are cut at 1/(2n); see
+        :func:`withintask.sim.population.draw_population`.
 
     Returns
     -------
@@ -182,7 +187,7 @@ def solve_economy(params: Params, *, n_workers: int = 2**15, scramble: int = 0) 
     Equations (1), (3)-(6) at A=0 and at A=A_T, with the same assets; see :func:`solve_path` for eq. (7).
     """
     _check_size(n_workers)
-    population = draw_population(params, n_workers=n_workers, scramble=scramble)
+    population = draw_population(params, n_workers=n_workers, scramble=scramble, is_cut=is_cut)
     assets = _initial_assets(params, population)
     return Economy(
         params=params,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 from scipy.stats import beta, qmc
 
 from withintask.panel.arrays import Array, Codes
@@ -25,23 +25,25 @@ _N_FIRM_NODES = 48
 _N_SKILL_NODES = 32
 
 
+_UNCUT = 1e-9
+"""Tail beyond which even an uncut population ends; it holds no part of any mean that a float would show."""
+
+
 @lru_cache(maxsize=8)
-def _uniform_points(n_workers: int, scramble: int) -> Array:
+def _uniform_points(n_workers: int, scramble: int, tail: float) -> Array:
     sampler = qmc.Sobol(d=len(DIMENSIONS), scramble=True, rng=np.random.default_rng(scramble))
-    points = sampler.random(n_workers)
-    half = 1 / (2 * n_workers)
-    return np.clip(points, half, 1 - half)
+    return np.clip(sampler.random(n_workers), tail, 1 - tail)
 
 
 @lru_cache(maxsize=8)
-def _scores(n_workers: int, scramble: int) -> Array:
-    return np.asarray(ndtri(_uniform_points(n_workers, scramble)[:, :5]))
+def _scores(n_workers: int, scramble: int, tail: float) -> Array:
+    return np.asarray(ndtri(_uniform_points(n_workers, scramble, tail)[:, :5]))
 
 
 @lru_cache(maxsize=32)
-def _firm_nodes(n_workers: int) -> tuple[Array, Array]:
-    """Nodes and weights of a standard normal cut at its 1/(2n) tails, like the points."""
-    bound = float(ndtri(1 - 1 / (2 * n_workers)))
+def _firm_nodes(tail: float) -> tuple[Array, Array]:
+    """Nodes and weights of a standard normal cut at its tails, like the points."""
+    bound = float(ndtri(1 - tail))
     node, weight = np.polynomial.legendre.leggauss(_N_FIRM_NODES)
     score = bound * node
     mass = weight * np.exp(-(score**2) / 2)
@@ -134,7 +136,9 @@ class Population:
     """Output per unit of AI, μ h/h̄ + (1-μ)(h/h̄)^(1-ρ), (worker, skill)."""
 
 
-def draw_population(params: Params, *, n_workers: int = 2**15, scramble: int = 0) -> Population:
+def draw_population(
+    params: Params, *, n_workers: int = 2**15, scramble: int = 0, is_cut: bool = True
+) -> Population:
     """Build the population on scrambled Sobol points.
 
     Parameters
@@ -145,26 +149,31 @@ def draw_population(params: Params, *, n_workers: int = 2**15, scramble: int = 0
         Number of points, a power of two.
     scramble
         Seed of the scrambling; vary it to measure quadrature error.
+    is_cut
+        Whether the normal scores end at their 1/(2n) tails. Uncut, firms' nodes reach to the tail and every owner
+        has the mean of his n-th part of the ownership distribution, so that few points serve a heavy tail.
 
     Returns
     -------
     Population
         Equally weighted points; deterministic in its arguments.
     """
-    uniform, score = _uniform_points(n_workers, scramble), _scores(n_workers, scramble)
-    ownership = np.exp(lognormal_log_sd(params.own_gini) * score[:, 4])
-    node_score, node_weight = _firm_nodes(n_workers)
+    tail = 1 / (2 * n_workers) if is_cut else _UNCUT
+    uniform, score = (
+        _uniform_points(n_workers, scramble, tail),
+        _scores(n_workers, scramble, tail),
+    )
+    node_score, node_weight = _firm_nodes(tail)
     industries = industry_kinds(params)
     workers = _draw_workers(
-        n_workers,
-        scramble,
+        (n_workers, scramble, tail),
         params.ability_sd,
         params.return_per_year,
         (params.educ_mean, params.educ_ability_slope, params.educ_taste_sd),
     )
     return Population(
         workers=workers,
-        ownership=ownership / ownership.mean(),
+        ownership=_ownership(params.own_gini, score[:, 4], None if is_cut else uniform[:, 4]),
         asset_score=score[:, 3],
         firm_score=node_score,
         firm_weight=node_weight,
@@ -182,15 +191,25 @@ def skill_response(params: Params, skill: Array, skill_mean: Array | float) -> A
     return eq.skill_response(skill / skill_mean, params.ai_multiplicative, params.task_substitution)
 
 
+def _ownership(own_gini: float, score: Array, uniform: Array | None) -> Array:
+    """ω with mean 1, (worker,): at the points, or the mean of each point's n-th part of the distribution."""
+    log_sd = lognormal_log_sd(own_gini)
+    if uniform is None:
+        values = np.exp(log_sd * score)
+        return np.asarray(values / values.mean())
+    edge = ndtri(np.arange(uniform.size + 1) / uniform.size)
+    part = uniform.size * np.diff(ndtr(edge - log_sd))
+    return np.asarray(part[(uniform * uniform.size).astype(np.int64)])
+
+
 @lru_cache(maxsize=8)
 def _draw_workers(
-    n_workers: int,
-    scramble: int,
+    points: tuple[int, int, float],
     ability_sd: float,
     return_per_year: float,
     schooling: tuple[float, float, float],
 ) -> Workers:
-    score = _scores(n_workers, scramble)
+    score = _scores(*points)
     ability = np.exp(ability_sd * score[:, 0])
     ability = ability / ability.mean()
     education = eq.incumbent_education(score[:, [0]], score[:, 1:3], *schooling)

@@ -13,6 +13,11 @@ def delta_gini_income(economy: Economy) -> float:
     return economy.delta_gini_income
 
 
+def delta_gini_pay(economy: Economy) -> float:
+    """ΔGini of pay, eq. (10)."""
+    return economy.delta_gini_pay
+
+
 def exposed_price_log(economy: Economy) -> float:
     """Mean log price of the exposed tasks after AI."""
     exposed = economy.population.exposure > 0
@@ -41,8 +46,8 @@ FIGURES: dict[str, Callable[[Economy], float]] = {
     "delta_between_share": between.delta_between_share,
     "between_variance_contrast": between.between_variance_contrast,
     "log_ratio_contrast": between.log_ratio_contrast,
-    "delta_gini_income": lambda economy: economy.delta_gini_income,
-    "delta_gini_pay": lambda economy: economy.delta_gini_pay,
+    "delta_gini_income": delta_gini_income,
+    "delta_gini_pay": delta_gini_pay,
     "delta_profit_share": lambda economy: economy.after.profit_share - economy.before.profit_share,
     "exposed_price_log": exposed_price_log,
     "delta_exposed_expenditure": delta_exposed_expenditure,

@@ -1,4 +1,4 @@
-"""The six moments of the model, m1 to m6, as functions of an economy."""
+"""The moments of the model, m1 to m11, as functions of an economy; fits are to the first six unless told otherwise."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.sim.economy import Economy, solve_economy
 from withintask.sim.params import Params
-from withintask.tests_of_model.estimands import between, compression, credentials, returns
+from withintask.tests_of_model.estimands import between, compression, credentials, further, returns
 from withintask.tests_of_model.estimands.figures import delta_gini_income
 
 N_WORKERS = 2**15
@@ -21,7 +21,7 @@ class Moment:
     """One moment: what it is in the economy, and who estimates it in a panel."""
 
     name: str
-    """m1 to m6."""
+    """m1 to m11."""
     term: str
     """Name of the estimand."""
     meaning: str
@@ -76,12 +76,54 @@ MOMENTS: tuple[Moment, ...] = (
         hypothesis="",
     ),
 )
-"""The moments, in order."""
+"""The first six moments, in order."""
+
+FURTHER: tuple[Moment, ...] = (
+    Moment(
+        name="m7",
+        term="ownership_gini",
+        meaning="Gini of ownership, the shares of persons in profits",
+        value=further.ownership_gini,
+        hypothesis="",
+    ),
+    Moment(
+        name="m8",
+        term="firm_share_before",
+        meaning="share of firm effects in the variance of log pay before AI",
+        value=further.firm_share_before,
+        hypothesis="",
+    ),
+    Moment(
+        name="m9",
+        term="profit_share_before",
+        meaning="profit as a share of income before AI",
+        value=further.profit_share_before,
+        hypothesis="",
+    ),
+    Moment(
+        name="m10",
+        term="task_correlation_ratio",
+        meaning="correlation of a worker's outputs on two like tasks, the second with AI, over the same without",
+        value=further.task_correlation_ratio,
+        hypothesis="",
+    ),
+    Moment(
+        name="m11",
+        term="log_pay_growth",
+        meaning="log rise of mean pay",
+        value=further.log_pay_growth,
+        hypothesis="",
+    ),
+)
+"""Moments that other data could show, in order."""
 
 NAMES = tuple(moment.name for moment in MOMENTS)
 """m1 to m6."""
 
-_BY_NAME: Mapping[str, Moment] = {moment.name: moment for moment in MOMENTS}
+ALL_NAMES = (*NAMES, *(moment.name for moment in FURTHER))
+"""m1 to m11."""
+
+_BY_NAME: Mapping[str, Moment] = {moment.name: moment for moment in (*MOMENTS, *FURTHER)}
 
 
 def moment(name: str) -> Moment:
@@ -105,7 +147,9 @@ def fail_if_unknown(names: Sequence[str], where: str = "moments") -> None:
         Lists every one of them.
     """
     problems = [
-        f"{name}: unknown; moments are {', '.join(NAMES)}" for name in names if name not in _BY_NAME
+        f"{name}: unknown; moments are {', '.join(ALL_NAMES)}"
+        for name in names
+        if name not in _BY_NAME
     ]
     problems += [
         f"{name}: given {list(names).count(name)} times"

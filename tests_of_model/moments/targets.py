@@ -14,7 +14,12 @@ from withintask.panel.arrays import Array
 from withintask.panel.atomic import save_text
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.sim.economy import Economy
-from withintask.tests_of_model.moments.moments import NAMES, economy_moments, fail_if_unknown
+from withintask.tests_of_model.moments.moments import (
+    ALL_NAMES,
+    NAMES,
+    economy_moments,
+    fail_if_unknown,
+)
 
 ILLUSTRATIVE = "illustrative"
 """Name of the packaged targets."""
@@ -191,7 +196,7 @@ def load_target(path: Path | str = ILLUSTRATIVE) -> MomentTarget:
     Parameters
     ----------
     path
-        A file, or ``illustrative`` for the packaged targets. Tables ``[m1]`` to ``[m6]``, any of them, with ``value`` and
+        A file, or ``illustrative`` for the packaged targets. Tables ``[m1]`` to ``[m11]``, any of them, with ``value`` and
         ``source``, and optionally ``std_error``, ``range`` (low, high) and ``status``; besides, ``title``,
         ``is_illustrative`` and ``covariance`` (a list of rows, in the order of the tables, instead of the errors).
 
@@ -206,12 +211,16 @@ def load_target(path: Path | str = ILLUSTRATIVE) -> MomentTarget:
         problem for name, entry in tables.items() for problem in _entry_problems(name, entry)
     ]
     if not tables:
-        problems.append("no moment: expected tables [m1] to [m6]")
+        problems.append("no moment: expected tables [m1] to [m11]")
     if problems:
         raise ParameterError(
             list_problems(str(path), problems, advice=f"An entry has {', '.join(_KEYS)}.")
         )
-    rows: dict[str, Mapping[str, object]] = {name: tables[name] for name in NAMES if name in tables}  # type: ignore[misc]
+    rows: dict[str, Mapping[str, object]] = {
+        name: tables[name]  # type: ignore[misc]
+        for name in ALL_NAMES
+        if name in tables
+    }
     covariance = _covariance(str(path), entries, tuple(tables), rows)
     ranges = np.array(
         [row.get("range", (math.nan, math.nan)) for row in rows.values()], dtype=np.float64
@@ -261,8 +270,8 @@ def _read(path: Path | str) -> dict[str, object]:
 
 
 def _entry_problems(name: str, entry: object) -> list[str]:
-    if name not in NAMES:
-        return [f"[{name}]: unknown; moments are {', '.join(NAMES)}"]
+    if name not in ALL_NAMES:
+        return [f"[{name}]: unknown; moments are {', '.join(ALL_NAMES)}"]
     if not isinstance(entry, dict):
         return [f"{name} = {entry!r}: expected a table [{name}]"]
     problems = [f"[{name}]: {key} is missing" for key in _NEEDED if key not in entry]
