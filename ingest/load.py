@@ -1,6 +1,6 @@
 """Query a store from Python: lazily scanned Polars frames."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +11,7 @@ from withintask.ingest.oews.harmonize import check_request, harmonize
 from withintask.ingest.oews.recensor import recensor as recensor_at
 from withintask.ingest.oews.schema import O_GROUPS
 from withintask.ingest.oews.vintages import load_layouts
+from withintask.ingest.options import Years, as_years
 from withintask.ingest.parquet import PARTITIONED
 from withintask.ingest.registry import TABLES
 from withintask.ingest.views import VIEWS
@@ -48,7 +49,7 @@ def scan_table(store: str | Path, name: str) -> pl.LazyFrame:
 def load_oews(
     store: str | Path,
     *,
-    years: Collection[int] | None = None,
+    years: Years | None = None,
     level: str = "national",
     o_group: str | None = "detailed",
     recensor: int | None = None,
@@ -60,7 +61,7 @@ def load_oews(
     store
         DuckDB file, Parquet folder, or folder of published files.
     years
-        Years to keep; None for all.
+        Years to keep: one, several, or text such as ``2019-2024``; None for all.
     level
         One of national, industry, state, metro, nonmetro, or all.
     o_group
@@ -76,10 +77,11 @@ def load_oews(
     Raises
     ------
     SourceError
-        If there is no such store, or a published file is not what its layout says.
+        If there is no such store, it lacks a year asked for, or a published file is not what its layout says.
     ParameterError
         If an option is unknown.
     """
+    years = as_years(years)
     check_request(years, level, load_layouts())
     if o_group is not None and o_group not in O_GROUPS:
         raise ParameterError(f"o_group {o_group!r} is not one of {', '.join(O_GROUPS)}")
@@ -89,12 +91,21 @@ def load_oews(
         harmonize(path, years, level=level).wages.lazy() if is_source else scan_table(path, "oews")
     )
     if years is not None:
-        rows = rows.filter(pl.col("year").is_in(sorted(years)))
+        _fail_if_absent(path, rows, years)
+        rows = rows.filter(pl.col("year").is_in(years))
     if level != "all":
         rows = rows.filter(pl.col("level") == level)
     if o_group is not None:
         rows = rows.filter(pl.col("o_group") == o_group)
     return rows if recensor is None else recensor_at(rows, recensor)
+
+
+def _fail_if_absent(path: Path, rows: pl.LazyFrame, years: tuple[int, ...]) -> None:
+    held = set(rows.select(pl.col("year").unique()).collect()["year"])
+    absent = [str(year) for year in years if year not in held]
+    if absent:
+        known = ", ".join(str(year) for year in sorted(held)) or "none"
+        raise SourceError(f"{path}: no OEWS of {', '.join(absent)}; years there are {known}")
 
 
 def _scan_duckdb(path: Path, name: str) -> pl.LazyFrame:

@@ -1,10 +1,34 @@
 """Read options that several commands share."""
 
 import re
+from collections.abc import Collection
 
 from withintask.panel.errors import ParameterError
 
 _RANGE = re.compile(r"([0-9]{4})(?:-([0-9]{4}))?")
+
+
+Years = int | str | Collection[int]
+"""One year, years as text such as ``2019-2024``, or several."""
+
+
+def as_years(years: Years | None) -> tuple[int, ...] | None:
+    """Return the years asked for, ascending; None for all.
+
+    Raises
+    ------
+    ParameterError
+        If a text is no year or range of years, or a year is no whole number.
+    """
+    if years is None:
+        return None
+    if isinstance(years, str):
+        return parse_years(years)
+    several = (years,) if isinstance(years, int) else tuple(years)
+    wrong = [year for year in several if not isinstance(year, int) or isinstance(year, bool)]
+    if wrong:
+        raise ParameterError(f"years: expected whole numbers such as 2024, found {wrong[0]!r}")
+    return tuple(sorted(set(several)))
 
 
 def parse_years(text: str) -> tuple[int, ...] | None:

@@ -36,6 +36,7 @@ from withintask.ingest.oews.publications import FLAT, WORKBOOK
 from withintask.ingest.oews.reference import SOC_BRIDGE, load_bridge
 from withintask.ingest.oews.schema import KEY, OEWS
 from withintask.ingest.oews.vintages import load_layouts
+from withintask.ingest.options import Years, as_years
 from withintask.ingest.parquet import export_parquet
 from withintask.ingest.publication import Publication
 from withintask.ingest.registry import ADAPTERS, TABLES
@@ -91,7 +92,7 @@ def build_store(
     source_dir: Source,
     db: str | Path,
     *,
-    years: Collection[int] | None = None,
+    years: Years | None = None,
     level: str = "all",
     bridge: str = "strict",
     skip: Collection[str] = (),
@@ -130,7 +131,7 @@ def build_store(
         If an option is unknown.
     """
     request = _Request(
-        years=_sorted(years), level=level, bridge=bridge, datasets="all", skip=tuple(sorted(skip))
+        years=as_years(years), level=level, bridge=bridge, datasets="all", skip=tuple(sorted(skip))
     )
     return _build(source_dir, Path(db), request, parquet_dir, on_progress)
 
@@ -139,7 +140,7 @@ def build_oews(
     source_dir: Source,
     db: str | Path,
     *,
-    years: Collection[int] | None = None,
+    years: Years | None = None,
     level: str = AUTO,
     bridge: str = "strict",
     skip: Collection[str] = (),
@@ -158,13 +159,9 @@ def build_oews(
         As :func:`build_store`.
     """
     request = _Request(
-        years=_sorted(years), level=level, bridge=bridge, datasets="oews", skip=tuple(sorted(skip))
+        years=as_years(years), level=level, bridge=bridge, datasets="oews", skip=tuple(sorted(skip))
     )
     return _build(source_dir, Path(db), request, None, on_progress)
-
-
-def _sorted(years: Collection[int] | None) -> tuple[int, ...] | None:
-    return None if years is None else tuple(sorted(years))
 
 
 def _build(

@@ -16,6 +16,7 @@ from withintask.ingest.oews.levels import AUTO, choose_level, level_of_row
 from withintask.ingest.oews.publications import find_publications, read_publication
 from withintask.ingest.oews.schema import KEY, LEVELS, OEWS, code_problems
 from withintask.ingest.oews.vintages import Layouts, load_layouts
+from withintask.ingest.options import Years, as_years
 from withintask.ingest.publication import Publication
 from withintask.ingest.sources import describe_sources
 from withintask.panel.errors import ParameterError, SourceError, list_problems, some_examples
@@ -46,9 +47,7 @@ class Batch:
     """Rows by level, those left out as well."""
 
 
-def harmonize(
-    source_dir: Source, years: Collection[int] | None = None, *, level: str = AUTO
-) -> Harmonized:
+def harmonize(source_dir: Source, years: Years | None = None, *, level: str = AUTO) -> Harmonized:
     """Read the OEWS publications of a folder and its subfolders into one table.
 
     Parameters
@@ -69,6 +68,7 @@ def harmonize(
         If a year or the level is unknown.
     """
     layouts = load_layouts()
+    years = as_years(years)
     check_request(years, level, layouts)
     folders = source_folders(source_dir)
     paths = files_of(folders)

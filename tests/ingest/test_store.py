@@ -233,3 +233,23 @@ def test_exposure_reaches_published_codes_through_the_bridge(real_store):
              WHERE year = 2023 AND measure = 'dv_rating_beta'"""
     # 772 codes match directly; the others are aggregates of matched SOC codes.
     assert query(real_store, sql)["n"].item() > 772
+
+
+@pytest.mark.parametrize("years", [2024, "2024", [2024], "2023-2024", (2023, 2024)])
+def test_years_are_one_several_or_a_text(source, db, years):
+    build_oews(source, db)
+    expected = {2024} if years in (2024, "2024", [2024]) else {2023, 2024}
+    assert set(load_oews(db, years=years).collect()["year"]) == expected
+
+
+@pytest.mark.parametrize("years", [2019, "2019-2020", [2019]])
+def test_years_that_a_store_does_not_hold_are_named(source, db, years):
+    build_oews(source, db)
+    with pytest.raises(SourceError, match="no OEWS of 2019"):
+        load_oews(db, years=years)
+
+
+def test_a_year_that_is_no_number_is_refused(source, db):
+    build_oews(source, db)
+    with pytest.raises(ParameterError, match="whole numbers such as 2024"):
+        load_oews(db, years=[2024.5])
