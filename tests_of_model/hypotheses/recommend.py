@@ -1,12 +1,13 @@
 """Which estimators fit a panel, which single one is recommended, and why not the others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import polars as pl
 
 from withintask.panel.capabilities import missing
 from withintask.panel.design_kind import DesignKind, design_kind
+from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Panel
 from withintask.tests_of_model.hypotheses.hypothesis import Estimator, Hypothesis
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
@@ -39,6 +40,32 @@ def recommendations(panel: Panel) -> pl.DataFrame:
     rows = [row for hypothesis in HYPOTHESES for row in _of_hypothesis(panel, hypothesis, kind)]
     columns = ("hypothesis", "estimator", "verdict", "why")
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+
+
+def recommended_estimators(panel: Panel, hypotheses: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the names of the estimators recommended for a panel, in the order of the hypotheses.
+
+    Parameters
+    ----------
+    panel
+        Any panel.
+    hypotheses
+        Names to keep; all if empty.
+
+    Raises
+    ------
+    EstimationError
+        If no estimator that could stand for one of them fits.
+    """
+    chosen = recommendations(panel).filter(pl.col("verdict") == RECOMMENDED)
+    if hypotheses:
+        chosen = chosen.filter(pl.col("hypothesis").is_in(list(hypotheses)))
+    if chosen.is_empty():
+        raise EstimationError(
+            f"panel {panel.info.name}: no estimator that could stand for a hypothesis fits; "
+            "withintask panel describe says what each lacks"
+        )
+    return tuple(chosen["estimator"])
 
 
 def _of_hypothesis(
