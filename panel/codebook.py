@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from withintask.panel.outcome import OUTCOMES
 from withintask.panel.rules import row_rules
-from withintask.panel.schema import FOREIGN_KEYS, ONE_UNIT, SCHEMA_VERSION, SCHEMAS
+from withintask.panel.schema import FOREIGN_KEYS, FURTHER_KEYS, ONE_UNIT, SCHEMA_VERSION, SCHEMAS
 
 if TYPE_CHECKING:
     import dataframely as dy
@@ -19,10 +20,21 @@ known* unless the column says otherwise; it is never zero. The order of rows car
 
 def codebook() -> str:
     """Render the codebook as Markdown."""
-    parts = [_HEAD]
+    parts = [_HEAD, "\n".join(_outcome_lines()) + "\n"]
     for name, schema in SCHEMAS.items():
         parts.append("\n".join(_table_lines(name, schema)) + "\n")
     return "\n".join(parts)
+
+
+def _outcome_lines() -> Iterator[str]:
+    yield "## The outcome"
+    yield ""
+    yield "`outcome` in `panel.toml` says what `outputs.output` is; not stated, it is read as positive."
+    yield ""
+    yield "| outcome | meaning | values | compared on |"
+    yield "|---|---|---|---|"
+    for kind, outcome in OUTCOMES.items():
+        yield f"| `{kind}` | {outcome.meaning} | {outcome.domain} | {outcome.analysed} |"
 
 
 def _table_lines(name: str, schema: "type[dy.Schema]") -> Iterator[str]:
@@ -30,7 +42,11 @@ def _table_lines(name: str, schema: "type[dy.Schema]") -> Iterator[str]:
     yield ""
     yield " ".join((schema.__doc__ or "").split())
     yield ""
-    yield f"Key: {', '.join(f'`{column}`' for column in schema.primary_key())}."
+    further = FURTHER_KEYS.get(name, ())
+    also = (
+        f"; where known, also {', '.join(f'`{column}`' for column in further)}" if further else ""
+    )
+    yield f"Key: {', '.join(f'`{column}`' for column in schema.primary_key())}{also}."
     yield ""
     yield "| column | type | unit | null means | meaning |"
     yield "|---|---|---|---|---|"

@@ -28,7 +28,7 @@ ID_COLUMNS = (
 )
 """Columns whose text identifies something, in one table or in several."""
 
-NUMBER_FORM = r"^[+-]?\d+(\.0+|(\.\d+)?[eE][+-]?\d+)$"
+NUMBER_FORM = r"^[+-]?[0-9]+(\.0+|(\.[0-9]+)?[eE][+-]?[0-9]+)$"
 """Text that a program wrote for a number: 12.0 or 1.2E+05."""
 
 UNSEEN = r"\p{Cf}"
@@ -175,7 +175,7 @@ def _collisions(ids: pl.DataFrame) -> pl.DataFrame:
 def _stripped(ids: pl.DataFrame) -> pl.DataFrame:
     """Add the id without leading zeros if it is all digits, else the id itself."""
     value = pl.col(ids.columns[0])
-    is_number = value.str.contains(r"^\d+$")
+    is_number = value.str.contains(r"^[0-9]+$")
     return ids.with_columns(
         _form=pl.when(is_number).then(value.str.strip_chars_start("0")).otherwise(value)
     )

@@ -22,7 +22,11 @@ source = ""                  # where the data come from
 is_synthetic = false
 note = ""
 
-# If your columns, units or codes differ from ours, say so instead of renaming:
+# outcome = "positive"       # or time, count, binary, score (outcome_floor, outcome_ceiling), log
+# control_arm = "control"    # where outputs has arms
+
+# If your columns, units or codes differ from ours, say so instead of renaming;
+# `withintask panel from FILE` proposes these lines for a file as it is:
 # [tables.outputs]
 # file = "calls 2024.csv"    # or a Parquet file
 # separator = ";"            # a comma if left out

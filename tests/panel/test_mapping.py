@@ -375,3 +375,11 @@ def test_a_date_is_a_python_date_too():
     rule, wrong = period_rule({"by": "day", "start": date(2024, 1, 1)})
     assert wrong == []
     assert rule.start == date(2024, 1, 1)
+
+
+def test_a_data_frame_of_r_is_read(tmp_path):
+    rdata = pytest.importorskip("rdata")
+    pandas = pytest.importorskip("pandas")
+    rows = {"who": [7.0, 8.0], "wave": [1.0, 2.0], "y": [1.5, 2.0]}
+    rdata.write_rds(tmp_path / "rows.rds", pandas.DataFrame(rows))
+    assert outputs(foreign(tmp_path, "rds")).rows() == [("7", 1, 1.5, "t"), ("8", 2, 2.0, "t")]

@@ -1,10 +1,10 @@
 """A manifest proposed for a file: sure where names are ours, doubted where they are guessed."""
 
 import tomllib
-from datetime import date, timedelta
 
 import polars as pl
 import pytest
+from messy_export import write_export
 
 from withintask.panel.errors import ParameterError, SourceError
 from withintask.panel.items import aggregate_items, declare_items
@@ -191,54 +191,23 @@ def test_means_over_rows_with_and_without_ai_are_refused():
 
 # The messy case ------------------------------------------------------------------------------------
 
-SITES, WEEKS, MONDAY = 6, 30, date(2024, 1, 1)
-
-
-def messy(file, *, n_agents, per_week):
-    """Tickets of agents as a help desk exports them: German dates and decimals, zeros, gaps."""
-    start = {site: 8 + 4 * site if site < SITES - 2 else None for site in range(SITES)}
-
-    def day(week, offset=0):
-        return (MONDAY + timedelta(days=7 * week + offset)).strftime("%d.%m.%Y")
-
-    lines, number = ["Ticket No;Agent;Site;Queue;Date;Copilot live;Resolved per hour;Comment"], 0
-    for agent in range(n_agents):
-        site, live = agent % SITES, start[agent % SITES]
-        for week in range(WEEKS):
-            if (agent + week) % 11 == 0:
-                continue
-            for k in range(per_week):
-                number += 1
-                has_ai = live is not None and week >= live
-                speed = 8 + (agent % 13) * (0.6 if has_ai else 1) + 0.1 * ((number * 7919) % 40)
-                cell = "0" if number % 97 == 0 else "" if number % 89 == 0 else f"{speed:.2f}"
-                comment = '"said ""no""; left"' if number % 50 == 0 else "x"
-                queue = ("billing", "returns", "technical")[number % 3]
-                golive = "" if live is None else day(live)
-                lines.append(
-                    f"T{number:07d};A{agent:05d};site {site};{queue};{day(week, k % 7)};{golive};"
-                    f"{cell.replace('.', ',')};{comment}"
-                )
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
-    return number
-
 
 def test_a_messy_export_becomes_a_valid_panel_without_code(tmp_path):
-    n_rows = messy(tmp_path / "calls.csv", n_agents=60, per_week=4)
+    export = write_export(tmp_path / "calls.csv", n_agents=60, n_rows=6_000)
     stated = Statements(leave_out_zeros=True)
     proposal = propose(tmp_path / "calls.csv", folder=tmp_path / "p", stated=stated)
     write_proposal(proposal, tmp_path / "p")
     panel = read_panel(tmp_path / "p")
-    n_out = sum(n % 97 == 0 or n % 89 == 0 for n in range(1, n_rows + 1))
-    assert panel.outputs.height == n_rows - n_out
-    assert f"{n_out:,} of {n_rows:,} rows without output left out" in panel.info.note
-    assert panel.info.first_ai_period == 9
+    n_out = export.n_zero + export.n_empty
+    assert panel.outputs.height == export.n_rows - n_out
+    assert f"{n_out:,} of {export.n_rows:,} rows without output left out" in panel.info.note
+    assert panel.info.first_ai_period == min(export.live.values())
     live = panel.outputs.filter("ai_access").group_by("firm_id").agg(pl.col("period").min())
-    assert dict(live.iter_rows()) == {"site 0": 9, "site 1": 13, "site 2": 17, "site 3": 21}
+    assert dict(live.iter_rows()) == export.live
 
 
 def test_zeros_of_a_messy_export_are_refused_with_the_choices_named(tmp_path):
-    messy(tmp_path / "calls.csv", n_agents=12, per_week=2)
+    write_export(tmp_path / "calls.csv", n_agents=12, n_rows=2_000)
     proposal = propose(tmp_path / "calls.csv", folder=tmp_path / "p")
     write_proposal(proposal, tmp_path / "p")
     with pytest.raises(ValueError, match=r'output\|min_exclusive: .*outcome = "count"'):

@@ -1,8 +1,13 @@
 """Which estimators fit a panel, which single one is recommended, and why not the others."""
 
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
 import polars as pl
 
 from withintask.panel.capabilities import missing
+from withintask.panel.design_kind import DesignKind, design_kind
+from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Panel
 from withintask.tests_of_model.hypotheses.hypothesis import Estimator, Hypothesis
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
@@ -25,36 +30,148 @@ def recommendations(panel: Panel) -> pl.DataFrame:
     -------
     polars.DataFrame
         ``hypothesis, estimator, verdict, why``: verdict is ``recommended`` (at most once a
-        hypothesis), ``fits`` or ``lacks``. The recommended one stands first in the order of trust
-        among those that fit and estimate the hypothesis's primary term; no estimate decides it.
+        hypothesis), ``fits`` or ``lacks``. Recommended is, where a worker has two items or more in
+        a cell, the form of pairs that the design has, since the dispersion of single outputs is
+        mostly noise; else the first in the order of trust among those that have what they need,
+        whose design is there, and that estimate the hypothesis's primary term. No estimate
+        decides it.
     """
-    rows = [row for hypothesis in HYPOTHESES for row in _of_hypothesis(panel, hypothesis)]
+    kind = design_kind(panel) if panel.outputs is not None else None
+    rows = [row for hypothesis in HYPOTHESES for row in _of_hypothesis(panel, hypothesis, kind)]
     columns = ("hypothesis", "estimator", "verdict", "why")
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
 
-def _of_hypothesis(panel: Panel, hypothesis: Hypothesis) -> list[tuple[str, str, str, str]]:
+def recommended_estimators(panel: Panel, hypotheses: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the names of the estimators recommended for a panel, in the order of the hypotheses.
+
+    Parameters
+    ----------
+    panel
+        Any panel.
+    hypotheses
+        Names to keep; all if empty.
+
+    Raises
+    ------
+    EstimationError
+        If no estimator that could stand for one of them fits.
+    """
+    chosen = recommendations(panel).filter(pl.col("verdict") == RECOMMENDED)
+    if hypotheses:
+        chosen = chosen.filter(pl.col("hypothesis").is_in(list(hypotheses)))
+    if chosen.is_empty():
+        raise EstimationError(
+            f"panel {panel.info.name}: no estimator that could stand for a hypothesis fits; "
+            "withintask panel describe says what each lacks"
+        )
+    return tuple(chosen["estimator"])
+
+
+def _of_hypothesis(
+    panel: Panel, hypothesis: Hypothesis, kind: DesignKind | None
+) -> list[tuple[str, str, str, str]]:
     gaps = {estimator.name: missing(panel, estimator.needs) for estimator in hypothesis.estimators}
-    standing = [e.name for e in hypothesis.estimators_of(hypothesis.primary) if not gaps[e.name]]
-    first = standing[0] if standing else ""
+    other = {e.name: _other_design(e.name, kind) for e in hypothesis.estimators}
+    able = [name for name, gap in gaps.items() if not gap and not other[name]]
+    trusted = [e.name for e in hypothesis.estimators_of(hypothesis.primary) if e.name in able]
+    by_pairs = [name for name in _pairs(kind) if name in able]
+    first = (*by_pairs, *trusted, "")[0]
     return [
-        (hypothesis.name, e.name, *_verdict(e, hypothesis.primary, gaps[e.name], first))
+        (
+            hypothesis.name,
+            e.name,
+            *_verdict(e, hypothesis.primary, gaps[e.name], other[e.name], first),
+        )
         for e in hypothesis.estimators
     ]
 
 
 def _verdict(
-    estimator: Estimator, primary: str, gaps: tuple[str, ...], first: str
+    estimator: Estimator, primary: str, gaps: tuple[str, ...], other: str, first: str
 ) -> tuple[str, str]:
     if gaps:
         return LACKS, "; ".join(gaps)
     if estimator.name == first:
-        return RECOMMENDED, f"the most trusted of those that fit and estimate {primary}"
-    if primary not in estimator.terms:
-        return FITS, f"estimates {', '.join(estimator.terms)}, not {primary}"
-    if not estimator.can_stand:
-        return (
-            FITS,
-            "a test alone, another estimand or a known bias: it does not stand for the claim",
+        return RECOMMENDED, (
+            "items tell ability from noise, and this is the form of the design"
+            if first in _FORMS
+            else f"the most trusted of those that fit and estimate {primary}"
         )
-    return FITS, f"{first} is trusted more"
+    if other:
+        return FITS, other
+    if not estimator.can_stand:
+        return FITS, "it is a test alone, of another estimand or of a known bias"
+    if primary not in estimator.terms and estimator.name not in _FORMS:
+        return FITS, f"it estimates {', '.join(estimator.terms)}, not {primary}"
+    return FITS, f"{first} is trusted more" if first else "none is trusted more"
+
+
+_FORMS = ("pairs_within", "pairs_difference", "pairs_between", "pairs_before_after")
+"""Estimators by pairs of items, the comparison that takes least for granted first."""
+
+
+def _pairs(kind: DesignKind | None) -> tuple[str, ...]:
+    """Return the forms of pairs in the order of trust; none where no cell holds two items."""
+    return _FORMS if kind is not None and kind.items.largest > 1 else ()
+
+
+def _other_design(name: str, kind: DesignKind | None) -> str:
+    """Say why an estimator is made for another design; empty if it is not."""
+    if kind is None or name not in _MADE_FOR:
+        return ""
+    return next((why for why, is_so in _MADE_FOR[name] if is_so(kind)), "")
+
+
+_Reason = tuple[str, Callable[[DesignKind], bool]]
+
+_BY_ITEM: _Reason = (
+    "access varies between items of one worker, task and period",
+    lambda kind: kind.n_within_cells > 0,
+)
+_SEVERAL_STARTS: _Reason = (
+    "access begins in several periods, and one before and after would mix them",
+    lambda kind: len(kind.starts.periods) > 1,
+)
+_ENDS: _Reason = ("access ends again", lambda kind: kind.starts.n_ending > 0)
+_ALONE: _Reason = (
+    "no workers with and without AI are seen beside each other",
+    lambda kind: not kind.between_workers,
+)
+_NO_CHANGE: _Reason = (
+    "no workers come to have AI while others never do",
+    lambda kind: kind.starts.n_starting == 0 or kind.starts.n_never == 0,
+)
+
+_MADE_FOR: Mapping[str, tuple[_Reason, ...]] = MappingProxyType(
+    {
+        "dispersion_by_access": (_BY_ITEM, _SEVERAL_STARTS, _ENDS, _ALONE),
+        "dispersion_by_use": (_BY_ITEM, _SEVERAL_STARTS, _ENDS, _ALONE),
+        "dispersion_staggered": (
+            _BY_ITEM,
+            _ENDS,
+            ("access begins in one period only", lambda kind: len(kind.starts.periods) < 2),
+        ),
+        "dispersion_between_arms": (_ALONE,),
+        "dispersion_before_after": (
+            _BY_ITEM,
+            (
+                "workers without AI are there to compare with",
+                lambda kind: kind.between_workers,
+            ),
+        ),
+        "pairs_within": (
+            (
+                "no worker does items with and without AI in one period",
+                lambda kind: kind.n_within_cells + kind.n_within_periods == 0,
+            ),
+        ),
+        "pairs_difference": (_BY_ITEM, _ALONE, _NO_CHANGE),
+        "pairs_between": (_BY_ITEM, _ALONE),
+        "pairs_before_after": (
+            _BY_ITEM,
+            ("workers without AI are there to compare with", lambda kind: kind.between_workers),
+        ),
+    }
+)
+"""By estimator, the designs that it is not made for."""

@@ -90,10 +90,12 @@ def estimate(
     *,
     hypothesis: Annotated[list[str] | None, Parameter(negative="")] = None,
     estimator: Annotated[list[str] | None, Parameter(negative="")] = None,
+    recommended: Annotated[bool, Parameter(negative="")] = False,
     engine: RegressionEngine = "fast",
     few_clusters: FewClusters | None = None,
     format: TableFormat = "table",  # noqa: A002 (the option's name)
     out: Path | None = None,
+    figure: Path | None = None,
 ) -> None:
     """Estimate H1 to H4 on a panel, with the truth beside a synthetic one.
 
@@ -103,6 +105,8 @@ def estimate(
         Folder or database of a panel.
     hypothesis, estimator
         Names to keep; all if left out.
+    recommended
+        Keep the one estimator a hypothesis that `withintask panel describe` recommends.
     engine
         The exact projector, or linearmodels and statsmodels on explicit dummies: slow, for small panels, as a check.
     few_clusters
@@ -111,19 +115,24 @@ def estimate(
         How to print: a table, or json, csv, parquet or latex.
     out
         File to write instead of printing; needed for parquet.
+    figure
+        File for a figure of the estimates with their intervals (png, pdf, svg).
     """
     from withintask.panel.memory import as_panel
     from withintask.report.design import design_text
+    from withintask.report.estimate_figure import draw_estimates
     from withintask.report.tables import write_table
     from withintask.report.terminal import print_estimates
     from withintask.tests_of_model.harness.synthetic import with_truth
     from withintask.tests_of_model.hypotheses.estimate import estimate as run
+    from withintask.tests_of_model.hypotheses.recommend import recommended_estimators
 
     whole = as_panel(panel)
+    chosen = recommended_estimators(whole, hypothesis or ()) if recommended else ()
     rows = run(
         whole,
         hypotheses=hypothesis or (),
-        estimators=estimator or (),
+        estimators=(*(estimator or ()), *chosen),
         engine=engine,
         few_clusters=few_clusters,
     )
@@ -133,6 +142,8 @@ def estimate(
         print_estimates(frame)
     else:
         write_table(frame, format, out)
+    if figure is not None:
+        print(f"{draw_estimates(frame, figure, title=whole.info.name)}: written")
 
 
 @app.command

@@ -44,10 +44,16 @@ def design_text(panel: Panel) -> tuple[list[str], dict[str, object] | None]:
 
 def _of_hypothesis(name: str, verdicts: pl.DataFrame) -> list[str]:
     recommended = verdicts.filter(pl.col("verdict") == RECOMMENDED)["estimator"].to_list()
-    lines = [f"{name}: {recommended[0]} is recommended" if recommended else f"{name}: nothing fits"]
+    reasons = dict(verdicts.select("estimator", "why").iter_rows())
+    lines = [
+        f"{name}: {recommended[0]} is recommended: {reasons[recommended[0]]}"
+        if recommended
+        else f"{name}: no estimator that could stand for it fits"
+    ]
     for row in verdicts.filter(pl.col("verdict") != RECOMMENDED).iter_rows(named=True):
-        word = "does not fit:" if row["verdict"] == LACKS else "fits, but"
-        lines.append(f"  {row['estimator']}: {word} {_briefly(row['why'])}")
+        lacks = row["verdict"] == LACKS
+        reason = f"does not fit: {_briefly(row['why'])}" if lacks else f"fits, but {row['why']}"
+        lines.append(f"  {row['estimator']}: {reason}")
     return lines
 
 
