@@ -2,7 +2,8 @@
 
 Run ``python benchmarks/bench_sim.py [--rows 100000000]``. Each part runs in a process of its own; all but the last
 with one thread. Rates are medians of repeated runs in warm memory, the first (cold) run is printed beside them.
-Processor time stands beside wall time, since other work on the machine does not lengthen it as much.
+Processor time stands beside wall time, since other work on the machine does not lengthen it as much. ``--against FOLDER``
+runs each part a second time with the packages of another version (``pip install --no-deps --target FOLDER CHECKOUT``).
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from withintask.sim.design import Design
 from withintask.sim.designs import change_design, load_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params, vary
@@ -29,6 +31,7 @@ N_NORMALS = 2**22
 WORKERS_IN_MEMORY = 100_000
 REPLICATES = 200
 WORKERS_OF_REPLICATE = 250
+ITEMS = 8
 MILLION = 1e6
 
 
@@ -81,12 +84,13 @@ def bench_memory(_):
         f"({normals / MILLION:.1f} by processor time)"
     )
     noisy = rct(WORKERS_IN_MEMORY)
-    for label, design in (
-        ("as designed", noisy),
-        ("no noise", change_design(noisy, output_noise=0.0)),
-    ):
-        rows = design.n_workers * design.n_tasks_by_worker * design.n_periods
+    designs = {"as designed": noisy, "no noise": change_design(noisy, output_noise=0.0)}
+    if "n_items" in Design.__dataclass_fields__:
+        some = change_design(rct(WORKERS_IN_MEMORY // ITEMS), n_items=ITEMS, noise_persistence=0.2)
+        designs |= {f"{ITEMS} items": some}
+    for label, design in designs.items():
         cold, wall, cpu = timed(lambda d=design: simulate(economy, d, draw_shocks(d, seed=1)))
+        rows = simulate(economy, design, draw_shocks(design, seed=1)).outputs.height
         print(
             f"rct in memory, {label:<12}        {rows / wall / MILLION:8.1f} million rows/s "
             f"({rows / cpu / MILLION:.1f} by processor time), {rows:,} rows, "
@@ -159,16 +163,24 @@ PARTS = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the streamed panel")
+    parser.add_argument("--parts", choices=PARTS, nargs="+", help="parts to run, all if not named")
+    parser.add_argument(
+        "--against", type=Path, help="folder of another version, run after each part"
+    )
     parser.add_argument("--part", choices=PARTS, help="run one part in this process")
     chosen = parser.parse_args()
     if chosen.part:
         PARTS[chosen.part](chosen.rows)
         return
     print("load average {:.1f} {:.1f} {:.1f}".format(*os.getloadavg()))
-    for part in PARTS:
+    for part in chosen.parts or PARTS:
         threads = {} if part == "stream" else dict.fromkeys(ONE_THREAD, "1")
         command = [sys.executable, __file__, "--part", part, "--rows", str(chosen.rows)]
         subprocess.run(command, check=True, env={**os.environ, **threads})
+        if chosen.against:
+            print(f"-- the same with {chosen.against}", flush=True)
+            path = {"PYTHONPATH": str(chosen.against)}
+            subprocess.run(command, check=True, env={**os.environ, **threads, **path})
 
 
 if __name__ == "__main__":

@@ -174,6 +174,11 @@ class Design:
         return self.n_items * self.n_raters
 
     @property
+    def is_trial(self) -> bool:
+        """Whether access is randomized, to workers, items or firms."""
+        return self.treatment.startswith("randomized")
+
+    @property
     def loses_workers(self) -> bool:
         """Whether workers leave the panel."""
         return bool(self.attrition or self.arm_attrition)

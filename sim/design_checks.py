@@ -205,6 +205,12 @@ def _table_problems(design: Design) -> list[str]:
             for c in design.columns[table]
             if c not in known
         ]
+    problems += [
+        f"columns.{table}.{name}: named {names.count(name)} times"
+        for table, names in design.columns.items()
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
     sources = (
         ("outputs", design.n_tasks_by_worker, "n_tasks"),
         ("tasks", design.n_tasks_by_worker, "n_tasks"),

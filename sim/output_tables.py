@@ -82,10 +82,12 @@ def _columns_of_use(
 
 
 def _arm(design: Design, sample: Sample, use: Use) -> Codes:
-    """Position of each row's arm in ARMS; items are in none before AI's arrival."""
+    """Position of each row's arm in ARMS; none where nothing is randomized, nor of items before AI's arrival."""
+    if not design.is_trial:
+        return np.full((1, 1, 1, 1), ARMS.len() - 1)
     if design.treatment == "randomized_items":
         is_post = (np.arange(design.n_periods) >= design.n_pre)[:, None]
-        return np.where(is_post, use.is_treated.astype(np.int64), 2)
+        return np.where(is_post, use.is_treated.astype(np.int64), ARMS.len() - 1)
     return sample.is_treated[:, draw_of_period(design)][:, None, :, None].astype(np.int64)
 
 

@@ -91,7 +91,7 @@ def panel_info(design: Design) -> PanelInfo:
         outcome=None if design.outcome == "positive" else cast("OutcomeKind", design.outcome),
         outcome_floor=design.score_floor if is_score else None,
         outcome_ceiling=design.score_ceiling if is_score else None,
-        control_arm=ARMS[0] if design.shows("outputs", "arm") else None,
+        control_arm=ARMS[0] if design.is_trial and design.shows("outputs", "arm") else None,
     )
 
 

@@ -221,8 +221,9 @@ class ReferencePanel:
         }
 
     def _arm(self, i, j, t, k):
-        """Arm of the worker, or of the item once there is AI to assign to it."""
-        if self.d.treatment == "randomized_items" and not self.is_post(t):
+        """Arm of a trial's worker, or of its item once there is AI to assign to it."""
+        is_trial = self.d.treatment.startswith("randomized")
+        if not is_trial or (self.d.treatment == "randomized_items" and not self.is_post(t)):
             return None
         return "ai" if self.is_assigned(i, j, t, k) else "control"
 

@@ -3,9 +3,10 @@
 import numpy as np
 import polars as pl
 import pytest
+from plain_designs import plain_design
 from reference_simulator import ReferencePanel
 
-from withintask.sim.designs import change_design, load_design
+from withintask.sim.designs import change_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import vary
 from withintask.sim.shocks import draw_shocks
@@ -104,7 +105,7 @@ NUISANCES = {
 
 
 def design_with(nuisance):
-    design = load_design("everything-linked")
+    design = plain_design("everything-linked")
     more = ("item_id", "rater_id", "sequence", "arm", "rating_ceiling")
     outputs = (*design.columns["outputs"], *more)
     return change_design(
@@ -176,7 +177,7 @@ def test_tables_equal_plain_loops_away_from_the_baseline(small_economy, change):
 def test_repeated_cross_sections_equal_plain_loops(small_economy, nuisance):
     columns = {"outputs": ("worker_id", "task_id", "period", "firm_id", "output")}
     design = change_design(
-        load_design("task-cross-section"),
+        plain_design("task-cross-section"),
         **{**SMALL, "n_control_tasks": 3, **NUISANCES[nuisance]},
         columns=columns,
     )
@@ -189,7 +190,7 @@ def test_repeated_cross_sections_equal_plain_loops(small_economy, nuisance):
 @pytest.mark.parametrize("nuisance", ["none", "attrition", "method break", "occupation shock"])
 def test_published_percentiles_equal_plain_loops(small_economy, nuisance):
     design = change_design(
-        load_design("oews"),
+        plain_design("oews"),
         n_workers=60,
         n_firms=4,
         n_occupations=6,
@@ -210,7 +211,9 @@ def test_published_percentiles_equal_plain_loops(small_economy, nuisance):
 
 
 def test_schooling_cells_equal_plain_loops(small_economy):
-    design = change_design(load_design("education-cells"), n_workers=40, n_firms=4, n_occupations=6)
+    design = change_design(
+        plain_design("education-cells"), n_workers=40, n_firms=4, n_occupations=6
+    )
     shocks = draw_shocks(design, seed=12)
     found = simulate(small_economy, design, shocks).education_pay
     plain = ReferencePanel(small_economy, design, shocks)

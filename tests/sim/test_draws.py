@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import polars as pl
 import pytest
+from plain_designs import plain_design
 
 from withintask.panel.errors import ParameterError
 from withintask.panel.store import read_panel
 from withintask.panel.validate import validate
-from withintask.sim.designs import change_design, load_design, load_designs
+from withintask.sim.designs import change_design, load_designs
 from withintask.sim.shocks import STREAMS, draw_shocks, shock_shapes
 from withintask.sim.simulate import simulate, simulate_many
 from withintask.sim.stream import draw_chunks, write_streamed
@@ -22,7 +23,7 @@ NUISANCE = {"attrition": 0.2, "task_reassignment": 0.1, "output_noise": 0.1, "mo
 
 
 def small(name, **changes):
-    return change_design(load_design(name), **{"n_workers": 203, "n_firms": 10, **changes})
+    return change_design(plain_design(name), **{"n_workers": 203, "n_firms": 10, **changes})
 
 
 def assert_panels_equal(one, other):
@@ -34,7 +35,7 @@ def assert_panels_equal(one, other):
 
 @pytest.mark.parametrize("name", [d.name for d in load_designs()])
 def test_equal_seeds_give_equal_panels(industries, name):
-    design = load_design(name)
+    design = plain_design(name)
     one, two = (
         simulate(industries, design, draw_shocks(design, seed=4, replicate=2)) for _ in range(2)
     )
@@ -85,7 +86,7 @@ def test_draws_do_not_depend_on_parameters(economy, industries):
 
 
 def test_shocks_are_standardized():
-    design = change_design(load_design("rct"), n_workers=100_000, n_firms=100)
+    design = change_design(plain_design("rct"), n_workers=100_000, n_firms=100)
     draws = draw_shocks(design, seed=1)
     n = design.n_workers
     # 4 standard errors; false alarms one in 16,000 each.
@@ -97,7 +98,7 @@ def test_shocks_are_standardized():
 @pytest.mark.parametrize(("seed", "replicate"), [(-1, 0), (0, -1)])
 def test_negative_seeds_are_refused(seed, replicate):
     with pytest.raises(ParameterError, match="non-negative"):
-        draw_shocks(load_design("rct"), seed=seed, replicate=replicate)
+        draw_shocks(plain_design("rct"), seed=seed, replicate=replicate)
 
 
 def test_a_batch_holds_the_panels_that_single_draws_give(industries):

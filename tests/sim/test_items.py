@@ -3,10 +3,11 @@
 import numpy as np
 import polars as pl
 import pytest
+from plain_designs import plain_design
 
 from withintask.panel.outcome import OUTCOMES
 from withintask.panel.validate import validate
-from withintask.sim.designs import change_design, load_design
+from withintask.sim.designs import change_design
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 
@@ -15,7 +16,7 @@ MORE = ("arm", "assignment_id", "stratum_id", "rating_floor", "rating_ceiling")
 
 
 def trial(name="rct", **changes):
-    design = load_design(name)
+    design = plain_design(name)
     columns = {**design.columns, "outputs": (*design.columns["outputs"], *MORE)}
     return change_design(design, **{**TRIAL, "columns": columns, **changes})
 
@@ -48,11 +49,11 @@ def test_a_panel_of_items_breaks_no_rule(small_economy, name, outcome, is_item_s
 
 
 def test_rows_of_items_show_what_tells_them_apart():
-    design = change_design(load_design("rct"), n_items=8, n_raters=2)
-    assert set(design.columns["outputs"]) - set(load_design("rct").columns["outputs"]) == {
+    design = change_design(plain_design("rct"), n_items=8, n_raters=2)
+    assert set(design.columns["outputs"]) - set(plain_design("rct").columns["outputs"]) == {
         "item_id", "sequence", "rater_id",
     }  # fmt: skip
-    assert set(change_design(load_design("postings"), n_items=8).columns) == {
+    assert set(change_design(plain_design("postings"), n_items=8).columns) == {
         "occupations", "postings",
     }  # fmt: skip
 

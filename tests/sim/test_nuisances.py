@@ -3,8 +3,9 @@
 import numpy as np
 import polars as pl
 import pytest
+from plain_designs import plain_design
 
-from withintask.sim.designs import change_design, load_design
+from withintask.sim.designs import change_design
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 
@@ -12,7 +13,7 @@ BIG = {"n_workers": 20_000, "n_firms": 100, "n_tasks": 2, "output_noise": 0.0}
 
 
 def outputs(economy, name="rct", seed=1, **changes):
-    design = change_design(load_design(name), **{**BIG, **changes})
+    design = change_design(plain_design(name), **{**BIG, **changes})
     return simulate(economy, design, draw_shocks(design, seed=seed)).outputs
 
 
@@ -65,7 +66,7 @@ def test_attrition_takes_its_share_from_the_periods_with_ai_and_more_of_the_less
 
 
 def test_attrition_reaches_published_statistics(economy):
-    design = change_design(load_design("oews"), attrition=0.3)
+    design = change_design(plain_design("oews"), attrition=0.3)
     table = simulate(economy, design, draw_shocks(design, seed=1)).occupation_pay
     jobs = table.group_by("period").agg(pl.col("employment").sum()).sort("period")["employment"]
     assert jobs[1] / jobs[0] == pytest.approx(0.7, abs=4 * np.sqrt(0.3 * 0.7 / design.n_workers))
@@ -82,7 +83,7 @@ def test_reassignment_takes_workers_off_exposed_tasks_only(economy):
 
 
 def test_a_ceiling_caps_output_and_is_reported(economy):
-    design = load_design("rct")
+    design = plain_design("rct")
     columns = {**design.columns, "outputs": (*design.columns["outputs"], "rating_ceiling")}
     rows = outputs(economy, rating_ceiling=1.2, columns=columns)
     ceiling = rows["rating_ceiling"].unique().to_list()
@@ -94,7 +95,7 @@ def test_a_ceiling_caps_output_and_is_reported(economy):
 
 
 def test_no_ceiling_is_null(economy):
-    design = load_design("rct")
+    design = plain_design("rct")
     columns = {**design.columns, "outputs": (*design.columns["outputs"], "rating_ceiling")}
     assert outputs(economy, columns=columns)["rating_ceiling"].null_count() == 4 * BIG["n_workers"]
 
@@ -114,7 +115,7 @@ def test_a_change_of_instrument_narrows_exposed_tasks_only_and_only_afterwards(e
 def test_a_shock_moves_exposed_tasks_in_proportion_to_exposure(economy):
     shocked, plain = outputs(economy, occupation_shock=-0.2), outputs(economy)
     change = (shocked["output"] / plain["output"]).log().to_numpy().reshape(-1, 2, 2)
-    design = change_design(load_design("rct"), **BIG)
+    design = change_design(plain_design("rct"), **BIG)
     exposure = simulate(economy, design, draw_shocks(design, seed=1)).tasks["exposure"].to_numpy()
     np.testing.assert_allclose(change[:, :, 0], 0, rtol=0, atol=1e-12)
     np.testing.assert_allclose(
@@ -123,7 +124,7 @@ def test_a_shock_moves_exposed_tasks_in_proportion_to_exposure(economy):
 
 
 def test_firms_with_most_assets_adopt_first_where_adoption_is_opposed(economy):
-    design = change_design(load_design("linked-pay-assets"), treatment="staggered_opposed")
+    design = change_design(plain_design("linked-pay-assets"), treatment="staggered_opposed")
     firms = simulate(economy, design, draw_shocks(design, seed=1)).firms
     first = (
         firms.filter(pl.col("ai_capability") > 0)
@@ -138,7 +139,7 @@ def test_firms_with_most_assets_adopt_first_where_adoption_is_opposed(economy):
 
 
 def test_some_firms_never_adopt_where_adoption_is_staggered(economy):
-    design = change_design(load_design("linked-pay-assets"), treatment="staggered")
+    design = change_design(plain_design("linked-pay-assets"), treatment="staggered")
     firms = simulate(economy, design, draw_shocks(design, seed=1)).firms
     last = firms.filter(pl.col("period") == design.n_periods - 1)
     never = last.filter(pl.col("ai_capability") == 0).height
@@ -147,7 +148,7 @@ def test_some_firms_never_adopt_where_adoption_is_staggered(economy):
 
 def test_sorting_correlates_ability_with_assets(economy):
     design = change_design(
-        load_design("everything-linked"),
+        plain_design("everything-linked"),
         n_workers=24_000,
         n_firms=2_400,
         ability_sorting=0.5,
@@ -166,7 +167,7 @@ def test_sorting_correlates_ability_with_assets(economy):
 
 def test_a_firm_premium_moves_mean_log_pay_by_firm_and_keeps_the_mean(economy):
     plain, spread = (
-        change_design(load_design("linked-pay"), n_firms=2_000, firm_premium_sd=sd)
+        change_design(plain_design("linked-pay"), n_firms=2_000, firm_premium_sd=sd)
         for sd in (0.0, 0.3)
     )
     ratio = (
@@ -178,7 +179,7 @@ def test_a_firm_premium_moves_mean_log_pay_by_firm_and_keeps_the_mean(economy):
 
 
 def test_movers_move_as_often_as_the_design_says(economy):
-    design = change_design(load_design("linked-pay"), mobility=0.3, n_workers=20_000)
+    design = change_design(plain_design("linked-pay"), mobility=0.3, n_workers=20_000)
     firm = (
         simulate(economy, design, draw_shocks(design, seed=1))
         .pay["firm_id"]
@@ -192,6 +193,6 @@ def test_movers_move_as_often_as_the_design_says(economy):
 
 def test_the_method_is_named_new_only_where_it_breaks(economy):
     for value, expected in ((0.0, {"old"}), (0.3, {"old", "new"})):
-        design = change_design(load_design("oews"), method_break=value)
+        design = change_design(plain_design("oews"), method_break=value)
         table = simulate(economy, design, draw_shocks(design, seed=1)).occupation_pay
         assert set(table["method"].to_list()) == expected

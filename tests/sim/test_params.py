@@ -187,6 +187,7 @@ def test_all_problems_of_a_design_are_in_one_error():
         ({"score_slope": float("inf")}, "a finite number"),
         ({"count_mean": 0.0}, "above 0"),
         ({"n_items": 0, "n_raters": 0}, "n_raters = 0"),
+        ({"columns": {"workers": ("worker_id", "worker_id")}}, "worker_id: named 2 times"),
     ],
 )
 def test_impossible_designs_are_refused(change, part):

@@ -1,23 +1,21 @@
 """Switches: off changes nothing bit for bit, on changes the tables it names and no other, as its equation says."""
 
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import pytest
+from plain_designs import plain_design, plain_designs
 
 from withintask.panel.errors import ParameterError
 from withintask.sim import equations as eq
 from withintask.sim.design import OFF
-from withintask.sim.designs import change_design, design_hash, load_design, load_designs
+from withintask.sim.designs import change_design, design_hash
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import switch_off
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 from withintask.sim.switches import SWITCHES, why_idle
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden"
-DESIGNS = [design.name for design in load_designs()]
+DESIGNS = list(plain_designs())
 HASHES = {
     "oews": "13a0b09885f8c0ef",
     "education-cells": "447fd731faa13169",
@@ -43,7 +41,7 @@ SMALL = {"n_workers": 96, "n_firms": 8, "mobility": 0.5}
 
 
 def small(name, **changes):
-    return change_design(load_design(name), **{**SMALL, **changes})
+    return change_design(plain_design(name), **{**SMALL, **changes})
 
 
 def panel_of(economy, design, drawn_for=None):
@@ -80,7 +78,7 @@ def trial(economy, **changes):
 
 
 def test_fields_that_are_off_leave_the_hashes_under_which_studies_are_stored():
-    designs = load_designs(GOLDEN / "finished_designs.toml")
+    designs = plain_designs().values()
     assert {d.name: design_hash(d) for d in designs} == HASHES
     assert {d.name: design_hash(change_design(d, **OFF)) for d in designs} == HASHES
 
@@ -94,7 +92,7 @@ def test_a_field_that_is_not_off_is_named_by_the_hash(name):
         "n_raters": 2,
         "score_ceiling": 9.0,
     }
-    design = change_design(load_design("rct"), **{name: OFF[name]})
+    design = change_design(plain_design("rct"), **{name: OFF[name]})
     other = change_design(design, **{name: others.get(name, 0.3)})
     assert design_hash(other) != design_hash(design)
 
@@ -188,7 +186,7 @@ def test_requirements_anticipate_and_drift(small_economy):
     n = 4_000
 
     def share(**changes):
-        design = change_design(load_design("postings"), n_postings_by_occupation=n, **changes)
+        design = change_design(plain_design("postings"), n_postings_by_occupation=n, **changes)
         rows = panel_of(small_economy, design).postings
         by_cell = rows.group_by("occupation_code", "period", maintain_order=True).agg(
             pl.col("is_credential_required").mean()
@@ -196,7 +194,7 @@ def test_requirements_anticipate_and_drift(small_economy):
         return by_cell["is_credential_required"].to_numpy().reshape(-1, 2)
 
     plain = share()
-    exposure = panel_of(small_economy, load_design("postings")).occupations["exposure"].to_numpy()
+    exposure = panel_of(small_economy, plain_design("postings")).occupations["exposure"].to_numpy()
     # Binomial errors of two shares; 60 occupations at 4.5 errors: a false alarm in 2,000.
     error = 4.5 * np.sqrt(2 * 0.25 / n)
     before, after = plain.T
@@ -293,4 +291,4 @@ def test_movers_sort_by_ability_and_arrive_everywhere_alike(economy):
 @pytest.mark.parametrize("name", sorted(set(ON) - {"ai_noise_ratio"}))
 def test_impossible_values_of_switches_are_refused(name):
     with pytest.raises(ParameterError, match=f"{name} = "):
-        change_design(load_design("rct"), **{name: -101.0})
+        change_design(plain_design("rct"), **{name: -101.0})

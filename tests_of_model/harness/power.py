@@ -16,7 +16,7 @@ from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 from withintask.sim.worlds import REFERENCE, World, load_world
 from withintask.tests_of_model.harness.diagnosands import LEVEL
-from withintask.tests_of_model.harness.pilot import calibrate
+from withintask.tests_of_model.harness.pilot import calibrate, taken
 from withintask.tests_of_model.harness.power_curve import search_size
 from withintask.tests_of_model.harness.power_table import design_grid, power_table
 from withintask.tests_of_model.harness.replicate import Study, plan, solved
@@ -59,6 +59,11 @@ class PowerQuestion:
         base = world.change_design(load_design(self.design))
         design, params = apply_settings(base, world.change_params(load_params()), self.settings)
         return (design if self.pilot is None else calibrate(design, read_panel(self.pilot))), params
+
+    def from_pilot(self) -> dict[str, object]:
+        """Return what the design takes from the pilot, field to value; empty without a pilot."""
+        design = replace(self, pilot=None).setting()[0]
+        return taken(design, self.setting()[0])
 
 
 @dataclass(frozen=True, kw_only=True)

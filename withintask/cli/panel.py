@@ -145,6 +145,34 @@ def describe(path: Path, *, json: Annotated[bool, Parameter(negative="")] = Fals
 
 
 @app.command
+def calibrate(path: Path, *, design: str, out: Path | None = None) -> None:
+    """Take items, noise, ability tests, firms and mobility from a panel, as a design file.
+
+    Parameters
+    ----------
+    path
+        Folder with a panel.toml, the panel.toml itself, or a DuckDB file.
+    design
+        Design that the panel is like, such as rct-ability; what the panel does not show stays as it is there.
+    out
+        File to write, usable wherever a design is named; printed if none is given.
+    """
+    from withintask.panel.atomic import save_text
+    from withintask.panel.store import read_panel
+    from withintask.sim.designs import load_design
+    from withintask.tests_of_model.harness.pilot import as_design_file, taken
+    from withintask.tests_of_model.harness.pilot import calibrate as calibrated
+
+    like = load_design(design)
+    text = as_design_file(design, taken(like, calibrated(like, read_panel(path))))
+    if out is None:
+        print(text, end="")
+        return
+    save_text(out, text)
+    print(f"{out}: written; next: withintask power --hypothesis H1 --design {out}")
+
+
+@app.command
 def validate(
     path: Path,
     *,

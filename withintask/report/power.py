@@ -61,6 +61,7 @@ def run_power(
     polars.DataFrame
         The power table.
     """
+    _print_pilot(question)
     laid_out = plan_power(question, vary=vary, effect=effect, replicates=run.replicates)
     replicates = run_study(
         laid_out.study, run.out / "ledger", engine=run.engine, n_workers=run.n_workers
@@ -94,6 +95,7 @@ def run_search(question: PowerQuestion, run: Run, search: str) -> int:
     int
         The smallest size with the power asked for.
     """
+    _print_pilot(question)
     with progress("replicates", run.replicates) as report:
         smallest = search_smallest(question, search, replicates=run.replicates, on_progress=report)
     at_end = " (at the end of the search: widen it)" if smallest.is_at_end else ""
@@ -146,6 +148,16 @@ def _sentence(line: LineCrossing) -> str:
         f"{where}{POWER_GOAL:.0%} power at {what} about {crossing.value:{digits}} "
         f"(95 % interval {crossing.low:{digits}} to {crossing.high:{digits}}{beyond})"
     )
+
+
+def _print_pilot(question: PowerQuestion) -> None:
+    if question.pilot is not None:
+        values = ", ".join(f"{name} = {_plain(v)}" for name, v in question.from_pilot().items())
+        print(f"From {question.pilot}: {values or 'nothing that the design did not have'}")
+
+
+def _plain(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _print_cheapest(table: pl.DataFrame, costs: tuple[float, float]) -> None:

@@ -124,17 +124,15 @@ def test_all_malformed_sizes_are_named():
 
 
 def test_calibration_takes_noise_firms_and_mobility_from_a_pilot():
-    pilot = draw_panel(
-        "rct", settings=["n_pre=2", "output_noise=0.2", "n_firms=10", "n_workers=100"]
-    )
-    design = calibrate(load_design("rct"), pilot)
+    settings = ["n_pre=2", "n_items=1", "output_noise=0.2", "n_firms=10", "n_workers=100"]
+    design = calibrate(load_design("rct"), draw_panel("rct", settings=settings))
     # The standard deviation of n·T normals' noise, from pairs: relative error 1/sqrt(2·n·T) a pair.
     assert design.output_noise == pytest.approx(0.2, rel=4 / np.sqrt(2 * 100 * 20))
     assert design.n_firms == design.n_workers // 10
     linked = draw_panel("linked-pay")
     mobility = calibrate(load_design("linked-pay"), linked).mobility
     n = 6_000 * 3
-    expected = 0.2 * (1 - 1 / 240)
+    expected = load_design("linked-pay").mobility * (1 - 1 / 240)
     assert abs(mobility - expected) < 4 * np.sqrt(expected * (1 - expected) / n)
 
 
