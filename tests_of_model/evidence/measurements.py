@@ -1,0 +1,230 @@
+"""What one further measurement is worth: the sign of ΔGini given it, and how much of the sign's entropy it is expected to take."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from withintask.panel.arrays import Array
+from withintask.panel.errors import ParameterError, list_problems, nearest
+from withintask.sim.params import Params
+from withintask.sim.regime import PROPRIETARY_SHARE
+from withintask.tests_of_model.evidence.sign import entropy, sign_row
+from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, FEATURES
+from withintask.tests_of_model.moments.moments import ALL_NAMES
+from withintask.tests_of_model.moments.reduced import MOVES
+from withintask.tests_of_model.moments.reweight import Posterior, log_normal, normalized
+from withintask.tests_of_model.moments.targets import MomentTarget
+
+N_OUTER = 400
+"""Outcomes of a measurement over which its value is averaged."""
+
+_KEYS = ("summary", "of", "std_error", "source")
+_FEWEST = 50
+"""Effective number of draws below which a row says so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One further measurement."""
+
+    name: str
+    """Short name."""
+    summary: str
+    """One line."""
+    of: str
+    """Moment, parameter or proprietary_share."""
+    std_error: float
+    """Its error."""
+    source: str
+    """Where the error comes from."""
+
+
+def load_measurements(path: Path | None = None) -> tuple[Measurement, ...]:
+    """Read measurements from a TOML file, the packaged ones if None.
+
+    Raises
+    ------
+    ParameterError
+        If the file is no TOML, or an entry lacks a key, measures nothing that is known here or has no error; all are listed.
+    """
+    where = "measurements.toml" if path is None else str(path)
+    try:
+        source = files("withintask.tests_of_model.evidence").joinpath("measurements.toml")
+        text = (source if path is None else path).read_text(encoding="utf-8")
+        entries = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ParameterError(f"{where}: expected a TOML file of measurements; {error}") from error
+    problems = [p for name, entry in entries.items() for p in _problems(name, entry)]
+    if problems:
+        raise ParameterError(list_problems(where, problems))
+    return tuple(Measurement(name=name, **entry) for name, entry in entries.items())
+
+
+def measured(after: Posterior, of: str) -> Array:
+    """Draws of what a measurement is of, (draw,)."""
+    if of == PROPRIETARY_SHARE:
+        own, bought = after.of("proprietary"), after.of("commodity")
+        return np.asarray(own / (own + bought))
+    return after.of(of)
+
+
+def given_measurement(after: Posterior, measurement: Measurement, value: float) -> Posterior:
+    """Return the posterior once a measurement has come out at a value."""
+    gap = measured(after, measurement.of) - value
+    return after.reweighted(-((gap / measurement.std_error) ** 2) / 2)
+
+
+def by_measurement(
+    after: Posterior, truth: Mapping[str, float], measurements: Sequence[Measurement]
+) -> pl.DataFrame:
+    """Say what the sign is given the panel alone, with each further measurement at its true value, and with all but the answer.
+
+    Parameters
+    ----------
+    after
+        Posterior given the panel.
+    truth
+        True value of everything that is measured.
+    measurements
+        What may be measured.
+    """
+    rows: list[dict[str, object]] = [{"given": "the panel alone", **sign_row(after)}]
+    others = [m for m in measurements if m.of != DELTA_GINI_INCOME]
+    for measurement in measurements:
+        row = sign_row(given_measurement(after, measurement, truth[measurement.of]))
+        rows.append({"given": measurement.name, **row})
+    every = after
+    for measurement in others:
+        every = given_measurement(every, measurement, truth[measurement.of])
+    rows.append({"given": "all of these but incomes", **sign_row(every)})
+    return pl.DataFrame(rows).with_columns(is_thin=pl.col("n_effective") < _FEWEST)
+
+
+def value_of(
+    after: Posterior, values: Array, covariance: Array, *, n_outer: int = N_OUTER, seed: int = 0
+) -> tuple[float, float]:
+    """Expected entropy of ΔGini's sign after a measurement, bits, and its Monte-Carlo error.
+
+    Parameters
+    ----------
+    after
+        Posterior before it.
+    values
+        What is measured, at the draws, (draw, quantity).
+    covariance
+        Of its errors, (quantity, quantity).
+    n_outer
+        Outcomes to average over.
+    seed
+        Seed of the outcomes.
+
+    Notes
+    -----
+    Outcomes are drawn as the posterior predicts them; each reweights the draws (Lindley 1956).
+    """
+    generator = np.random.default_rng(seed)
+    rises = after.of(DELTA_GINI_INCOME) > 0
+    chosen = generator.choice(len(values), size=n_outer, p=after.weight)
+    errors = generator.multivariate_normal(np.zeros(len(covariance)), covariance, size=n_outer)
+    outcomes = values[chosen] + errors
+    left = []
+    for outcome in outcomes:
+        weight = normalized(np.log(after.weight) + log_normal(values - outcome, covariance))
+        left.append(float(entropy(weight @ rises)))
+    return float(np.mean(left)), float(np.std(left, ddof=1) / np.sqrt(n_outer))
+
+
+def values_of_measurements(
+    after: Posterior,
+    measurements: Sequence[Measurement],
+    panels: Mapping[str, Array] | None = None,
+    *,
+    n_outer: int = N_OUTER,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """Rank further measurements by the expected fall of the entropy of ΔGini's sign.
+
+    Parameters
+    ----------
+    after
+        Posterior given the panel.
+    measurements
+        Measurements of one quantity each.
+    panels
+        Better panels by name, each with the covariance of the panel's moments there, (moment, moment); what they add
+        is read as an independent panel whose precision is the difference.
+    n_outer, seed
+        As for :func:`value_of`.
+
+    Returns
+    -------
+    polars.DataFrame
+        Measurement, its error, entropy before and expected after, the fall and its Monte-Carlo error, largest first.
+    """
+    before = float(entropy(after.probability(after.of(DELTA_GINI_INCOME) > 0)))
+    rows = []
+    for measurement in measurements:
+        values = measured(after, measurement.of)[:, None]
+        covariance = np.array([[measurement.std_error**2]])
+        left = value_of(after, values, covariance, n_outer=n_outer, seed=seed)
+        rows.append((measurement.name, measurement.std_error, *left))
+    names = list(after.target.names)
+    values = np.column_stack([after.of(name) for name in names])
+    for name, covariance in (panels or {}).items():
+        added = added_covariance(after.target, covariance)
+        rows.append((name, None, *value_of(after, values, added, n_outer=n_outer, seed=seed)))
+    return pl.DataFrame(
+        [
+            {
+                "measurement": name,
+                "std_error": error,
+                "entropy_before": before,
+                "entropy_after": left,
+                "fall": before - left,
+                "mc_error": mc_error,
+            }
+            for name, error, left, mc_error in rows
+        ]
+    ).sort("fall", descending=True)
+
+
+def added_covariance(target: MomentTarget, covariance: Array) -> Array:
+    """Covariance of an independent panel that makes of the target's errors those of a better panel.
+
+    Raises
+    ------
+    ParameterError
+        If the panel is worse in some direction.
+    """
+    assert target.covariance is not None
+    gain = np.linalg.inv(covariance) - np.linalg.inv(target.covariance)
+    if np.linalg.eigvalsh(gain).min() <= 0:
+        raise ParameterError("added_covariance: the other panel is worse in some direction")
+    return np.asarray(np.linalg.inv(gain))
+
+
+def truth_of(features: Array, params: Params) -> dict[str, float]:
+    """True value of everything that can be measured: moments, parameters and the proprietary share."""
+    values = dict(zip(FEATURES, features.tolist(), strict=True))
+    values |= {name: float(value) for name, value in vars(params).items()}
+    values[PROPRIETARY_SHARE] = params.proprietary / (params.commodity + params.proprietary)
+    return values
+
+
+def _problems(name: str, entry: object) -> list[str]:
+    if not isinstance(entry, dict) or set(entry) != set(_KEYS):
+        return [f"[{name}]: expected keys {', '.join(_KEYS)}; found {entry!r}"]
+    problems, known = [], (*ALL_NAMES, *MOVES, PROPRIETARY_SHARE)
+    if entry["of"] not in known:
+        problems.append(
+            f"[{name}]: of = {entry['of']!r} is not measured here{nearest(str(entry['of']), known)}"
+        )
+    error = entry["std_error"]
+    if isinstance(error, bool) or not isinstance(error, (int, float)) or not error > 0:
+        problems.append(f"[{name}]: std_error = {error!r}, expected a positive number")
+    return problems

@@ -1,0 +1,125 @@
+"""What moments say of the sign of ΔGini when the rest is not known: by prior and by rival world."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+from scipy.special import xlogy
+
+from withintask.panel.arrays import Array
+from withintask.sim.worlds import World
+from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, DELTA_GINI_PAY, Bank
+from withintask.tests_of_model.moments.reweight import Posterior, normalized, posterior
+from withintask.tests_of_model.moments.targets import MomentTarget
+
+
+def entropy(probability: Array | float) -> Array:
+    """Entropy of a sign in bits."""
+    p = np.asarray(probability)
+    return np.asarray(-(xlogy(p, p) + xlogy(1 - p, 1 - p)) / np.log(2))
+
+
+def sign_row(after: Posterior) -> dict[str, float]:
+    """What a posterior says of ΔGini: probabilities that it rises, 90 percent intervals, entropy of the sign, effective number."""
+    income, pay = after.of(DELTA_GINI_INCOME), after.of(DELTA_GINI_PAY)
+    low, middle, high = after.interval(DELTA_GINI_INCOME)
+    pay_low, pay_middle, pay_high = after.interval(DELTA_GINI_PAY)
+    rises = after.probability(income > 0)
+    return {
+        "income_rises": rises,
+        "income_low": low,
+        "income_median": middle,
+        "income_high": high,
+        "pay_rises": after.probability(pay > 0),
+        "pay_low": pay_low,
+        "pay_median": pay_middle,
+        "pay_high": pay_high,
+        "entropy": float(entropy(rises)),
+        "n_effective": after.n_effective,
+        "memory": after.memory,
+    }
+
+
+def by_prior(bank: Bank, target: MomentTarget, *, n_particles: int, seed: int = 0) -> pl.DataFrame:
+    """Say what the sign is under the prior, the prior twice as wide and the flat one."""
+    priors = {
+        "as given": bank.prior,
+        "twice as wide": bank.prior.widened(),
+        "flat": bank.prior.flattened(),
+    }
+    rows = [
+        {
+            "prior": name,
+            **sign_row(posterior(bank, target, prior=prior, n_particles=n_particles, seed=seed)),
+        }
+        for name, prior in priors.items()
+    ]
+    return pl.DataFrame(rows)
+
+
+def by_world(
+    bank: Bank,
+    target: MomentTarget,
+    worlds: Sequence[World],
+    *,
+    n_particles: int,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """Posterior odds of rival worlds against the reference, all of them equally likely before.
+
+    Parameters
+    ----------
+    bank
+        The bank.
+    target
+        Moments with errors.
+    worlds
+        Worlds whose parameters are those of the prior, or that have no AI; others change what a panel measures
+        and not the economy, and are left out.
+    n_particles, seed
+        As for :func:`withintask.tests_of_model.moments.reweight.posterior`.
+
+    Returns
+    -------
+    polars.DataFrame
+        World, what it fixes, log evidence against the reference and posterior probability.
+    """
+    fixed = {REFERENCE: dict[str, float]()} | {
+        world.name: known for world in worlds if (known := _fixed(world, bank)) is not None
+    }
+    logs = {
+        name: posterior(bank, target, fixed=known, n_particles=n_particles, seed=seed).log_evidence
+        for name, known in fixed.items()
+    }
+    share = normalized(np.array(list(logs.values())))
+    return pl.DataFrame(
+        {
+            "world": list(logs),
+            "fixes": [
+                ", ".join(f"{n} = {v:g}" for n, v in known.items()) for known in fixed.values()
+            ],
+            "log_odds": [value - logs[REFERENCE] for value in logs.values()],
+            "probability": share,
+        }
+    )
+
+
+REFERENCE = "reference"
+"""Nothing is fixed: the prior alone."""
+
+
+def _fixed(world: World, bank: Bank) -> dict[str, float] | None:
+    """Parameters that a world fixes; None if it is the reference or changes only what a panel measures."""
+    if world.design:
+        return None
+    if world.params.get("capability") == 0:
+        return {"ai_floor": 0.0}
+    known = {name: value for name, value in world.params.items() if name in bank.prior.names}
+    return known or None
+
+
+def with_size(target: MomentTarget, size: float) -> MomentTarget:
+    """Return the target as a panel this many times as large would have it."""
+    assert target.covariance is not None
+    return replace(target, covariance=target.covariance / size)
