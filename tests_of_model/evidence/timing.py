@@ -98,7 +98,7 @@ def arrival(months: pl.DataFrame, country: str, *, since: date = SINCE) -> Arriv
         )
     y = rows["ai_share"].to_numpy()
     places = np.arange(_MARGIN, n_months - _MARGIN)
-    bases = np.stack([_basis(n_months, place) for place in places])
+    bases = np.stack([_basis(n_months, int(place)) for place in places])
     squares = _squares(y[None, :], bases)[0]
     best = int(squares.argmin())
     fitted = bases[best] @ (bases[best].T @ y)
