@@ -1,5 +1,6 @@
 """All adapters and all tables of a store."""
 
+from withintask.ingest import postings
 from withintask.ingest.adapters import Adapter
 from withintask.ingest.exposure import (
     aioe,
@@ -26,6 +27,7 @@ from withintask.ingest.oews.reference import SOC_BRIDGE
 from withintask.ingest.oews.schema import OEWS
 from withintask.ingest.onet import read as onet
 from withintask.ingest.onet.schema import ONET_JOB_ZONE, ONET_RATING, ONET_TASK
+from withintask.ingest.postings import AI_POSTING
 from withintask.ingest.sources import SOURCE
 from withintask.ingest.tables import Table
 
@@ -39,6 +41,7 @@ ADAPTERS: tuple[Adapter, ...] = (
     *ilo.ADAPTERS,
     *patents.ADAPTERS,
     *own.ADAPTERS,
+    *postings.ADAPTERS,
     *onet.ADAPTERS,
 )
 
@@ -52,6 +55,7 @@ TABLES: tuple[Table, ...] = (
     ACTIVITY_WEIGHT,
     EXPOSURE_MEASURE,
     AI_USE,
+    AI_POSTING,
     ONET_TASK,
     ONET_JOB_ZONE,
     ONET_RATING,

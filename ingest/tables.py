@@ -63,6 +63,15 @@ class Table:
             raise SchemaError(f"table {self.name}: {str(fault).splitlines()[0]}") from fault
 
 
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A stored query."""
+
+    table: Table
+    """Name, description and columns."""
+    sql: str
+
+
 def column(
     name: str, dtype: type[pl.DataType] | pl.DataType, description: str, unit: str = ""
 ) -> Column:

@@ -1,21 +1,11 @@
 """The views of a store: SQL over its tables, with the description of their columns."""
 
-from dataclasses import dataclass
-
 import polars as pl
 
+from withintask.ingest.oews.views import OEWS_JUMP
 from withintask.ingest.oews.vintages import load_layouts
-from withintask.ingest.tables import Table, column
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """A stored query."""
-
-    table: Table
-    """Name, description and columns."""
-    sql: str
-
+from withintask.ingest.onet.views import ONET_TASK_CHANGE, ONET_VINTAGE
+from withintask.ingest.tables import Table, View, column
 
 ONET_EDUCATION = View(
     table=Table(
@@ -144,4 +134,11 @@ EXPOSURE_BY_OEWS = View(
         GROUP BY year, occ_code, source, release, measure""",
 )
 
-VIEWS = (ONET_EDUCATION, EXPOSURE_BY_SOC, EXPOSURE_BY_OEWS)
+VIEWS = (
+    ONET_EDUCATION,
+    ONET_TASK_CHANGE,
+    ONET_VINTAGE,
+    OEWS_JUMP,
+    EXPOSURE_BY_SOC,
+    EXPOSURE_BY_OEWS,
+)

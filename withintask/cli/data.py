@@ -83,6 +83,30 @@ def dictionary(*, out: Path | None = None) -> None:
     save_text(out, page)
 
 
+@app.command
+def describe(db: Path, *, out: Path | None = None) -> None:
+    """Say what a store holds: rows and hash of each table, and what became of each file.
+
+    Parameters
+    ----------
+    db
+        Store of `data build`.
+    out
+        HTML page to write, to browse tables, columns, first rows and files.
+    """
+    from withintask.ingest.describe import describe_store
+    from withintask.panel.atomic import save_text
+    from withintask.report.store_page import store_page
+    from withintask.report.terminal import frame_table
+
+    found = describe_store(db)
+    print(frame_table(found.tables.drop("description")))
+    print(frame_table(found.files.with_columns(found.files["sha256"].str.slice(0, 12))))
+    if out is not None:
+        save_text(out, store_page(found))
+        print(out)
+
+
 def _print_summary(built: "BuiltStore", parquet: Path | None) -> None:
     from withintask.ingest.database import query
     from withintask.ingest.registry import TABLES

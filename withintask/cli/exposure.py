@@ -139,3 +139,33 @@ def trends(
     shown = shown_compression(load_params(), n_replicates=replicates, seed=seed)
     for path in write_occupations(evidence, shown, out):
         print(path)
+
+
+@app.command
+def timing(*, db: Path, since: str = "2022-01") -> None:
+    """Date AI's arrival by country from the share of job postings that mention it.
+
+    Parameters
+    ----------
+    db
+        Store of `data build` with Indeed's AI postings.
+    since
+        First month to use, such as 2022-01.
+    """
+    from datetime import date
+
+    from withintask.ingest.load import scan_table
+    from withintask.panel.errors import ParameterError
+    from withintask.report.terminal import frame_table
+    from withintask.tests_of_model.evidence.timing import arrivals
+
+    try:
+        first = date.fromisoformat(f"{since}-01")
+    except ValueError:
+        raise ParameterError(f"since {since!r} is no month; write 2022-01") from None
+    postings = scan_table(db, "ai_posting").collect()
+    if postings.is_empty():
+        raise ParameterError(
+            f"{db}: no AI postings; build it from a folder that has AI_posting.csv"
+        )
+    print(frame_table(arrivals(postings, since=first)))
