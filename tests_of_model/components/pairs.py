@@ -90,7 +90,7 @@ def unit_moments(rows: SidedRows, *, relative: bool = False) -> UnitMoments:
     for any numbers of items, whatever the noise; for items that all share it is the factor I/(I - 1).
     """
     side = rows.side
-    mean, size = _cell_means(rows)
+    mean, size = cell_means(rows)
     left = rows.value - mean[rows.cell]
     if relative:
         left = left / mean[rows.cell]
@@ -129,7 +129,7 @@ def has_pair(rows: SidedRows) -> Flags:
     return counts[rows.side, rows.pairs.unit] > 0.5
 
 
-def _cell_means(rows: SidedRows) -> tuple[Array, Array]:
+def cell_means(rows: SidedRows) -> tuple[Array, Array]:
     """Mean over units of the units' means, and number of units, of each cell, (cell,)."""
     place = encode(rows.cell, rows.pairs.unit)
     n_places, n_cells = int(place.max()) + 1, int(rows.cell.max()) + 1
