@@ -1,7 +1,6 @@
 """Items as arrays: what each worker did, one row an item and rater, in the order of the work."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,7 +11,7 @@ from withintask.panel.outcome import OutcomeKind, analysed
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup, optional
 from withintask.tests_of_model.regression.grouping import compact_codes, encode
-from withintask.tests_of_model.samples.unknown import told
+from withintask.tests_of_model.samples.unknown import left_out, told
 
 UNKNOWN = -1
 """Code of an arm or a rater that was not recorded."""
@@ -282,12 +281,10 @@ def _is_named(frame: pl.DataFrame, name: str) -> bool:
 
 def describe_left_out(rows: ItemRows) -> str:
     """Say how many rows are left out because something about them is not known; empty if none."""
-    gaps: dict[str, Any] = {
-        "value": ~np.isfinite(rows.value),
-        "access": rows.arm == UNKNOWN,
-        "weight": ~(rows.weight > 0),
+    known = {
+        "value": np.isfinite(rows.value),
+        "access": rows.arm != UNKNOWN,
+        "weight": rows.weight > 0,
+        "firm": rows.firm >= 0,
     }
-    counts = {name: int(np.count_nonzero(gap)) for name, gap in gaps.items()}
-    listed = ", ".join(f"{name} of {count}" for name, count in counts.items() if count)
-    n_left = int(np.count_nonzero(~rows.is_known))
-    return f"{n_left} rows left out, not known: {listed}" if n_left else ""
+    return left_out(known)
