@@ -44,6 +44,8 @@ class PairDesign:
     """Mean weight of its rows, (unit,)."""
     spans_tasks: bool
     """Whether pairs are of different tasks."""
+    is_single: bool
+    """Whether counts have one item a worker, task and side, so that factorial moments stand in for pairs."""
     notes: tuple[str, ...]
     """What was decided and left out, for a reader."""
 
@@ -73,8 +75,15 @@ def pair_design(comparison: Comparison, *, distance: int = 1) -> PairDesign:
     known = np.ones(rows.worker.size, dtype=np.bool_)
     if rows.has_raters:
         known = rows.rater != UNKNOWN
-    unit, spans_tasks = _units(comparison)
+    unit, has_second = _units(comparison)
+    is_single = rows.kind == "count" and not has_second
+    spans_tasks = not has_second and not is_single
+    if spans_tasks:
+        unit = encode(rows.worker, rows.measure)
     cell, removed = _cells(comparison, unit)
+    if rows.kind == "count":
+        # A cell in which nobody has any says nothing of shares of its mean.
+        known = known & (np.bincount(cell, rows.value) > 0)[cell]
     pairs = PairRows(
         unit=unit,
         item=rows.item,
@@ -84,20 +93,18 @@ def pair_design(comparison: Comparison, *, distance: int = 1) -> PairDesign:
         rater=rows.rater if rows.has_raters else None,
     )
     sided = SidedRows(pairs=pairs, cell=cell, side=comparison.side, value=rows.value)
-    kept = _pairable(sided, known, needs_both=comparison.form != "between")
+    needs = _Needs(both_sides=comparison.form != "between", pair=not is_single)
+    kept = _pairable(sided, known, needs)
     if not kept.any():
         raise EstimationError(_no_pair(comparison, distance))
-    notes = _notes(kept, known, spans_tasks, removed, distance)
-    return _finish(comparison, sided, kept, spans_tasks, (comparison.message, *notes))
+    notes = (comparison.message, *_notes(kept, known, removed, distance))
+    design = _finish(comparison, sided, kept)
+    kinds = (_SPANS if spans_tasks else "", _SINGLE if is_single else "")
+    notes = tuple(note for note in (*notes, *kinds) if note)
+    return replace(design, spans_tasks=spans_tasks, is_single=is_single, notes=notes)
 
 
-def _finish(
-    comparison: Comparison,
-    sided: SidedRows,
-    kept: Flags,
-    spans_tasks: bool,
-    notes: tuple[str, ...],
-) -> PairDesign:
+def _finish(comparison: Comparison, sided: SidedRows, kept: Flags) -> PairDesign:
     rows = comparison.rows.take(kept)
     sided = sided.take(kept)
     unit = compact_codes(sided.pairs.unit)
@@ -113,13 +120,14 @@ def _finish(
         assignment=_assignment(rows)[first],
         group=comparison.group[kept][first],
         weight=weight,
-        spans_tasks=spans_tasks,
-        notes=tuple(note for note in notes if note),
+        spans_tasks=False,
+        is_single=False,
+        notes=(),
     )
 
 
 def _units(comparison: Comparison) -> tuple[Codes, bool]:
-    """Worker and task where most rows have a second item there, else worker and what is measured."""
+    """Worker and task, and whether most rows have a second item there."""
     rows = comparison.rows
     unit = encode(rows.worker, rows.task)
     place = encode(unit, comparison.side)
@@ -127,9 +135,7 @@ def _units(comparison: Comparison) -> tuple[Codes, bool]:
         first_rows(encode(place, rows.item)) if _has_repeats(rows.item) else np.arange(place.size)
     )
     n_items = np.bincount(place[item], minlength=int(place.max()) + 1)
-    if np.mean(n_items[place] > 1) >= 1 / 2:
-        return unit, False
-    return encode(rows.worker, rows.measure), True
+    return unit, bool(np.mean(n_items[place] > 1) >= 1 / 2)
 
 
 def _cells(comparison: Comparison, unit: Codes) -> tuple[Codes, str]:
@@ -165,15 +171,25 @@ def _candidates(rows: ItemRows) -> Iterator[tuple[tuple[Codes, ...], str]]:
         yield (*raters, rows.task), f"task{by_rater}"
 
 
-def _pairable(sided: SidedRows, known: Flags, *, needs_both: bool) -> Flags:
+@dataclass(frozen=True, kw_only=True)
+class _Needs:
+    """What a row's unit must have."""
+
+    both_sides: bool
+    pair: bool
+
+
+def _pairable(sided: SidedRows, known: Flags, needs: _Needs) -> Flags:
     """Rows with a pair on their side, a second worker in their cell and, where needed, a unit of both sides."""
     kept = known.copy()
     for _ in range(_MOST_ROUNDS):
         now = sided.take(kept)
         if now.value.size == 0:
             break
-        keeps: Flags = has_pair(now) & (cell_sizes(now.pairs.unit, now.cell)[now.cell] > 1)
-        if needs_both:
+        keeps: Flags = cell_sizes(now.pairs.unit, now.cell)[now.cell] > 1
+        if needs.pair:
+            keeps &= has_pair(now)
+        if needs.both_sides:
             sides = np.zeros((2, now.pairs.n_units), dtype=np.bool_)
             sides[now.side[keeps], now.pairs.unit[keeps]] = True
             has_both: Flags = np.logical_and(sides[0], sides[1])
@@ -202,7 +218,7 @@ def _fail_if_too_far(rows: ItemRows, distance: int) -> None:
             f"pairs: distance {distance} needs the order of each worker's items; state outputs.sequence, or take distance 1"
         )
     longest = int(rows.position.max()) + 1
-    if distance >= longest:
+    if distance > 1 and distance >= longest:
         raise EstimationError(
             f"pairs: distance {distance}, but no worker has more than {longest} places in order; take a shorter distance"
         )
@@ -214,16 +230,18 @@ def _no_pair(comparison: Comparison, distance: int) -> str:
     return f"{comparison.form.replace('_', '-')}: no worker has two different items{raters}{apart} on each side that it is compared on"
 
 
-def _notes(
-    kept: Flags, known: Flags, spans_tasks: bool, removed: str, distance: int
-) -> Iterator[str]:
+_SPANS = (
+    "one item a worker, task and side: pairs are of different tasks, so ability is what they share"
+)
+_SINGLE = "one count a worker, task and side: what is beyond a Poisson's variance counts as ability"
+
+
+def _notes(kept: Flags, known: Flags, removed: str, distance: int) -> Iterator[str]:
     n_raters, n_left = (int(np.count_nonzero(x)) for x in (~known, known & ~kept))
     if n_raters:
-        yield f"{n_raters} rows left out, rater not known"
+        yield f"{n_raters} rows left out, rater not known or a cell without any count"
     if n_left:
         yield f"{n_left} rows left out, without a pair or a second worker in their cell"
-    if spans_tasks:
-        yield "one item a worker, task and side: pairs are of different tasks, so ability is what they share"
     yield f"means taken out by {removed}"
     if distance > 1:
         yield f"pairs at least {distance} places apart"

@@ -4,7 +4,7 @@ Two items of a worker share his ability and nothing else, so that the mean produ
 effects of items or of task and period are out is the variance of ability, however large the noise.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -64,6 +64,8 @@ class UnitMoments:
     """Rows by side, (2, unit)."""
     cell_mean: Array
     """Mean of the unit's cells by side, on the scale of the values, (2, unit)."""
+    poisson: Array
+    """Mean over rows of value over its cell's mean squared: the variance of a relative count, were it Poisson, (2, unit)."""
 
 
 def unit_moments(rows: SidedRows, *, relative: bool = False) -> UnitMoments:
@@ -90,7 +92,7 @@ def unit_moments(rows: SidedRows, *, relative: bool = False) -> UnitMoments:
     for any numbers of items, whatever the noise; for items that all share it is the factor I/(I - 1).
     """
     side = rows.side
-    mean, size = _cell_means(rows)
+    mean, size = cell_means(rows)
     left = rows.value - mean[rows.cell]
     if relative:
         left = left / mean[rows.cell]
@@ -113,7 +115,26 @@ def unit_moments(rows: SidedRows, *, relative: bool = False) -> UnitMoments:
             n_pairs=np.rint(sums[6:]),
             n_rows=n_rows,
             cell_mean=_by_side(rows, mean[rows.cell]) / n_rows,
+            poisson=_by_side(rows, rows.value / mean[rows.cell] ** 2) / n_rows,
         )
+
+
+def factorial_moments(moments: UnitMoments) -> UnitMoments:
+    """Put factorial moments in the place of pairs: E[y(y - 1)] = E λ² for a Poisson count of mean λ.
+
+    Parameters
+    ----------
+    moments
+        Relative to cells' means, of units with one count a side.
+
+    Returns
+    -------
+    UnitMoments
+        Products of one side are mean squares less the Poisson's variance; what else counts vary by is taken for ability.
+    """
+    product = moments.product.copy()
+    product[:2] = moments.square - moments.poisson
+    return replace(moments, product=product)
 
 
 def cell_sizes(unit: Codes, cell: Codes) -> Array:
@@ -129,7 +150,7 @@ def has_pair(rows: SidedRows) -> Flags:
     return counts[rows.side, rows.pairs.unit] > 0.5
 
 
-def _cell_means(rows: SidedRows) -> tuple[Array, Array]:
+def cell_means(rows: SidedRows) -> tuple[Array, Array]:
     """Mean over units of the units' means, and number of units, of each cell, (cell,)."""
     place = encode(rows.cell, rows.pairs.unit)
     n_places, n_cells = int(place.max()) + 1, int(rows.cell.max()) + 1

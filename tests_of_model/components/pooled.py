@@ -39,6 +39,10 @@ class Pooled:
             self, estimate=values, covariances=self.covariances * np.outer(slopes, slopes)
         )
 
+    def transformed(self, values: Array, jacobian: Array) -> "Pooled":
+        """Return smooth functions of all moments, with the covariance of their tangents, (value, moment)."""
+        return replace(self, estimate=values, covariances=jacobian @ self.covariances @ jacobian.T)
+
 
 def pool(moments: Array, weight: Array, group: Codes, clusters: tuple[Codes, ...]) -> Pooled:
     """Average moments over units.

@@ -9,12 +9,14 @@ import polars as pl
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError
 from withintask.panel.transform import eager, lookup
-from withintask.tests_of_model.estimands import ability, compression
+from withintask.tests_of_model.estimands import ability, average, compression
+from withintask.tests_of_model.hypotheses.access_by_ability import ACCESS_ESTIMATORS
 from withintask.tests_of_model.hypotheses.adoption import (
     dispersion_paths,
     longest_effect,
     two_way_effect,
 )
+from withintask.tests_of_model.hypotheses.average_effect import EFFECT_ESTIMATORS
 from withintask.tests_of_model.hypotheses.dispersion import fit_effects, group_effects, make_cells
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit
 from withintask.tests_of_model.hypotheses.gradients import gradient_of_ability, gradient_of_output
@@ -238,7 +240,7 @@ HYPOTHESIS = Hypothesis(
     name="H1",
     claim=CLAIM,
     scope=compression.scope,
-    estimands={**compression.TRUTHS, **ability.TRUTHS},
+    estimands={**compression.TRUTHS, **ability.TRUTHS, **average.TRUTHS},
     primary="delta_log_cv",
     predicted_sign=-1,
     preferred=(
@@ -391,5 +393,7 @@ HYPOTHESIS = Hypothesis(
             run=gradient_of_output,
         ),
         *PAIR_ESTIMATORS,
+        *EFFECT_ESTIMATORS,
+        *ACCESS_ESTIMATORS,
     ),
 )

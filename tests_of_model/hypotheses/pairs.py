@@ -10,6 +10,7 @@ from scipy import special
 
 from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError
+from withintask.panel.outcome import OutcomeKind
 from withintask.tests_of_model.components.inversion import (
     ConfidenceSet,
     Contrast,
@@ -18,12 +19,18 @@ from withintask.tests_of_model.components.inversion import (
     ratio_set,
     ratio_statistic,
 )
+from withintask.tests_of_model.components.logits import logit_variance
 from withintask.tests_of_model.components.pair_design import (
     PairDesign,
     pair_design,
     persistence_of_noise,
 )
-from withintask.tests_of_model.components.pairs import SidedRows, UnitMoments, unit_moments
+from withintask.tests_of_model.components.pairs import (
+    SidedRows,
+    UnitMoments,
+    factorial_moments,
+    unit_moments,
+)
 from withintask.tests_of_model.components.pooled import Pooled, cluster_units, pool
 from withintask.tests_of_model.hypotheses.estimates import LEVEL, failure
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator
@@ -34,6 +41,8 @@ from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS
 
 LOG_SD, LOG_CV = "delta_log_sd", "delta_log_cv_net"
 GRADIENT, NOISE = "ability_gradient_net", "delta_log_noise"
+LOG_LOGIT = "delta_log_sd_logit"
+"""Change of log sd of the logit of answers and scores, as if normal; not among TERMS, since most outcomes have none."""
 TERMS = (LOG_SD, LOG_CV, GRADIENT, NOISE)
 """Change of log sd of ability; of its log CV; gradient of the gain; change of log sd of noise."""
 
@@ -54,11 +63,9 @@ class Ability:
     design: PairDesign
     """Its pairs."""
     moments: UnitMoments
-    """Moments of units, on the scale of analysis (relative to the cell's mean for counts)."""
-    relative: UnitMoments | None
-    """The same relative to cells' means, where values are levels; None for logs."""
-    is_count: bool
-    """Whether values are counts, whose spread is reported in logs."""
+    """Moments of units, on the scale of analysis; of counts relative to the cell's mean."""
+    kind: OutcomeKind
+    """Kind of outcome."""
     form: Form
     """What varies."""
     distance: int
@@ -99,6 +106,34 @@ def pairs(sample: Sample, *, form: Form, distance: int | None = None) -> tuple[E
     return tuple(estimate_term(ability, term) for term in terms)
 
 
+def spread_of_logits(sample: Sample, *, form: Form, distance: int | None = None) -> Estimate:
+    """Estimate the change of the log sd of ability on the logistic scale, for answers and scores between 0 and 1.
+
+    Parameters
+    ----------
+    sample, form, distance
+        As for :func:`pairs`.
+
+    Returns
+    -------
+    Estimate
+        Of LOG_LOGIT; or why it could not be estimated.
+
+    Notes
+    -----
+    A share's variance shrinks as its mean nears a limit. The variance of the logit is that of the logit-normal with the
+    share's mean and the variance that pairs give; its error follows both (delta method).
+    """
+    try:
+        ability = ability_by_pairs(sample.item_rows, form, distance=distance)
+    except EstimationError as error:
+        return failure(LOG_LOGIT, "unusable", str(error))
+    if ability.kind not in ("binary", "score"):
+        reason = f"the outcome is {ability.kind}, expected answers or scores"
+        return failure(LOG_LOGIT, "unusable", reason)
+    return estimate_term(ability, LOG_LOGIT)
+
+
 def terms_of(form: Form) -> tuple[str, ...]:
     """Terms that a form can estimate: the gradient needs workers seen on both sides."""
     return TERMS if form != "between" else (LOG_SD, LOG_CV, NOISE)
@@ -120,19 +155,19 @@ def ability_by_pairs(
     if distance is None and rows.has_order:
         distance, note = default_distance(design)
         design = pair_design(comparison, distance=distance) if distance > 1 else design
-    relative = None if rows.is_log else unit_moments(design.rows, relative=True)
-    is_count = rows.kind == "count"
-    levels = relative if is_count else unit_moments(design.rows)
-    assert levels is not None
     return Ability(
         design=design,
-        moments=levels,
-        relative=relative,
-        is_count=is_count,
+        moments=_moments(design, rows.kind),
+        kind=rows.kind,
         form=form,
         note=note,
         distance=distance or 1,
     )
+
+
+def _moments(design: PairDesign, kind: OutcomeKind) -> UnitMoments:
+    moments = unit_moments(design.rows, relative=kind == "count")
+    return factorial_moments(moments) if design.is_single else moments
 
 
 def default_distance(design: PairDesign) -> tuple[int, str]:
@@ -205,22 +240,34 @@ def _pooled(ability: Ability, term: str) -> Pooled:
 
 def _unit_values(ability: Ability, term: str) -> list[Array]:
     """Per unit: with AI (or one of each) and without, (unit,) each."""
-    moments, is_relative = ability.moments, ability.is_count
-    if term == LOG_CV and ability.relative is not None:
-        moments, is_relative = ability.relative, True
+    moments, weight = ability.moments, ability.design.weight
+    if term == LOG_LOGIT:
+        levels = moments.cell_mean + moments.mean
+        return [moments.product[1], moments.product[0], levels[1], levels[0]]
     if term == NOISE:
         noise = moments.square - moments.product[:2]
         return [noise[1], noise[0]]
-    numerator, sides = (
-        (moments.product[2], (0, 1)) if term == GRADIENT else (moments.product[1], (1, 1))
-    )
-    values = [numerator, moments.product[0]]
-    if not is_relative:
-        return values
-    # A mean that was divided by is an estimate too: its error moves a squared coefficient of variation by -2 times.
-    shift = [moments.mean[list(sides)].sum(axis=0), 2 * moments.mean[0]]
-    weight = ability.design.weight
-    return [v - _average(v, weight) * s for v, s in zip(values, shift, strict=True)]
+    pairs_of_sides = ((0, 1), (0, 0)) if term == GRADIENT else ((1, 1), (0, 0))
+    values = [moments.product[2 if a != b else a] for a, b in pairs_of_sides]
+    if ability.kind == "count":
+        return [
+            _over_means(v, moments.mean[a], moments.mean[b], weight)
+            for v, (a, b) in zip(values, pairs_of_sides, strict=True)
+        ]
+    if term == LOG_CV and ability.kind in ("binary", "score"):
+        levels = moments.cell_mean + moments.mean
+        centre = [_average(level, weight) for level in levels]
+        moved = [level / middle - 1 for level, middle in zip(levels, centre, strict=True)]
+        return [
+            _over_means(v / centre[a] ** 2, moved[a], moved[b], weight)
+            for v, (a, b) in zip(values, pairs_of_sides, strict=True)
+        ]
+    return values
+
+
+def _over_means(values: Array, first: Array, second: Array, weight: Array) -> Array:
+    """Products over means that are estimates too: an error of a mean moves them by as much, the other way."""
+    return np.asarray(values - _average(values, weight) * (first + second))
 
 
 def _average(values: Array, weight: Array) -> float:
@@ -231,12 +278,26 @@ def _average(values: Array, weight: Array) -> float:
 def _rescaled(ability: Ability, term: str, pooled: Pooled) -> Pooled:
     """Variances of logs to squared coefficients of variation, and back for counts, as if lognormal."""
     v = pooled.estimate
-    if term == LOG_CV and ability.relative is None:
+    if term == LOG_LOGIT:
+        return _logits(pooled)
+    if term == LOG_CV and ability.kind in ("positive", "time", "log"):
         return pooled.mapped(np.expm1(v), np.exp(v))
-    if term == LOG_SD and ability.is_count:
+    if term == LOG_SD and ability.kind == "count":
         with np.errstate(invalid="ignore", divide="ignore"):
             return pooled.mapped(np.log1p(v), 1 / (1 + v))
     return pooled
+
+
+def _logits(pooled: Pooled) -> Pooled:
+    """Variances of logits from variances and means of shares: with and without AI, (V, V, M, M) for each group."""
+    values, slopes = [], np.zeros((pooled.estimate.size // 2, pooled.estimate.size))
+    for number in range(len(slopes)):
+        group, side = divmod(number, 2)
+        places = [4 * group + side, 4 * group + side + 2]
+        variance, slope = logit_variance(*(float(pooled.estimate[place]) for place in places))
+        values.append(variance)
+        slopes[number, places] = slope
+    return pooled.transformed(np.array(values), slopes)
 
 
 def _half_log(ratio: float) -> float:

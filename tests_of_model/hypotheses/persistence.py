@@ -105,13 +105,8 @@ def assuming(ability: Ability, persistence: float) -> Ability:
     if persistence == 0:
         return ability
     shared = _shared_noise(ability.design.rows, persistence)
-    weight = ability.design.weight
-    relative = ability.relative
-    return replace(
-        ability,
-        moments=_corrected(ability.moments, shared, weight),
-        relative=None if relative is None else _corrected(relative, shared, weight),
-    )
+    moments = _corrected(ability.moments, shared, ability.design.weight)
+    return replace(ability, moments=moments)
 
 
 def _shared_noise(rows: SidedRows, persistence: float) -> Array:

@@ -1,7 +1,6 @@
 """Items as arrays: what each worker did, one row an item and rater, in the order of the work."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,12 +11,14 @@ from withintask.panel.outcome import OutcomeKind, analysed
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup, optional
 from withintask.tests_of_model.regression.grouping import compact_codes, encode
-from withintask.tests_of_model.samples.unknown import told
+from withintask.tests_of_model.samples.unknown import left_out, told
 
 UNKNOWN = -1
 """Code of an arm or a rater that was not recorded."""
 
 _LEVELS = ("count", "binary", "score")
+_COVARIATES_OF = {"outputs": "", "workers": "worker_id", "tasks": "task_id", "items": "item_id"}
+"""Tables whose covariates rows can have, and the key by which they are found."""
 _TASK_COLUMNS = ("exposure", "time_share", "skill_type")
 
 
@@ -53,12 +54,18 @@ class ItemRows:
     """Sampling weight of the row times the time share of its task; 1 where neither is known."""
     exposure: Array
     """Exposure of the task; NaN where not known."""
+    is_soc: Flags
+    """Whether the task takes social-organizational skill."""
     value: Array
     """Output on the scale of analysis, more is better: logs, or levels of counts, answers and scores."""
     is_post: Flags
     """Whether AI has arrived; True everywhere where the panel does not say when it did."""
     is_known: Flags
     """Whether value, arm, weight and firm are known."""
+    covariates: Array
+    """Declared covariates of rows, workers, tasks and items as numbers, NaN where not known, (row, covariate)."""
+    covariate_names: tuple[str, ...]
+    """Their names; a text has one for each value but its first."""
     kind: OutcomeKind
     """Kind of outcome."""
     arm_names: tuple[str, ...]
@@ -121,6 +128,7 @@ def item_rows(panel: Panel) -> ItemRows:
     arm, treatment, names = _arms(panel, frame, is_post)
     firm = told(codes(optional(frame, "firm_id", pl.String)), 0)
     weight, sequence = _weight(frame, task), _numbers(frame, "sequence")
+    covariates = _covariates(panel, frame)
     return ItemRows(
         worker=worker,
         task=codes(frame["task_id"]),
@@ -138,9 +146,12 @@ def item_rows(panel: Panel) -> ItemRows:
         ),
         weight=weight,
         exposure=floats(task["exposure"]),
+        is_soc=(task["skill_type"].cast(pl.String) == "soc").fill_null(False).to_numpy(),
         value=value,
         is_post=is_post,
         is_known=np.isfinite(value) & (arm != UNKNOWN) & (weight > 0) & (firm >= 0),
+        covariates=covariates.to_numpy().reshape(frame.height, -1),
+        covariate_names=tuple(covariates.columns),
         kind=panel.info.outcome_kind,
         arm_names=names,
         has_items=_is_named(frame, "item_id"),
@@ -238,18 +249,42 @@ def _numbers(frame: pl.DataFrame, name: str) -> Array:
     return floats(optional(frame, name, pl.Float64))
 
 
+def _covariates(panel: Panel, frame: pl.DataFrame) -> pl.DataFrame:
+    """Declared covariates of each row, texts as indicators."""
+    columns = []
+    for name in panel.info.covariates:
+        table, _, column = name.partition(".")
+        parent = getattr(panel, table, None)
+        key = _COVARIATES_OF.get(table)
+        if parent is None or key is None or (key and key not in frame.columns):
+            continue
+        series = (
+            frame[column] if table == "outputs" else lookup(frame, key, parent, (column,))[column]
+        )
+        columns.extend(_as_numbers(series.alias(name)))
+    return pl.DataFrame(columns) if columns else pl.DataFrame(np.empty((frame.height, 0)))
+
+
+def _as_numbers(column: pl.Series) -> list[pl.Series]:
+    if column.dtype.is_numeric() or column.dtype == pl.Boolean:
+        return [pl.Series(column.name, floats(column))]
+    values = column.cast(pl.String).drop_nulls().unique().sort()
+    return [
+        pl.Series(f"{column.name}={value}", floats(column.cast(pl.String) == value))
+        for value in values[1:]
+    ]
+
+
 def _is_named(frame: pl.DataFrame, name: str) -> bool:
     return name in frame.columns and frame[name].null_count() < frame.height
 
 
 def describe_left_out(rows: ItemRows) -> str:
     """Say how many rows are left out because something about them is not known; empty if none."""
-    gaps: dict[str, Any] = {
-        "value": ~np.isfinite(rows.value),
-        "access": rows.arm == UNKNOWN,
-        "weight": ~(rows.weight > 0),
+    known = {
+        "value": np.isfinite(rows.value),
+        "access": rows.arm != UNKNOWN,
+        "weight": rows.weight > 0,
+        "firm": rows.firm >= 0,
     }
-    counts = {name: int(np.count_nonzero(gap)) for name, gap in gaps.items()}
-    listed = ", ".join(f"{name} of {count}" for name, count in counts.items() if count)
-    n_left = int(np.count_nonzero(~rows.is_known))
-    return f"{n_left} rows left out, not known: {listed}" if n_left else ""
+    return left_out(known)

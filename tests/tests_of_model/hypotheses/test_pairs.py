@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 from drawn_items import Items, draw_items
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from withintask.panel.errors import EstimationError, ParameterError
@@ -27,6 +27,7 @@ from withintask.tests_of_model.samples.comparisons import compare
 from withintask.tests_of_model.samples.item_rows import item_rows
 from withintask.tests_of_model.samples.sample import Sample
 
+PROPERTY = settings(deadline=None, max_examples=40)
 FORMS = ("within", "between", "before_after", "difference")
 
 
@@ -50,6 +51,7 @@ def loops(rows, x, y):
     return total
 
 
+@PROPERTY
 @given(st.integers(0, 10_000))
 def test_weights_by_distance_equal_a_sum_over_distances(seed):
     random = np.random.default_rng(seed)
@@ -67,6 +69,7 @@ def test_weights_by_distance_equal_a_sum_over_distances(seed):
     np.testing.assert_allclose(weighted, expected, rtol=1e-9, atol=1e-9)
 
 
+@PROPERTY
 @given(st.integers(0, 10_000), st.integers(1, 4), st.booleans(), st.booleans())
 def test_sums_over_pairs_equal_a_walk_over_them(seed, distance, has_raters, is_repeated):
     random = np.random.default_rng(seed)
@@ -100,6 +103,7 @@ def nested(random, n_items, value=None):
     return SidedRows(pairs=pairs, cell=zero, side=zero, value=drawn)
 
 
+@PROPERTY
 @given(st.integers(0, 10_000))
 def test_own_items_give_products_within_workers_less_products_between_them(seed):
     random = np.random.default_rng(seed)
@@ -134,6 +138,7 @@ def expected_product(rows):
     return total
 
 
+@PROPERTY
 @given(st.integers(0, 10_000))
 def test_shared_items_give_the_variance_of_ability_however_they_are_spread(seed):
     random = np.random.default_rng(seed)
@@ -187,7 +192,7 @@ def test_unknown_values_are_left_out_and_counted(panel):
     kept = panel.outputs.filter(~(place % 10).is_in([3, 7]))
     expected = by_term(panel.with_tables(outputs=kept), "within", distance=1)[LOG_SD]
     assert row.estimate == pytest.approx(expected.estimate, rel=1e-12)
-    assert "80 rows left out, not known: value of 40, access of 40" in row.message
+    assert "80 of 400 rows left out, not known: value in 40, access to AI in 40" in row.message
 
 
 def test_a_distance_beyond_every_sequence_is_refused(panel):
@@ -287,9 +292,9 @@ def study():
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_sets_cover_the_truth(name, study):
-    settings = SETTINGS[name]
-    for term, rows in study(settings).items():
-        truth = settings.truth()[term]
+    drawn = SETTINGS[name]
+    for term, rows in study(drawn).items():
+        truth = drawn.truth()[term]
         covers = [row.conf_low <= truth <= row.conf_high for row in rows]
         assert np.mean(covers) > 0.95 - SHORTFALL, term
 

@@ -1,0 +1,365 @@
+"""The average effect of AI on output: what a study reports first, in log points, percent and levels."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from withintask.panel.arrays import Array, Codes, Flags
+from withintask.panel.errors import EstimationError
+from withintask.tests_of_model.hypotheses.estimates import LEVEL, failure
+from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator
+from withintask.tests_of_model.regression.absorb import Projector
+from withintask.tests_of_model.regression.fitted import Fit
+from withintask.tests_of_model.regression.grouping import encode, group_sums
+from withintask.tests_of_model.regression.options import Effects, Options
+from withintask.tests_of_model.regression.two_way_errors import fit_two_way
+from withintask.tests_of_model.samples.comparisons import Comparison, Form, compare
+from withintask.tests_of_model.samples.item_rows import ItemRows
+from withintask.tests_of_model.samples.sample import Sample
+from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS
+
+LOG, PERCENT, LEVELS = "average_effect_log", "average_effect_percent", "average_effect_level"
+TERMS = (LOG, PERCENT, LEVELS)
+"""Log points; percent of output without AI; units of output, shares of the range of a score with known limits."""
+
+_ENOUGH = 0.9
+"""Share of rows that must lie in cells of both sides for the cells' means to be taken out."""
+N_ASSIGNMENTS = 999
+"""With the observed assignment this makes p-values multiples of 1/1000."""
+_SEED = 20_260_102
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EffectRows:
+    """Rows of a regression of output on access, (row,) each."""
+
+    rows: ItemRows
+    """Rows of the comparison of which covariates are known."""
+    has_ai: Array
+    """1 for rows with access (after, for workers with access), else 0."""
+    absorb: tuple[Codes, ...]
+    """Effects taken out."""
+    clusters: tuple[Codes, ...]
+    """Clusters of errors."""
+    message: str
+    """What was left out and taken out."""
+
+    @property
+    def levels(self) -> Array:
+        """Output in its own unit; a score in shares of its range."""
+        if not self.rows.is_log:
+            return self.rows.value
+        sign = -1 if self.rows.kind == "time" else 1
+        return np.asarray(np.exp(sign * self.rows.value))
+
+
+def average_effect(sample: Sample, *, form: Form, arm: int = 0) -> tuple[Estimate, ...]:
+    """Estimate the average effect of AI on output by least squares.
+
+    Parameters
+    ----------
+    sample
+        Of a panel with outputs and access.
+    form
+        What is compared.
+    arm
+        Number of the arm compared with the control; 0 for all together.
+
+    Returns
+    -------
+    tuple of Estimate
+        Rows of TERMS; or why they could not be estimated. More is better: the effect on a time is that on speed, except in
+        levels, where it is that on the time.
+
+    Notes
+    -----
+    Workers' effects are taken out where they are compared with themselves, and those of the finest cells of stratum, item,
+    firm, task and period that hold both sides. Errors are clustered by what was assigned; where that is not recorded by
+    firm or worker, and by task, as in H1's other estimators. Declared covariates are controls. Log points of counts,
+    answers and scores are the log of a ratio of means, whose denominator is taken as given.
+    """
+    try:
+        chosen = effect_rows(sample.item_rows, form, arm=arm)
+        levels = _fit(chosen, chosen.levels, sample.options)
+        logs = _fit(chosen, chosen.rows.value, sample.options) if chosen.rows.is_log else None
+    except EstimationError as error:
+        return tuple(failure(term, "unusable", str(error)) for term in TERMS)
+    return _estimates(chosen, logs, levels)
+
+
+def effect_rows(rows: ItemRows, form: Form, *, arm: int = 0) -> EffectRows:
+    """Choose rows, effects and clusters of the average effect.
+
+    Raises
+    ------
+    EstimationError
+        If a side is empty or no row has all covariates.
+    """
+    comparison = compare(rows, form, arm=arm)
+    known: Flags = np.asarray(np.isfinite(comparison.rows.covariates).all(axis=1))
+    if not known.any():
+        raise EstimationError("average effect: no row of which all covariates are known")
+    has_ai = _has_ai(comparison)[known]
+    chosen = comparison.rows.take(known)
+    own = () if form == "between" else (chosen.worker,)
+    contrast = comparison.group if form == "difference" else comparison.side
+    cell, name = _cells(chosen, contrast[known] > 0, form)
+    n_left = int(np.count_nonzero(~known))
+    left_out = f"{n_left} rows left out, a covariate not known" if n_left else ""
+    removed = f"effects taken out: {'worker; ' if own else ''}{name}"
+    notes = (comparison.message, left_out, removed)
+    return EffectRows(
+        rows=chosen,
+        has_ai=has_ai,
+        absorb=(*own, cell),
+        clusters=_clusters(chosen),
+        message="; ".join(note for note in notes if note),
+    )
+
+
+def _has_ai(comparison: Comparison) -> Array:
+    side = comparison.side.astype(np.float64)
+    return side * comparison.group if comparison.form == "difference" else side
+
+
+def _cells(rows: ItemRows, contrast: Flags, form: Form) -> tuple[Codes, str]:
+    """The finest cells in most of whose rows both sides (both groups of workers) are seen."""
+    candidates = _candidates(rows, with_period=form != "before_after")
+    coarsest: tuple[Codes, str] = (np.zeros_like(rows.task), "none")
+    for keys, name in candidates:
+        coarsest = encode(*keys), name
+        if _share_with_both(coarsest[0], contrast) >= _ENOUGH:
+            return coarsest
+    return coarsest
+
+
+def _candidates(rows: ItemRows, *, with_period: bool) -> Iterator[tuple[tuple[Codes, ...], str]]:
+    period, named = ((rows.period,), ", period") if with_period else ((), "")
+    if rows.has_items:
+        yield (rows.stratum, rows.item, *period), f"stratum, item{named}"
+        yield (rows.item, *period), f"item{named}"
+    yield (rows.stratum, rows.firm, rows.task, *period), f"stratum, firm, task{named}"
+    yield (rows.stratum, rows.task, *period), f"stratum, task{named}"
+    yield (rows.task, *period), f"task{named}"
+
+
+def _share_with_both(cell: Codes, has_ai: Flags) -> float:
+    n = np.bincount(cell)
+    n_with = group_sums(cell, has_ai.astype(np.float64), n.size)
+    return float(np.mean(((n_with > 0) & (n_with < n))[cell]))
+
+
+def _clusters(rows: ItemRows) -> tuple[Codes, ...]:
+    if not np.array_equal(rows.assignment, rows.worker):
+        return (rows.assignment,)
+    unit = rows.firm if np.unique(rows.firm).size >= ENOUGH_CLUSTERS else rows.worker
+    return (unit, rows.task) if np.unique(rows.task).size >= ENOUGH_CLUSTERS else (unit,)
+
+
+def _fit(chosen: EffectRows, y: Array, options: Options) -> Fit:
+    names = ("has_ai", *chosen.rows.covariate_names)
+    return fit_two_way(
+        y,
+        np.column_stack([chosen.has_ai, chosen.rows.covariates]),
+        names=names,
+        clusters=chosen.clusters,
+        effects=Effects(absorb=chosen.absorb, weights=chosen.rows.weight),
+        options=options,
+    )
+
+
+def _estimates(chosen: EffectRows, logs: Fit | None, levels: Fit) -> tuple[Estimate, ...]:
+    level = _row(chosen, levels, LEVELS)
+    if logs is not None:
+        log = _row(chosen, logs, LOG)
+    else:
+        weight = chosen.rows.weight * chosen.has_ai
+        without = float(np.average(chosen.levels, weights=weight)) - level.estimate
+        log = _mapped(level, LOG, lambda effect: _log_share(effect / without), 1 / without)
+    percent = _mapped(
+        log, PERCENT, lambda effect: 100 * math.expm1(effect), 100 * math.exp(log.estimate)
+    )
+    return (
+        log,
+        replace(
+            percent, message="; ".join(m for m in (percent.message, _of_time(chosen, log)) if m)
+        ),
+        level,
+    )
+
+
+def _of_time(chosen: EffectRows, log: Estimate) -> str:
+    if chosen.rows.kind != "time" or not math.isfinite(log.estimate):
+        return ""
+    return f"time changes by {100 * math.expm1(-log.estimate):+.1f} percent"
+
+
+def _log_share(effect: float) -> float:
+    return math.log1p(effect) if effect > -1 else -math.inf
+
+
+def _row(chosen: EffectRows, fit: Fit, term: str) -> Estimate:
+    low, high = fit.conf_int(LEVEL)[0]
+    is_usable = math.isfinite(fit.params[0]) and math.isfinite(fit.std_error[0])
+    return Estimate(
+        term=term,
+        estimate=float(fit.params[0]),
+        std_error=float(fit.std_error[0]),
+        dof=float(fit.dof[0]),
+        statistic=float(fit.statistic[0]),
+        p_value=float(fit.p_value[0]),
+        conf_low=float(low),
+        conf_high=float(high),
+        n_obs=fit.n_obs,
+        n_clusters=fit.n_clusters,
+        status=OK if is_usable else "no_variance",
+        message="; ".join((chosen.message, *fit.messages)),
+        convention=f"{fit.covariance_kind}, {fit.convention}",
+    )
+
+
+def _mapped(row: Estimate, term: str, scale: Callable[[float], float], slope: float) -> Estimate:
+    """Carry an estimate and the ends of its interval to another scale; the error by its slope."""
+    return replace(
+        row,
+        term=term,
+        estimate=scale(row.estimate),
+        std_error=abs(slope) * row.std_error,
+        conf_low=scale(row.conf_low),
+        conf_high=scale(row.conf_high),
+    )
+
+
+# Randomization inference -------------------------------------------------------------------------
+
+
+def randomization(sample: Sample) -> tuple[Estimate, ...]:
+    """Test no average effect by assigning access anew within strata, as the trial might have.
+
+    Parameters
+    ----------
+    sample
+        Of a panel in which access was assigned after AI's arrival, to workers or groups of them, or to single items.
+
+    Returns
+    -------
+    tuple of Estimate
+        The estimate in log points (levels where output is not in logs) with the p-value of the assignments; no standard error.
+
+    Notes
+    -----
+    Exact where AI has no effect on anybody (Fisher 1935). The statistic is divided by its clustered error, so that the test
+    also holds in large samples where effects differ and are zero on average (Wu and Ding 2021). Assignments have a fixed seed.
+    """
+    rows = sample.item_rows
+    forms: tuple[Form, ...] = ("between", "within")
+    for form in forms:
+        try:
+            chosen = effect_rows(rows, form)
+        except EstimationError:
+            continue
+        return (_randomized(chosen, form),)
+    reason = (
+        "access after AI's arrival differs neither between workers nor between a worker's items"
+    )
+    return (failure(LOG, "unusable", reason),)
+
+
+def _randomized(chosen: EffectRows, form: str) -> Estimate:
+    rows = chosen.rows
+    left = Projector(chosen.absorb, weights=rows.weight).residuals(rows.value) * rows.weight
+    unit, stratum = _assigned(chosen, form)
+    first = np.unique(unit, return_index=True)[1]
+    total, has_ai = group_sums(unit, left), chosen.has_ai[first]
+    block = encode(stratum[first])
+    draws = _permutations(has_ai, block)
+    statistic = np.abs(_studentized(total, np.vstack([has_ai, draws]), block))
+    extreme = statistic >= statistic[0] * (1 - statistic.size * np.finfo(float).eps)
+    fit = _fit(chosen, rows.value, Options())
+    return Estimate(
+        term=LOG,
+        estimate=float(fit.params[0]),
+        std_error=math.nan,
+        p_value=float(extreme.mean()),
+        n_obs=fit.n_obs,
+        n_clusters=int(first.size),
+        message=f"{N_ASSIGNMENTS} assignments of {first.size} units; {chosen.message}",
+        convention="randomization",
+    )
+
+
+def _assigned(chosen: EffectRows, form: str) -> tuple[Codes, Codes]:
+    """Units assigned and strata within which: items within their worker, else what was assigned as one."""
+    rows = chosen.rows
+    if form == "within":
+        access = chosen.has_ai.astype(np.int64)
+        named = not np.array_equal(rows.assignment, rows.worker)
+        item = rows.assignment if named else rows.item
+        return encode(rows.worker, item, access), encode(rows.worker, rows.stratum)
+    return encode(rows.assignment), rows.stratum
+
+
+def _permutations(has_ai: Array, block: Codes) -> Array:
+    """Assignments with as many units with access in every block, (assignment, unit)."""
+    random = np.random.default_rng(_SEED)
+    order = np.argsort(block, kind="stable")
+    drawn = np.empty((N_ASSIGNMENTS, has_ai.size))
+    for number in range(N_ASSIGNMENTS):
+        shuffled = np.lexsort((random.random(has_ai.size), block))
+        drawn[number, order] = has_ai[shuffled]
+    return drawn
+
+
+def _studentized(total: Array, assignments: Array, block: Codes) -> Array:
+    """Sum of units' residuals over those with access, in deviation from the block, over its robust error, (assignment,)."""
+    size = np.bincount(block)
+    share = group_sums(block, assignments[0]) / size
+    centred = total - (group_sums(block, total) / size)[block]
+    treated = assignments - share[block]
+    slope = (treated @ centred) / (treated**2).sum(axis=1)
+    left = centred - slope[:, None] * treated
+    error = np.sqrt(((treated * left) ** 2).sum(axis=1))
+    return np.asarray((treated @ centred) / error)
+
+
+_ITEMS = ("outputs.output", "outputs.ai_access varies")
+_SPANS = (*_ITEMS, "info.first_ai_period", "outputs.period spans first_ai_period")
+_FOLLOWED = (*_SPANS, "outputs.worker_id repeats over period")
+_NEEDS: dict[Form, tuple[str, ...]] = {
+    "within": (*_ITEMS, "outputs.worker_id repeats over ai_access"),
+    "between": _ITEMS,
+    "before_after": _FOLLOWED,
+    "difference": _FOLLOWED,
+}
+_SUMMARIES: dict[Form, str] = {
+    "within": "average effect: a worker's items with AI against those without, after its arrival",
+    "between": "average effect: workers with AI against workers without, after its arrival",
+    "before_after": "average effect: after against before, of workers with AI; takes practice for AI",
+    "difference": "average effect: the change of workers with AI less that of workers without",
+}
+
+EFFECT_ESTIMATORS = (
+    *(
+        Estimator(
+            name=f"effect_{form}",
+            summary=_SUMMARIES[form],
+            needs=_NEEDS[form],
+            terms=TERMS,
+            run=partial(average_effect, form=form),
+        )
+        for form in _NEEDS
+    ),
+    Estimator(
+        name="effect_randomization",
+        summary="average effect tested by assigning access anew within strata, as the trial might have",
+        needs=_ITEMS,
+        terms=(LOG,),
+        run=randomization,
+        has_interval=False,
+        can_stand=False,
+    ),
+)
+"""Estimators of the average effect, one a form, and its randomization test."""
