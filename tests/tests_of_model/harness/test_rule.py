@@ -24,12 +24,12 @@ from withintask.tests_of_model.harness.rule import (
 STUDIES = 10_000
 BAND = 4 * (ALPHA * (1 - ALPHA) / STUDIES) ** 0.5
 """Four Monte-Carlo errors of a rate of 5 percent: a rule at its level fails one test in 30,000."""
-LOOKS = Looks(sizes=(50, 100, 200))
+LOOKS = Looks(sizes=(25, 50, 100))
 SOUND = {"bias": 0.0, "coverage": 0.999, "size": 0.001, "power": 0.999}
-"""Figures so far within their limits that 200 replicates show them."""
+"""Figures so far within their limits that 100 replicates show them."""
 
 
-def draws(worlds, *, n=200, studies=STUDIES, seed=0, sd=0.01):
+def draws(worlds, *, n=100, studies=STUDIES, seed=0, sd=0.01):
     """Replicates of estimators whose bias (over the truth), coverage, size and power are what is asked for, by world.
 
     Intervals and tests are drawn beside the estimates, so that each figure can be set alone; the truth is -1 in the
@@ -133,8 +133,8 @@ def test_the_verdict_is_one_of_the_first_replicates_whatever_comes_after():
     early = judge(
         Draws(
             truth=shorter.truth,
-            n=np.full(3, 100),
-            estimate=shorter.estimate + np.where(np.arange(200) < 100, 0.0, 50.0),
+            n=np.full(3, 50),
+            estimate=shorter.estimate + np.where(np.arange(100) < 50, 0.0, 50.0),
             conf_low=shorter.conf_low,
             conf_high=shorter.conf_high,
             p_value=shorter.p_value,
