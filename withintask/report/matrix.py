@@ -75,7 +75,10 @@ def run_matrix(
             judged.verdicts, load_params(), load_designs(), seed=seed, n=n_breakdown, run=run
         )
     note = f"at most {limit:,} replicates a world, seed {seed}"
-    _write(out, replicates, judged, sizes, f"{FIRST_LOOK}: {note}" if is_quick else note)
+    note = f"{FIRST_LOOK}: {note}" if is_quick else note
+    _write(out, replicates, judged, sizes, note)
+    page = matrix_page(judged, sizes, note=note, seed=seed, is_quick=is_quick)
+    save_text(out / "index.html", page)
     return judged
 
 
@@ -92,7 +95,6 @@ def _write(
     save(out / "breakdown.parquet", sizes.write_parquet)
     draw_matrix(judged.verdicts, sizes, out / "matrix.png", note=note, is_quick=is_quick)
     save_text(out / "matrix.md", _markdown(judged.verdicts, sizes, note))
-    save_text(out / "index.html", matrix_page(judged, sizes, note=note, is_quick=is_quick))
     title = f"Identification matrix; {note}"
     print_rows(_HEADER, _rows(judged.verdicts, sizes), title=title)
     print(
