@@ -90,8 +90,8 @@ def test_no_block_is_asked_for_twice():
 
 @pytest.fixture(scope="module")
 def small():
-    """One small design in two worlds, two looks."""
-    design = change_design(load_design("postings"), n_occupations=12, n_postings_by_occupation=20)
+    """One design that is undecided at the first of two looks, in two worlds."""
+    design = change_design(load_design("postings"), n_postings_by_occupation=40)
     return {
         "params": load_params(),
         "designs": [design],
