@@ -225,17 +225,16 @@ def _cell(names: tuple[str, str, str], part: pl.DataFrame, looks: Looks | None) 
 
 
 def _is_idle(name: str, by_world: dict[str, pl.DataFrame]) -> bool:
-    """Whether a rival's estimates are those of the reference world or of the world without AI."""
-    for base in (REFERENCE, NO_AI):
-        if name in (REFERENCE, NO_AI) or base not in by_world:
-            continue
-        pair = [by_world[world].select("replicate", "truth", "estimate") for world in (name, base)]
-        both = pair[0].join(pair[1], on="replicate", suffix="_base")
-        x, y = both["estimate"].to_numpy(), both["estimate_base"].to_numpy()
-        is_same_truth = np.allclose(both["truth"], both["truth_base"], rtol=SAME, atol=ROUNDING)
-        if both.height and is_same_truth and np.allclose(x, y, rtol=SAME, atol=0, equal_nan=True):
-            return True
-    return False
+    """Whether a rival's estimates are those of the reference world or of the world without AI, replicate by replicate."""
+    bases = [by_world[base] for base in (REFERENCE, NO_AI) if base in by_world]
+    return name not in (REFERENCE, NO_AI) and any(_is_same(by_world[name], base) for base in bases)
+
+
+def _is_same(rival: pl.DataFrame, base: pl.DataFrame) -> bool:
+    n = min(rival.height, base.height)
+    x, y = (part["estimate"].to_numpy()[:n] for part in (rival, base))
+    is_same_truth = np.isclose(rival["truth"][0], base["truth"][0], rtol=SAME, atol=ROUNDING)
+    return bool(is_same_truth) and np.allclose(x, y, rtol=SAME, atol=0, equal_nan=True)
 
 
 def _draws(parts: Sequence[pl.DataFrame]) -> Draws:

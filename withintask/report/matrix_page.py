@@ -5,7 +5,6 @@ from importlib.resources import files
 from typing import Any
 
 import polars as pl
-from markupsafe import Markup
 
 from withintask.report.matrix_words import COLORS, FIRST_LOOK, PALE, cell_words, short_gap
 from withintask.sim.designs import load_designs
@@ -129,10 +128,10 @@ def _percent(value: float, error: float, *, sign: str = "") -> str:
     return f"{value:{sign}.1%} ± {error:.1%}" if math.isfinite(value) else "–"
 
 
-def _box(row: Row, ends: tuple[float, float]) -> Markup:
+def _box(row: Row, ends: tuple[float, float]) -> str:
     """A box of the estimates with a mark at the truth, all worlds of a cell on one scale."""
     if not all(math.isfinite(row[q]) for q in ("p05", "p25", "p50", "p75", "p95")):
-        return Markup("")
+        return ""
     low, high = ends
     width = (high - low) or 1.0
     x = {
@@ -140,7 +139,7 @@ def _box(row: Row, ends: tuple[float, float]) -> Markup:
         for q in ("p05", "p25", "p50", "p75", "p95", "truth")
     }
     middle = _HEIGHT / 2
-    return Markup(
+    return (
         '<svg viewBox="0 0 {w} {h}" role="img" aria-label="middle half {p25} to {p75}, truth {t}">'
         '<path d="M{a} {m}H{e}" stroke="var(--box)"/>'
         '<rect x="{b}" y="4" width="{wide}" height="10" fill="var(--box)" opacity=".6"/>'
