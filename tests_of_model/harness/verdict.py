@@ -225,7 +225,9 @@ def _cell(names: tuple[str, str, str], part: pl.DataFrame, looks: Looks | None) 
 
 
 def _is_idle(name: str, by_world: dict[str, pl.DataFrame]) -> bool:
-    """Whether a rival's estimates are those of the reference world or of the world without AI, replicate by replicate."""
+    """Whether a rival's estimates are those of the reference world or of the world without AI, or cannot be made at all."""
+    if (by_world[name]["status"] == NOT_ESTIMABLE).all():
+        return True
     bases = [by_world[base] for base in (REFERENCE, NO_AI) if base in by_world]
     return name not in (REFERENCE, NO_AI) and any(_is_same(by_world[name], base) for base in bases)
 

@@ -182,6 +182,18 @@ def test_a_rival_that_changes_nothing_is_reported_and_not_counted():
     assert (row["n_rivals"], row["idle"]) == (1, ["idle"])
 
 
+def test_a_rival_in_which_the_estimator_cannot_run_is_reported_and_not_counted():
+    null = normal_replicates(truth=0.0)
+    frames = [
+        rows("reference", normal_replicates(**STRONG)),
+        rows("no_ai", null),
+        rows("lacking", normal_replicates(truth=0.0, n=50, failed=50), status=NOT_ESTIMABLE),
+    ]
+    frames[2] = frames[2].with_columns(status=pl.lit(NOT_ESTIMABLE))
+    (row,) = rule.verdicts(pl.concat(frames)).iter_rows(named=True)
+    assert (row["verdict"], row["idle"]) == ("identified", ["lacking"])
+
+
 def test_replicates_without_the_reference_world_are_refused():
     with pytest.raises(ParameterError, match="expected replicates in the world 'reference'"):
         rule.verdicts(rows("no_ai", normal_replicates(truth=0.0, n=5)))
