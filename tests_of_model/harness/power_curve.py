@@ -11,7 +11,7 @@ from scipy.special import log_ndtr, ndtr, ndtri
 from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.harness.diagnosands import LEVEL
-from withintask.tests_of_model.harness.verdict import POWER_GOAL
+from withintask.tests_of_model.harness.rule import POWER_GOAL
 
 
 @dataclass(frozen=True, kw_only=True)

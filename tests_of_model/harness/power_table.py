@@ -18,7 +18,7 @@ from withintask.tests_of_model.harness.power_curve import (
     smallest_effect,
     smallest_sample,
 )
-from withintask.tests_of_model.harness.verdict import POWER_GOAL
+from withintask.tests_of_model.harness.rule import POWER_GOAL
 
 
 def design_grid(design: Design, grid: Mapping[str, Sequence[int]]) -> tuple[Design, ...]:

@@ -1,40 +1,43 @@
-"""The verdict of the identification matrix: one rule, written here and nowhere else.
+"""Verdicts of the identification matrix: one a design, estimator and claim, by the rule of ``rule.py``.
 
-For a design, an estimator and a claim (a hypothesis's term):
-
-1. *not estimable* if the design lacks a column or link that the estimator needs, or if most replicates fail;
-2. *biased* if, in the reference world or in a rival world, the bias exceeds BIAS_SHARE of the reference truth by more
-   than MC_ERRORS Monte-Carlo errors; the first such world is named, the reference first;
-3. *size-distorted* if, where AI is switched off (also in rivals without AI), the test rejects more often than
-   SIZE_LIMIT by more than MC_ERRORS Monte-Carlo errors;
-4. *underpowered* if the reference world's power is below POWER_GOAL; the sample that would do is named;
-5. *identified* otherwise.
-
-A design's verdict is that of its best estimator, in the order of RANK.
+Each design is judged with the estimator that an analyst would take: the first of ``Hypothesis.estimators_of(term)`` that
+runs on what the design shows and gives an estimate in at least half of the replicates. Where none runs, one that may not
+stand for its hypothesis (another estimand, a known bias) does, as a last resort. No truth has a say; the other
+estimators are listed beside it.
 """
 
-import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, fields
 
+import numpy as np
 import polars as pl
-from scipy.special import ndtri
 
+from withintask.panel.arrays import Array
+from withintask.panel.errors import ParameterError
 from withintask.sim.worlds import NO_AI, REFERENCE, load_worlds
-from withintask.tests_of_model.harness.diagnosands import LEVEL, ROUNDING
-from withintask.tests_of_model.harness.diagnose import diagnose, failures, not_estimable, wide
+from withintask.tests_of_model.harness import rule
+from withintask.tests_of_model.harness.diagnosands import ROUNDING
+from withintask.tests_of_model.harness.figures import WorldFigures, world_figures
+from withintask.tests_of_model.harness.reasons import reason, sample_factor
+from withintask.tests_of_model.harness.rule import Draws, Judgement, Looks, judge
+from withintask.tests_of_model.hypotheses.estimate import NOT_ESTIMABLE
+from withintask.tests_of_model.hypotheses.hypothesis import OK
+from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 
-BIAS_SHARE = 0.10
-"""Bias that is tolerated, as a share of the truth in the reference world."""
-SIZE_LIMIT = 0.08
-"""Rejection rate that is tolerated of a test of level 5 percent."""
-POWER_GOAL = 0.80
-"""Power that is asked for."""
-MC_ERRORS = 3.0
-"""Monte-Carlo errors by which a limit must be missed before it counts."""
 FAILURES_LIMIT = 0.5
 """Share of failed replicates from which on a design does not support an estimator."""
+SAME = 1e-9
+"""Relative difference of estimates below which a rival changes nothing."""
 
-RANK = ("identified", "underpowered", "size-distorted", "biased", "not estimable")
+GAP = "not estimable"
+RANK = (
+    rule.IDENTIFIED,
+    rule.INCONCLUSIVE,
+    rule.UNDERPOWERED,
+    rule.DISTORTED,
+    rule.BIASED,
+    GAP,
+)
 """Verdicts, best first."""
 
 CLAIMS = (
@@ -58,33 +61,67 @@ SCHEMA = {
     "claim": pl.String,
     "design": pl.String,
     "estimator": pl.String,
+    "is_chosen": pl.Boolean,
     "verdict": pl.String,
     "reason": pl.String,
     "world": pl.String,
-    "is_best": pl.Boolean,
-    "power": pl.Float64,
     "relative_bias": pl.Float64,
+    "relative_bias_mc_se": pl.Float64,
     "coverage": pl.Float64,
+    "coverage_mc_se": pl.Float64,
     "size": pl.Float64,
+    "size_mc_se": pl.Float64,
+    "power": pl.Float64,
+    "power_mc_se": pl.Float64,
     "sample_factor": pl.Float64,
+    "n_replicates": pl.Int64,
+    "n_decide": pl.Float64,
+    "n_rivals": pl.Int64,
+    "idle": pl.List(pl.String),
 }
+"""Columns of the verdicts: coverage and bias in the reference world, size without AI; ``world`` where the verdict was
+found; ``n_decide`` replicates a world that would decide, NaN where it is decided; ``n_rivals`` that were judged, and the
+``idle`` ones, which change nothing and do not count."""
+
+WORLDS_SCHEMA = {
+    **dict.fromkeys(("claim", "design", "estimator"), pl.String),
+    **{
+        field.name: {str: pl.String, int: pl.Int64, float: pl.Float64}[field.type]
+        for field in fields(WorldFigures)
+    },
+}
+"""Columns of the worlds behind the verdicts: claim, design, estimator, and the fields of ``WorldFigures``."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What one design and estimator say of one claim."""
+class Judged:
+    """Verdicts, and the worlds behind them."""
 
-    verdict: str
-    """One of RANK."""
-    reason: str
-    """The missing column, the bias, or the sample that would do."""
-    world: str = ""
-    """World in which the bias or the wrong size was found."""
-    sample_factor: float = math.nan
-    """Multiple of the design's sample at which power would reach the goal; NaN where that is not the matter."""
+    verdicts: pl.DataFrame
+    """SCHEMA."""
+    worlds: pl.DataFrame
+    """WORLDS_SCHEMA."""
 
 
-def verdicts(replicates: pl.DataFrame) -> pl.DataFrame:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Cell:
+    """One claim, design and estimator."""
+
+    claim: str
+    design: str
+    estimator: str
+    gap: str
+    """Why nothing can be judged; empty if it can."""
+    idle: tuple[str, ...] = ()
+    judgement: Judgement | None = None
+    figures: tuple[WorldFigures, ...] = ()
+
+    @property
+    def word(self) -> str:
+        return GAP if self.judgement is None else rule.WORDS[int(self.judgement.word)]
+
+
+def verdicts(replicates: pl.DataFrame, *, looks: Looks | None = None) -> pl.DataFrame:
     """Judge every design and estimator on every claim.
 
     Parameters
@@ -92,112 +129,167 @@ def verdicts(replicates: pl.DataFrame) -> pl.DataFrame:
     replicates
         Rows of :func:`withintask.tests_of_model.harness.replicate.replicate` in the reference world, without AI, and in any
         rival worlds.
+    looks
+        When the tests were to be made; once, with all replicates, if None.
 
     Returns
     -------
     polars.DataFrame
-        SCHEMA; ``is_best`` marks each design's best estimator on a claim.
+        SCHEMA; ``is_chosen`` marks the estimator with which a design is judged on a claim.
+
+    Raises
+    ------
+    ParameterError
+        If there are no replicates in the reference world.
     """
-    table = wide(diagnose(replicates))
-    gaps = not_estimable(replicates.filter(pl.col("world") == REFERENCE))
-    said = failures(replicates.filter(pl.col("world") == REFERENCE))
-    not_judged = {world.name: world.not_judged for world in load_worlds()}
-    rows = []
+    return judge_replicates(replicates, looks=looks).verdicts
+
+
+def judge_replicates(replicates: pl.DataFrame, *, looks: Looks | None = None) -> Judged:
+    """Judge as :func:`verdicts` does, with the figures of every world."""
+    if replicates.filter(pl.col("world") == REFERENCE).is_empty():
+        raise ParameterError(
+            f"verdicts: expected replicates in the world {REFERENCE!r}; found none"
+        )
+    rows, worlds = [], []
     for claim, hypothesis, term in CLAIMS:
-        chosen = (pl.col("hypothesis") == hypothesis) & (pl.col("term") == term)
-        pairs = replicates.filter(chosen).select("design", "estimator").unique(maintain_order=True)
-        for design, estimator in pairs.iter_rows():
-            here = chosen & (pl.col("design") == design) & (pl.col("estimator") == estimator)
-            worlds = {
-                row["world"]: row
-                for row in table.filter(here).iter_rows(named=True)
-                if term not in not_judged.get(row["world"], ())
-            }
-            judged = _judge(worlds, gaps.filter(here), said.filter(here))
-            rows.append((claim, design, estimator, judged, worlds))
-    return _best_marked(pl.DataFrame([_row(*row) for row in rows], schema=SCHEMA, orient="row"))
-
-
-def _judge(worlds: dict[str, dict[str, float]], gap: pl.DataFrame, failed: pl.DataFrame) -> Verdict:
-    if gap.height:
-        return Verdict(verdict="not estimable", reason=gap["message"][0])
-    reference = worlds[REFERENCE]
-    if reference["n_failed"] > FAILURES_LIMIT * reference["n_replicates"]:
-        return Verdict(verdict="not estimable", reason=failed["message"][0])
-    for name, world in sorted(worlds.items(), key=lambda item: item[0] != REFERENCE):
-        excess = abs(world["bias"]) - BIAS_SHARE * abs(reference["truth"])
-        if excess > MC_ERRORS * world["bias_mc_se"]:
-            truth = 0.0 if abs(world["truth"]) < ROUNDING else world["truth"]
-            reason = f"{name}: bias {world['bias']:+.2g} (MC error {world['bias_mc_se']:.1g}) at truth {truth:.2g}"
-            return Verdict(verdict="biased", reason=reason, world=name)
-    for name, world in sorted(worlds.items(), key=lambda item: item[0] != NO_AI):
-        if (
-            abs(world["truth"]) < ROUNDING
-            and world["power"] - SIZE_LIMIT > MC_ERRORS * world["power_mc_se"]
-        ):
-            reason = f"{name}: rejects {world['power']:.0%} (MC error {world['power_mc_se']:.0%}) at level {LEVEL:.0%}"
-            return Verdict(verdict="size-distorted", reason=reason, world=name)
-    if reference["power"] < POWER_GOAL:
-        factor = sample_factor(reference["truth"], reference["empirical_se"])
-        return Verdict(
-            verdict="underpowered",
-            reason=f"power {reference['power']:.0%} (MC error {reference['power_mc_se']:.0%}); {factor:,.1f} times the sample would do",
-            sample_factor=factor,
-        )
-    return Verdict(
-        verdict="identified",
-        reason=f"power {reference['power']:.0%}, coverage {reference['coverage']:.0%}",
+        cells = list(_cells(replicates, claim, hypothesis, term, looks))
+        for design in dict.fromkeys(cell.design for cell in cells):
+            here = [cell for cell in cells if cell.design == design]
+            chosen = _chosen(here, hypothesis, term)
+            rows += [_row(cell, is_chosen=cell is chosen) for cell in here]
+            worlds += [
+                (claim, design, cell.estimator, *astuple(w)) for cell in here for w in cell.figures
+            ]
+    return Judged(
+        verdicts=pl.DataFrame(rows, schema=SCHEMA, orient="row"),
+        worlds=pl.DataFrame(worlds, schema=WORLDS_SCHEMA, orient="row"),
     )
 
 
-def sample_factor(truth: float, empirical_se: float) -> float:
-    """Multiple of the sample at which a two-sided test has POWER_GOAL, errors falling with its square root."""
-    needed = float(ndtri(1 - LEVEL / 2) + ndtri(POWER_GOAL))
-    return (needed * empirical_se / truth) ** 2
+def undecided(judged: Judged) -> set[tuple[str, str]]:
+    """Return the worlds and designs in which further replicates can change an inconclusive verdict of a chosen estimator."""
+    keys = ["claim", "design", "estimator"]
+    cells = judged.verdicts.filter("is_chosen", pl.col("verdict") == rule.INCONCLUSIVE)
+    is_open = pl.any_horizontal(pl.col(f"{name}_shown") == "open" for name in rule.FIGURES)
+    rows = judged.worlds.filter(is_open).join(cells.select(keys), on=keys, how="semi")
+    return set(rows.select("world", "design").iter_rows())
 
 
-def _row(
-    claim: str, design: str, estimator: str, judged: Verdict, worlds: dict[str, dict[str, float]]
-) -> tuple[object, ...]:
-    reference, no_ai = worlds.get(REFERENCE, {}), worlds.get(NO_AI, {})
-    figures = (reference.get(name, math.nan) for name in ("power", "relative_bias", "coverage"))
+def _cells(
+    replicates: pl.DataFrame, claim: str, hypothesis: str, term: str, looks: Looks | None
+) -> Iterator[_Cell]:
+    rows = replicates.filter(pl.col("hypothesis") == hypothesis, pl.col("term") == term)
+    not_judged = {w.name for w in load_worlds() if term in w.not_judged}
+    rows = rows.filter(~pl.col("world").is_in(not_judged))
+    for (design, estimator), part in rows.group_by("design", "estimator", maintain_order=True):
+        names = claim, str(design), str(estimator)
+        gap = _gap(part.filter(pl.col("world") == REFERENCE))
+        yield (
+            _cell(names, part, looks)
+            if not gap
+            else _Cell(claim=names[0], design=names[1], estimator=names[2], gap=gap)
+        )
+
+
+def _gap(reference: pl.DataFrame) -> str:
+    """Why an estimator says nothing on a design: what is missing, or its most frequent failure."""
+    ruled_out = reference.filter(pl.col("status") == NOT_ESTIMABLE)
+    if ruled_out.height or reference.is_empty():
+        return str(ruled_out["message"][0]) if ruled_out.height else "not run"
+    failed = reference.filter(pl.col("status") != OK)
+    if failed.height > FAILURES_LIMIT * reference.height:
+        return str(failed["message"].mode().sort()[0])
+    return ""
+
+
+def _cell(names: tuple[str, str, str], part: pl.DataFrame, looks: Looks | None) -> _Cell:
+    by_world = {
+        str(key[0]): p
+        for key, p in part.sort("replicate").partition_by("world", as_dict=True).items()
+    }
+    order = sorted(by_world, key=lambda name: (name != REFERENCE, name != NO_AI, name))
+    idle = tuple(name for name in order if _is_idle(name, by_world))
+    worlds = tuple(name for name in order if name not in idle)
+    draws = _draws([by_world[name] for name in worlds])
+    judgement = judge(draws, looks)
+    return _Cell(
+        claim=names[0],
+        design=names[1],
+        estimator=names[2],
+        gap="",
+        idle=idle,
+        judgement=judgement,
+        figures=world_figures(draws, judgement, worlds),
+    )
+
+
+def _is_idle(name: str, by_world: dict[str, pl.DataFrame]) -> bool:
+    """Whether a rival's estimates are those of the reference world or of the world without AI, or cannot be made at all."""
+    if (by_world[name]["status"] == NOT_ESTIMABLE).all():
+        return True
+    bases = [by_world[base] for base in (REFERENCE, NO_AI) if base in by_world]
+    return name not in (REFERENCE, NO_AI) and any(_is_same(by_world[name], base) for base in bases)
+
+
+def _is_same(rival: pl.DataFrame, base: pl.DataFrame) -> bool:
+    n = min(rival.height, base.height)
+    x, y = (part["estimate"].to_numpy()[:n] for part in (rival, base))
+    is_same_truth = np.isclose(rival["truth"][0], base["truth"][0], rtol=SAME, atol=ROUNDING)
+    return bool(is_same_truth) and np.allclose(x, y, rtol=SAME, atol=0, equal_nan=True)
+
+
+def _draws(parts: Sequence[pl.DataFrame]) -> Draws:
+    longest = max(part.height for part in parts)
+
+    def padded(name: str) -> Array:
+        rows = np.full((len(parts), longest), np.nan)
+        for row, part in zip(rows, parts, strict=True):
+            value = pl.when(pl.col("status") == OK).then(pl.col(name)).otherwise(None)
+            row[: part.height] = part.select(value.fill_null(float("nan"))).to_series().to_numpy()
+        return rows
+
+    return Draws(
+        truth=np.array([part["truth"][0] for part in parts]),
+        n=np.array([part.height for part in parts]),
+        estimate=padded("estimate"),
+        conf_low=padded("conf_low"),
+        conf_high=padded("conf_high"),
+        p_value=padded("p_value"),
+    )
+
+
+def _chosen(cells: list[_Cell], hypothesis: str, term: str) -> _Cell:
+    """The estimator that an analyst would take; where none runs, the one that lacks least."""
+    known = {h.name: h for h in HYPOTHESES}
+    order = [e.name for e in known[hypothesis].estimators_of(term)] if hypothesis in known else []
+
+    def place(cell: _Cell) -> tuple[bool, int, int]:
+        trust = order.index(cell.estimator) if cell.estimator in order else len(order)
+        return bool(cell.gap), cell.gap.count("; "), trust
+
+    return min(cells, key=place)
+
+
+def _row(cell: _Cell, *, is_chosen: bool) -> tuple[object, ...]:
+    names = cell.claim, cell.design, cell.estimator, is_chosen, cell.word
+    if cell.judgement is None:
+        return (*names, cell.gap, "", *[None] * 11, 0, [])
+    reference = cell.figures[0]
+    no_ai = next((w for w in cell.figures if w.world == NO_AI), None)
+    scale = float("nan") if reference.is_null else abs(reference.truth)
+    n_decide = float(cell.judgement.n_decide)
+    why = reason(cell.word, cell.figures, n_decide)
+    is_weak, is_open = cell.word == rule.UNDERPOWERED, cell.word == rule.INCONCLUSIVE
     return (
-        claim,
-        design,
-        estimator,
-        judged.verdict,
-        judged.reason,
-        judged.world,
-        False,
-        *figures,
-        no_ai.get("power", math.nan),
-        judged.sample_factor,
+        *(*names, why.text, why.world),
+        *(reference.bias / scale, reference.bias_mc_se / scale),
+        *(reference.coverage, reference.coverage_mc_se),
+        *((no_ai.rejects, no_ai.rejects_mc_se) if no_ai else (None, None)),
+        *(reference.rejects, reference.rejects_mc_se),
+        sample_factor(reference.truth, reference.empirical_se) if is_weak else None,
+        reference.n_replicates,
+        n_decide if is_open else None,
+        sum(w.world not in (REFERENCE, NO_AI) for w in cell.figures),
+        list(cell.idle),
     )
-
-
-def _best_marked(frame: pl.DataFrame) -> pl.DataFrame:
-    """Mark the best estimator of each design and claim.
-
-    Ties go to the one that lacks least, then to the one that only a rival deceives, then to the smaller sample factor,
-    then to power.
-    """
-    rank = pl.col("verdict").replace_strict(
-        list(RANK), list(range(len(RANK))), return_dtype=pl.Int64
-    )
-    order = (
-        frame.with_row_index("place")
-        .with_columns(
-            rank=rank,
-            gaps=pl.when(pl.col("verdict") == "not estimable")
-            .then(pl.col("reason").str.count_matches("; "))
-            .otherwise(0),
-            is_always=pl.col("world") == REFERENCE,
-            need=pl.col("sample_factor").fill_nan(0.0),
-            strength=-pl.col("power").fill_nan(0.0),
-        )
-        .sort("rank", "gaps", "is_always", "need", "strength", "place")
-        .group_by("claim", "design", maintain_order=True)
-        .agg(pl.col("place").first())["place"]
-    )
-    place = pl.int_range(frame.height, eager=True)
-    return frame.with_columns(is_best=place.is_in(order.cast(pl.Int64).implode()))

@@ -189,8 +189,8 @@ def worlds() -> None:
 def matrix(
     *,
     out: Path = Path("out/matrix"),
-    replicates: int = 500,
-    rivals: int = 100,
+    replicates: int = 1000,
+    breakdown: int = 0,
     seed: int = 1,
     engine: Engine = "processes",
     workers: int = 2,
@@ -204,9 +204,9 @@ def matrix(
     out
         Folder for the ledger (resumable), the tables and the figure.
     replicates
-        Replicates in the reference world and with AI switched off.
-    rivals
-        Replicates in each rival world.
+        Replicates a world at which it ends; a design gets more than 50 only where they can decide a verdict.
+    breakdown
+        Replicates a size, such as 200, to find the size of each nuisance at which an identified cell is lost; 0 for none.
     seed
         Seed of the study.
     engine
@@ -216,12 +216,20 @@ def matrix(
     dask
         Address of a running scheduler, such as tcp://127.0.0.1:8786; instead of engine.
     quick
-        A first look: 20 replicates in the reference world and without AI, 8 in each rival.
+        A first look, not to quote: 16 replicates a world, which can show what is wrong and never that nothing is.
     """
-    from withintask.report.matrix import run_matrix
+    from withintask.report.matrix import QUICK, run_matrix
 
-    counts = (20, 8) if quick else (replicates, rivals)
-    run_matrix(out, counts, seed=seed, engine=engine, n_workers=workers, dask=dask)
+    run_matrix(
+        out,
+        QUICK if quick else replicates,
+        seed=seed,
+        engine=engine,
+        n_workers=workers,
+        dask=dask,
+        is_quick=quick,
+        n_breakdown=0 if quick else breakdown,
+    )
 
 
 @app.command

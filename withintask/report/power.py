@@ -18,7 +18,7 @@ from withintask.tests_of_model.harness.power_table import (
     crossings,
     lines,
 )
-from withintask.tests_of_model.harness.verdict import POWER_GOAL
+from withintask.tests_of_model.harness.rule import POWER_GOAL
 
 
 @dataclass(frozen=True, kw_only=True)

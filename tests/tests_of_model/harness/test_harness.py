@@ -143,20 +143,60 @@ def test_bias_in_a_rival_world_takes_identification_away():
     assert (row["verdict"], row["reason"].split(":")[0]) == ("biased", "method_break")
 
 
-def test_of_two_biased_estimators_the_better_is_the_one_that_only_a_rival_deceives():
-    null, always = normal_replicates(truth=0.0), normal_replicates(**STRONG, bias=1.0)
-    deceived = normal_replicates(truth=0.0, bias=-2.0)
+def test_a_design_is_judged_with_the_most_trusted_estimator_that_runs_not_with_the_one_the_truth_favours():
+    null, deceived = normal_replicates(truth=0.0), normal_replicates(**STRONG, bias=1.0)
+    references = {
+        "dispersion_between_arms": normal_replicates(**STRONG),
+        "dispersion_by_access": deceived,
+    }
     frames = [
         rows(world, one, estimator=estimator)
-        for estimator, reference in (("always", always), ("rival", normal_replicates(**STRONG)))
-        for world, one in (("reference", reference), ("no_ai", null), ("method_break", deceived))
+        for estimator, reference in references.items()
+        for world, one in (("reference", reference), ("no_ai", null))
     ]
-    best = rule.verdicts(pl.concat(frames)).filter("is_best").row(0, named=True)
-    assert (best["estimator"], best["verdict"], best["world"]) == (
-        "rival",
-        "biased",
-        "method_break",
+    table = rule.verdicts(pl.concat(frames))
+    assert dict(table.select("estimator", "verdict").iter_rows()) == {
+        "dispersion_between_arms": "identified",
+        "dispersion_by_access": "biased",
+    }
+    assert table.filter("is_chosen")["estimator"].to_list() == ["dispersion_by_access"]
+
+
+def test_an_estimator_that_may_not_stand_is_judged_only_where_no_other_runs():
+    worlds = {"reference": normal_replicates(**STRONG), "no_ai": normal_replicates(truth=0.0)}
+    last_resort, trusted = (
+        pl.concat([rows(world, one, estimator=name) for world, one in worlds.items()])
+        for name in ("deviation_regression", "dispersion_by_access")
     )
+    both = rule.verdicts(pl.concat([last_resort, trusted])).filter("is_chosen")
+    alone = rule.verdicts(last_resort).filter("is_chosen")
+    assert both["estimator"].to_list() == ["dispersion_by_access"]
+    assert alone["estimator"].to_list() == ["deviation_regression"]
+
+
+def test_a_rival_that_changes_nothing_is_reported_and_not_counted():
+    null = normal_replicates(truth=0.0)
+    row = judged(
+        normal_replicates(**STRONG), null, idle=null, other=normal_replicates(truth=0.0, seed=5)
+    )
+    assert (row["n_rivals"], row["idle"]) == (1, ["idle"])
+
+
+def test_a_rival_in_which_the_estimator_cannot_run_is_reported_and_not_counted():
+    null = normal_replicates(truth=0.0)
+    frames = [
+        rows("reference", normal_replicates(**STRONG)),
+        rows("no_ai", null),
+        rows("lacking", normal_replicates(truth=0.0, n=50, failed=50), status=NOT_ESTIMABLE),
+    ]
+    frames[2] = frames[2].with_columns(status=pl.lit(NOT_ESTIMABLE))
+    (row,) = rule.verdicts(pl.concat(frames)).iter_rows(named=True)
+    assert (row["verdict"], row["idle"]) == ("identified", ["lacking"])
+
+
+def test_replicates_without_the_reference_world_are_refused():
+    with pytest.raises(ParameterError, match="expected replicates in the world 'reference'"):
+        rule.verdicts(rows("no_ai", normal_replicates(truth=0.0, n=5)))
 
 
 def test_where_nothing_can_be_estimated_the_best_lacks_least():
@@ -167,7 +207,7 @@ def test_where_nothing_can_be_estimated_the_best_lacks_least():
         )
         for name, said in (("far", "a: x; b: x; c: x"), ("near", "a: x"))
     ]
-    best = rule.verdicts(pl.concat(frames)).filter("is_best").row(0, named=True)
+    best = rule.verdicts(pl.concat(frames)).filter("is_chosen").row(0, named=True)
     assert (best["estimator"], best["reason"]) == ("near", "a: x")
 
 

@@ -1,0 +1,147 @@
+"""Replicates where they decide: which blocks are run, and that it does not matter how."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from withintask.panel.errors import ParameterError
+from withintask.sim.designs import change_design, load_design
+from withintask.sim.params import load_params
+from withintask.sim.worlds import load_world
+from withintask.tests_of_model.harness.ledger import SCHEMA
+from withintask.tests_of_model.harness.parallel import open_executor
+from withintask.tests_of_model.harness.replicate import plan, replicate
+from withintask.tests_of_model.harness.rule import Looks
+from withintask.tests_of_model.harness.sequential import make_looks, replicate_until_decided
+
+WORLDS = [load_world(name) for name in ("reference", "no_ai", "degree_inflation")]
+DESIGNS = [load_design(name) for name in ("postings", "postings-screening")]
+
+
+def made_up(bias_by_design):
+    """Return a runner of studies whose bias in the rival world is known, and the blocks that it was asked for."""
+    asked = []
+
+    def run(study):
+        asked.append({(b.world, b.design.name, b.first) for b in study.blocks})
+        frames = []
+        for block in study.blocks:
+            n = block.last - block.first
+            truth = 1.0 if block.world == "reference" else 0.0
+            seed = [block.first, len(block.world), len(block.design.name)]
+            bias = bias_by_design[block.design.name] if block.world == "degree_inflation" else 0.0
+            estimate = truth + bias + 0.1 * np.random.default_rng(seed).standard_normal(n)
+            frames.append(
+                pl.DataFrame(
+                    {
+                        **dict.fromkeys(SCHEMA, None),
+                        "world": block.world,
+                        "design": block.design.name,
+                        "replicate": range(block.first, block.last),
+                        "hypothesis": "H3",
+                        "estimator": "linear_probability",
+                        "term": "delta_credential",
+                        "truth": truth,
+                        "estimate": estimate,
+                        "p_value": np.full(n, 1.0 - truth),
+                        "conf_low": estimate - 1,
+                        "conf_high": estimate + 1,
+                        "status": "ok",
+                    },
+                    schema=SCHEMA,
+                )
+            )
+        return pl.concat(frames)
+
+    return run, asked
+
+
+def words(judged):
+    chosen = judged.verdicts.filter("is_chosen", claim="H3")
+    return dict(chosen.select("design", "verdict").iter_rows())
+
+
+def test_replicates_are_added_only_where_they_can_decide():
+    run, asked = made_up({"postings": 0.5, "postings-screening": 0.095})
+    frame, judged = replicate_until_decided(
+        load_params(), DESIGNS, WORLDS, seed=1, looks=make_looks(400), run=run
+    )
+    assert words(judged) == {"postings": "biased", "postings-screening": "inconclusive"}
+    assert {design for _, design, _ in asked[0]} == {"postings", "postings-screening"}
+    later = set().union(*asked[1:])
+    # Fifty replicates show all there is to show of the reference, and of a bias of half the truth.
+    assert {design for _, design, _ in later} == {"postings-screening"}
+    assert {world for world, _, _ in later} == {"no_ai", "degree_inflation"}
+    counts = dict(
+        frame.group_by("world", "design")
+        .len()
+        .select(pl.concat_str("world", "design", separator="/"), "len")
+        .iter_rows()
+    )
+    assert counts["degree_inflation/postings-screening"] == 400
+    assert counts["degree_inflation/postings"] == 50
+
+
+def test_no_block_is_asked_for_twice():
+    run, asked = made_up({"postings": 0.095, "postings-screening": 0.095})
+    replicate_until_decided(load_params(), DESIGNS, WORLDS, seed=1, looks=make_looks(400), run=run)
+    assert sum(map(len, asked)) == len(set().union(*asked))
+
+
+@pytest.fixture(scope="module")
+def small():
+    """One design that is undecided at the first of two looks, in two worlds."""
+    design = change_design(load_design("postings"), n_postings_by_occupation=40)
+    return {
+        "params": load_params(),
+        "designs": [design],
+        "worlds": WORLDS[:2],
+        "seed": 3,
+        "looks": Looks(sizes=(25, 50)),
+        "estimators": ["linear_probability"],
+    }
+
+
+@pytest.fixture(scope="module")
+def serial(small):
+    return replicate_until_decided(**small)
+
+
+def test_the_replicates_are_those_of_a_study_of_that_size(small, serial):
+    whole = plan(
+        small["params"],
+        small["designs"],
+        small["worlds"],
+        seed=3,
+        replicates=50,
+        estimators=small["estimators"],
+    )
+    assert serial[0].equals(replicate(whole), null_equal=True)
+
+
+def test_engines_and_a_resumed_run_give_the_same_verdicts(small, serial, tmp_path):
+    calls = []
+
+    def stop_after_the_first_look(study):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(study)
+        return replicate(study, ledger=tmp_path)
+
+    with pytest.raises(KeyboardInterrupt):
+        replicate_until_decided(**small, run=stop_after_the_first_look)
+    with open_executor("threads", 2) as threads:
+        frame, judged = replicate_until_decided(
+            **small, run=lambda study: replicate(study, ledger=tmp_path, executor=threads)
+        )
+    assert frame.equals(serial[0], null_equal=True)
+    assert judged.verdicts.equals(serial[1].verdicts, null_equal=True)
+    assert judged.worlds.equals(serial[1].worlds, null_equal=True)
+
+
+def test_looks_end_at_the_limit_in_whole_blocks():
+    assert make_looks(1000).sizes == (50, 150, 400, 1000)
+    assert make_looks(210).sizes == (50, 150, 200)
+    assert make_looks(16).sizes == (16,)
+    with pytest.raises(ParameterError, match="expected at least 1"):
+        make_looks(0)

@@ -1,0 +1,119 @@
+"""The figure of the identification matrix: designs by claims, a colour and a word a cell."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from withintask.panel.atomic import save
+from withintask.report.matrix_words import COLORS, FIRST_LOOK, PALE, cell_words
+from withintask.sim.design import Design
+from withintask.sim.designs import load_designs
+from withintask.tests_of_model.harness.verdict import CLAIMS, RANK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw_matrix(
+    verdicts: pl.DataFrame, sizes: pl.DataFrame, path: Path, *, note: str, is_quick: bool = False
+) -> None:
+    """Draw the verdicts.
+
+    Parameters
+    ----------
+    verdicts
+        Of :func:`withintask.tests_of_model.harness.verdict.verdicts`.
+    sizes
+        Of :func:`withintask.tests_of_model.harness.breakdown.breakdown`; may be empty.
+    path
+        File to write.
+    note
+        How it was run, for the caption.
+    is_quick
+        Whether to write across the figure that it is a first look.
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+    from matplotlib.patches import Rectangle
+
+    designs = load_designs()
+    figure, axes = plt.subplots(figsize=(17, 7.4), layout="constrained")
+    _fill(axes, verdicts, sizes, designs)
+    axes.set(xlim=(0, len(CLAIMS)), ylim=(len(designs), 0))
+    axes.set_xticks(
+        [i + 0.5 for i in range(len(CLAIMS))],
+        [claim.replace(" ", "\n", 1) for claim, _, _ in CLAIMS],
+    )
+    axes.set_yticks(
+        [i + 0.5 for i in range(len(designs))], [f"{d.number}  {d.name}" for d in designs]
+    )
+    axes.tick_params(length=0, labeltop=True, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    axes.legend(
+        [Rectangle((0, 0), 1, 1, facecolor=COLORS[verdict]) for verdict in RANK],
+        RANK,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.01),
+        ncols=len(RANK),
+        frameon=False,
+    )
+    _caption(figure, note, is_quick)
+    save(path, lambda temporary: figure.savefig(temporary, dpi=150))
+    plt.close(figure)
+
+
+def _fill(
+    axes: "Axes", verdicts: pl.DataFrame, sizes: pl.DataFrame, designs: Sequence[Design]
+) -> None:
+    """Colour the cells and write into them."""
+    from matplotlib.patches import Rectangle
+
+    chosen = {
+        (row["claim"], row["design"]): row
+        for row in verdicts.filter("is_chosen").iter_rows(named=True)
+    }
+    for column, (claim, _, _) in enumerate(CLAIMS):
+        for line, design in enumerate(designs):
+            cell = chosen.get((claim, design.name))
+            if cell is None:
+                continue
+            axes.add_patch(
+                Rectangle(
+                    (column, line), 1, 1, facecolor=COLORS[cell["verdict"]], edgecolor="white", lw=2
+                )
+            )
+            axes.text(
+                column + 0.5,
+                line + 0.5,
+                "\n".join(filter(None, cell_words(cell, sizes))),
+                ha="center",
+                va="center",
+                fontsize=7.5,
+                color="#333333" if cell["verdict"] in PALE else "white",
+            )
+
+
+def _caption(figure: "Figure", note: str, is_quick: bool) -> None:
+    figure.suptitle("Which data would identify the mechanism", fontweight="bold")
+    figure.supxlabel(
+        f"The estimator that an analyst would take, each design at its default size; {note}",
+        fontsize=8,
+    )
+    if is_quick:
+        figure.text(
+            0.5,
+            0.5,
+            FIRST_LOOK,
+            ha="center",
+            va="center",
+            rotation=20,
+            fontsize=60,
+            fontweight="bold",
+            color="black",
+            alpha=0.25,
+        )

@@ -1,0 +1,71 @@
+"""Words of the identification matrix that its figure, its tables and its page share."""
+
+import math
+
+import polars as pl
+
+from withintask.tests_of_model.harness import rule
+from withintask.tests_of_model.harness.reasons import MANY
+from withintask.tests_of_model.harness.verdict import GAP
+
+FIRST_LOOK = "first look, not to quote"
+"""What is written across a quick run."""
+
+COLORS = {
+    rule.IDENTIFIED: "#2a7f62",
+    rule.INCONCLUSIVE: "#b9c3d6",
+    rule.UNDERPOWERED: "#e3b23c",
+    rule.DISTORTED: "#c8553d",
+    rule.BIASED: "#8f2d56",
+    GAP: "#d9d9d9",
+}
+"""Colour of each verdict."""
+PALE = (GAP, rule.UNDERPOWERED, rule.INCONCLUSIVE)
+"""Verdicts whose colour takes dark text."""
+
+_FACTOR_LIMIT = 10_000
+_DIGITS_LIMIT = 100
+_LONGEST_GAP = 70
+
+
+def short_gap(reason: str) -> str:
+    """Say in one short line what a design lacks: each gap once, without the needs that it leaves unmet."""
+    gaps = [part.split(": ", 1)[-1] for part in reason.split("; ")]
+    line = "; ".join(dict.fromkeys(gaps))
+    return line if len(line) <= _LONGEST_GAP else f"{line[:_LONGEST_GAP].rsplit(' ', 1)[0]} …"
+
+
+def weakest(sizes: pl.DataFrame, claim: str, design: str) -> str:
+    """Name the nuisance that takes a verdict away at the smallest share of what was searched, with its size."""
+    lost = sizes.filter(
+        pl.col("claim") == claim, pl.col("design") == design, pl.col("value").is_not_nan()
+    ).sort("share")
+    return f"{lost['nuisance'][0]} {lost['value'][0]:.2g}" if lost.height else ""
+
+
+def cell_words(cell: dict[str, object], sizes: pl.DataFrame) -> tuple[str, str]:
+    """Return the verdict of a cell, and what stands below it: the world, the sample, the replicates, the weakest point."""
+    verdict = str(cell["verdict"])
+    if verdict == GAP:
+        return "–", ""
+    if verdict == rule.UNDERPOWERED:
+        return verdict, _sample(cell["sample_factor"])
+    if verdict == rule.INCONCLUSIVE:
+        return verdict, _replicates(cell["n_decide"])
+    if verdict == rule.IDENTIFIED:
+        return verdict, weakest(sizes, str(cell["claim"]), str(cell["design"]))
+    return verdict, str(cell["world"]).replace("_", " ")
+
+
+def _sample(factor: object) -> str:
+    if not isinstance(factor, float) or not math.isfinite(factor):
+        return ""
+    if factor >= _FACTOR_LIMIT:
+        return f"× >{_FACTOR_LIMIT:,} sample"
+    return f"× {factor:.2g} sample" if factor < _DIGITS_LIMIT else f"× {factor:,.0f} sample"
+
+
+def _replicates(number: object) -> str:
+    if not isinstance(number, float) or not math.isfinite(number):
+        return "no number decides"
+    return f">{MANY:,} to decide" if number > MANY else f"{number:,.0f} to decide"
