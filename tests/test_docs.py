@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from withintask.panel.notation import SYMBOLS, parameter_names
+from withintask.sim.designs import load_design
 from withintask.sim.params import Params, load_sources
+from withintask.sim.worlds import load_world
 from withintask.tests_of_model.harness.replicate import solved
 from withintask.tests_of_model.harness.synthetic import draw_panel
 from withintask.tests_of_model.hypotheses.estimate import estimate
@@ -54,3 +56,15 @@ def test_every_linked_page_exists():
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_files_shown_on_the_page_of_ones_own_are_read(tmp_path):
+    page = (ROOT / "docs" / "own.md").read_text(encoding="utf-8")
+    for block in re.findall(r"```toml\n# (\S+\.toml)\n(.*?)```", page, re.DOTALL):
+        (tmp_path / block[0]).write_text(block[1], encoding="utf-8")
+    design, world = load_design(tmp_path / "mine.toml"), load_world(tmp_path / "rival.toml")
+    assert (design.n_workers, design.treatment, world.design["item_choice"]) == (
+        800,
+        "staggered",
+        0.2,
+    )
