@@ -7,6 +7,7 @@ import polars as pl
 
 from withintask.panel.errors import ParameterError
 from withintask.panel.panel import Panel
+from withintask.panel.uniqueness import duplicated_keys
 
 ON, OFF, UNKNOWN = "_on", "_off", "_unknown"
 _UNITS = ("worker_id", "firm_id", "item_id", "task_id")
@@ -261,11 +262,11 @@ def _items(rows: pl.LazyFrame, columns: Sequence[str], cells: pl.DataFrame) -> I
     longest = cells.group_by("worker_id").agg(pl.col("n").sum())["n"].max()
     n_items, n_shared, n_raters = None, 0, 0
     if "item_id" in columns:
-        workers = (
-            rows.drop_nulls("item_id").group_by("item_id").agg(n=pl.col("worker_id").n_unique())
-        )
-        counts = workers.select(pl.len(), shared=(pl.col("n") > 1).sum())
-        n_items, n_shared = counts.collect(engine="streaming").row(0)
+        n_items = rows.select(pl.col("item_id").drop_nulls().n_unique()).collect().item()
+        several = duplicated_keys(rows, ["item_id"]).lazy()
+        workers = rows.join(several, on="item_id", how="semi").group_by("item_id")
+        shared = workers.agg(n=pl.col("worker_id").n_unique()).select((pl.col("n") > 1).sum())
+        n_shared = shared.collect(engine="streaming").item()
     if "rater_id" in columns:
         n_raters = rows.select(pl.col("rater_id").drop_nulls().n_unique()).collect().item()
     return Items(

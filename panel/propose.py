@@ -1,10 +1,9 @@
 """A manifest proposed for a file from what its columns are called and hold; doubts are marked."""
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,13 @@ import polars as pl
 from withintask.panel.apply import apply_mapping
 from withintask.panel.atomic import save_text
 from withintask.panel.errors import ParameterError, SourceError, list_problems, some_examples
+from withintask.panel.guesses import guess_control, guess_outcome, guess_period_rule
 from withintask.panel.manifest import MANIFEST, toml_text
 from withintask.panel.mapping import our_types, table_mapping
-from withintask.panel.outcome import OUTCOMES, OutcomeKind
-from withintask.panel.periods import STEPS
+from withintask.panel.outcome import OutcomeKind
 from withintask.panel.roles import Role, propose_roles
 from withintask.panel.schema import SCHEMA_VERSION, key_of
 from withintask.panel.sniff import Column, Look, look_at
-from withintask.panel.units import TIME
-
-LONG_DAYS, LONGER_DAYS = 28, 400
-"""Dates over fewer days are counted by day, over more by week, over still more by month."""
-
-_RATING = 10
-"""A rating has at most this as its highest value."""
-
-_CONTROL = ("control", "human", "none", "without", "no ai", "baseline", "placebo", "manual")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +107,8 @@ def propose(file: str | Path, *, folder: str | Path, stated: Statements | None =
     names = [column.name for column in look.columns]
     unknown = [name for name in (*says.columns.values(), *says.ignore) if name not in names]
     if unknown:
-        found = some_examples(names)
-        raise ParameterError(f"{file}: no column {some_examples(unknown)}; columns are {found}")
+        message = f"{file}: no column {some_examples(unknown)}"
+        raise ParameterError(f"{message}; columns are {', '.join(names)}")
     usable = [column for column in look.columns if column.name not in says.ignore]
     roles = propose_roles(usable, says.columns)
     _fail_if_none(file, roles, names)
@@ -144,7 +134,7 @@ def write_proposal(proposal: Proposal, folder: Path) -> Path:
 def _fail_if_none(file: str | Path, roles: Sequence[Role], names: list[str]) -> None:
     present = {role.ours for role in roles}
     problems = [
-        f"no column looks like {ours}; say --column {ours}=…, one of {some_examples(names)}"
+        f"no column looks like {ours}; say --column {ours}=…, one of {', '.join(names)}"
         for ours in ("worker_id", "output")
         if ours not in present
     ]
@@ -199,6 +189,7 @@ class _Proposer:
                 self._access(column, columns, since, codes)
             if role.ours == "output":
                 self._output(column, main, codes)
+        self._access_by_arm(columns, codes)
         constants = self._constants()
         main.put("ignore", *self._unused())
         main.put("convert", self._to_convert())
@@ -234,7 +225,7 @@ class _Proposer:
 
     def _period(self, column: Column, dates: _Draft, codes: dict[str, _Draft]) -> None:
         if column.first_date is not None and column.last_date is not None:
-            rule, doubt = _rule(column, self.says)
+            rule, doubt = guess_period_rule(column, by=self.says.by, start=self.says.start)
             dates.put("period", rule, doubt)
         elif not column.is_whole or (column.high or 0) > 99_999:
             draft = codes.setdefault("period", _Draft())
@@ -256,6 +247,17 @@ class _Proposer:
             draft = codes.setdefault("ai_access", _Draft())
             for word, value in column.truths.items():
                 draft.put(word, value)
+
+    def _access_by_arm(self, columns: _Draft, codes: dict[str, _Draft]) -> None:
+        """Where arms are known and access is not: AI in every arm but the control."""
+        arm = self._theirs("arm")
+        if arm is None or self._theirs("ai_access") is not None:
+            return
+        columns.put("ai_access", arm.name, "AI in every arm but the control")
+        control = self.says.control_arm or guess_control(arm)[0]
+        draft = codes.setdefault("ai_access", _Draft())
+        for value in arm.values:
+            draft.put(value, value != control)
 
     def _output(self, column: Column, main: _Draft, codes: dict[str, _Draft]) -> None:
         n_null = self.look.n_rows - column.n_known
@@ -329,7 +331,7 @@ class _Proposer:
         draft.put("name", self.look.file.stem)
         output = self._theirs("output")
         assert output is not None
-        kind, doubt = _outcome(output)
+        kind, doubt = guess_outcome(output)
         draft.put("outcome", says.outcome or kind, "" if says.outcome else doubt)
         if draft.values["outcome"] == "score":
             limits = "the lowest and highest that occur; put the rating's own limits"
@@ -337,7 +339,7 @@ class _Proposer:
             draft.put("outcome_ceiling", output.high, limits)
         arm = self._theirs("arm")
         if arm is not None and "arm" in rows.columns:
-            control, doubt = _control(arm)
+            control, doubt = guess_control(arm)
             draft.put("control_arm", says.control_arm or control, "" if says.control_arm else doubt)
         first = says.first_ai_period
         if first is None and "ai_access" in rows.columns:
@@ -364,61 +366,3 @@ class _Proposer:
         wide.put("into", "ability")
         wide.put("columns", {name: name for name in names}, "measured before AI, by their names")
         return {"abilities": main, "abilities.columns": columns, "abilities.wide": wide}
-
-
-def _rule(column: Column, says: Statements) -> tuple[dict[str, Any], str]:
-    """Say by what dates are counted and from when."""
-    first, last = column.first_date, column.last_date
-    assert first is not None
-    assert last is not None
-    days = (last - first).days
-    by = says.by or ("day" if days < LONG_DAYS else "week" if days < LONGER_DAYS else "month")
-    if by not in STEPS:
-        raise ParameterError(f"by is {by!r}, not one of {', '.join(STEPS)}")
-    monday = first - timedelta(days=first.weekday())
-    start = says.start or {"day": first, "week": monday}.get(by, first.replace(day=1))
-    rule = {"by": by, "start": start.isoformat()}
-    if column.dtype == pl.String:
-        rule["format"] = column.date_formats[0]
-    doubts = [] if says.by else [f"dates from {first} to {last}, counted by {by}"]
-    if len(column.date_formats) > 1:
-        doubts.append(f"or is a date written {column.date_formats[1]}?")
-    return rule, "; ".join(doubts)
-
-
-def _outcome(column: Column) -> tuple[OutcomeKind, str]:
-    """Propose a kind of outcome by name and values."""
-    if column.truths or (column.is_whole and (column.low, column.high) == (0, 1)):
-        return "binary", ""
-    zeros = f"{column.n_zeros:,} zeros" if column.n_zeros else ""
-    words = _name_words(column.name)
-    if "per" not in words and any(TIME.match(word) for word in words):
-        doubt = f"{column.name!r} sounds like a time, of which less is better"
-        return "time", f"{doubt}; {zeros} are refused" if zeros else doubt
-    if (column.low or 0) < 0:
-        return "log", "negative values occur: is it a log?"
-    kind, doubt = _of_numbers(column, zeros)
-    return kind, doubt
-
-
-def _of_numbers(column: Column, zeros: str) -> tuple[OutcomeKind, str]:
-    if column.is_whole and zeros:
-        return "count", f"whole numbers with {zeros}"
-    if column.is_whole and column.high is not None and column.high <= _RATING:
-        return "score", f"whole numbers up to {column.high:g}; or is it a count?"
-    if zeros:
-        others = "a count or a score keeps them; --leave-out-zeros leaves such rows out"
-        return "positive", f"{zeros} are refused: {others}"
-    return "positive", f"{OUTCOMES['positive'].meaning}?"
-
-
-def _name_words(name: str) -> list[str]:
-    """The words of a column's name, in lower case: HandleTime -> handle, time."""
-    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)]
-
-
-def _control(column: Column) -> tuple[str, str]:
-    for value in column.values:
-        if any(word in value.lower() for word in _CONTROL):
-            return value, f"by its name; arms are {some_examples(column.values)}"
-    return column.values[0], f"the first of {some_examples(column.values)}"

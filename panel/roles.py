@@ -75,6 +75,9 @@ _NAMES: Mapping[str, re.Pattern[str]] = MappingProxyType(
 )
 """Words in the names of columns, by ours."""
 
+_OPTIONAL = ("rater_id", "arm", "ai_use", "sequence", "assignment_id", "stratum_id", "weight")
+"""Ours that a panel can do without: a name with words of two of ours is not taken for them."""
+
 _FITS: Mapping[str, Callable[[Column], bool]] = MappingProxyType(
     {
         "worker_id": lambda c: not c.date_formats,
@@ -87,8 +90,8 @@ _FITS: Mapping[str, Callable[[Column], bool]] = MappingProxyType(
         "arm": lambda c: 1 < c.n_distinct <= len(c.values) and not c.date_formats,
         "ai_use": lambda c: c.is_number and _within(c, 0, 1),
         "sequence": lambda c: c.is_whole and _within(c, 0, float("inf")),
-        "assignment_id": lambda c: not c.date_formats,
-        "stratum_id": lambda c: not c.date_formats,
+        "assignment_id": lambda c: not c.date_formats and not c.truths,
+        "stratum_id": lambda c: not c.date_formats and not c.truths,
         "weight": lambda c: c.is_number and c.low is not None and c.low > 0,
         "output": lambda c: c.is_number or bool(c.truths),
         "ability": lambda c: c.is_number,
@@ -139,10 +142,13 @@ def propose_roles(columns: Iterable[Column], stated: Mapping[str, str]) -> tuple
 
 
 def _is_named(column: Column, ours: str) -> bool:
-    """Whether a word of ours is in its name; calls per hour are no calls."""
+    """Whether a word of ours is in its name; calls per hour are no calls, a question group is no arm."""
     name = _spaced(column.name)
     is_rate = " per " in name and ours != "output"
-    return not is_rate and _NAMES[ours].search(name) is not None
+    others = [other for other in _NAMES if other not in (ours, "output", "ability")]
+    is_torn = ours in _OPTIONAL and any(_NAMES[other].search(name) for other in others)
+    is_torn = is_torn and column.name != ours
+    return not is_rate and not is_torn and _NAMES[ours].search(name) is not None
 
 
 def _spaced(name: str) -> str:

@@ -206,6 +206,9 @@ def _column(series: pl.Series, dialect: Dialect | None) -> Column:
         _dates(known) if not is_number or _looks_dated(finite) else ((), None, None)
     )
     distinct = known.unique()
+    is_whole = bool(is_number and (finite == finite.floor()).all())
+    if series.dtype.is_float() and is_whole:
+        distinct = distinct.cast(pl.Int64, strict=False)
     few = distinct.cast(pl.String).sort().to_list() if distinct.len() <= FEW_VALUES else []
     return Column(
         name=series.name,
@@ -213,7 +216,7 @@ def _column(series: pl.Series, dialect: Dialect | None) -> Column:
         n_known=known.len(),
         n_distinct=distinct.len(),
         is_number=is_number,
-        is_whole=bool(is_number and (finite == finite.floor()).all()),
+        is_whole=is_whole,
         low=_float(finite.min()),
         high=_float(finite.max()),
         n_zeros=int((finite == 0).sum()),

@@ -7,6 +7,7 @@ import polars as pl
 from withintask.panel.errors import some_examples
 from withintask.panel.panel import Panel
 from withintask.panel.references import Breach
+from withintask.panel.uniqueness import duplicated_keys
 
 _TEXT = ("worker_id", "task_id", "item_id", "arm", "assignment_id", "stratum_id")
 _COUNTS = ("period", "sequence")
@@ -54,9 +55,11 @@ def _arms(rows: pl.LazyFrame, usable: set[str], control: str | None) -> Iterator
 
 def _order(rows: pl.LazyFrame, usable: set[str]) -> Breach:
     """Count places in a worker's order that two items hold."""
-    item = ["task_id", "period", *({"item_id"} & usable)]
-    places = rows.drop_nulls("sequence").group_by("worker_id", "sequence")
-    counts = places.agg(n_items=pl.struct(item).n_unique(), n=pl.len())
+    place, item = ["worker_id", "sequence"], ["task_id", "period", *({"item_id"} & usable)]
+    known = rows.drop_nulls("sequence")
+    shared = duplicated_keys(known, place).lazy()
+    counts = known.join(shared, on=place, how="semi").group_by(place)
+    counts = counts.agg(n_items=pl.struct(item).n_unique(), n=pl.len())
     twice = counts.filter(pl.col("n_items") > 1).select(pl.col("n").sum())
     meaning = "an item has a place of its own among those of its worker"
     n_rows = twice.collect(engine="streaming").item() or 0

@@ -383,3 +383,20 @@ def test_a_data_frame_of_r_is_read(tmp_path):
     rows = {"who": [7.0, 8.0], "wave": [1.0, 2.0], "y": [1.5, 2.0]}
     rdata.write_rds(tmp_path / "rows.rds", pandas.DataFrame(rows))
     assert outputs(foreign(tmp_path, "rds")).rows() == [("7", 1, 1.5, "t"), ("8", 2, 2.0, "t")]
+
+
+@pytest.mark.parametrize("dtype", ["HUGEINT", "DECIMAL(38, 0)", "UBIGINT", "BIGINT"])
+def test_large_ids_of_a_database_keep_every_digit(dtype, tmp_path):
+    duckdb = pytest.importorskip("duckdb")
+    with duckdb.connect(str(tmp_path / "hr.duckdb")) as connection:
+        connection.execute(
+            f"""CREATE TABLE outputs AS SELECT ({BASE} + i)::{dtype} AS worker_id, 't' AS task_id,
+            1::BIGINT AS period, 1.25::DECIMAL(10, 2) AS output FROM range(24) AS r(i)"""
+        )
+    (tmp_path / "panel.toml").write_text(
+        '[panel]\nschema = 2\nname = "hr"\nformat = "duckdb"\nfile = "hr.duckdb"\n'
+        '[tables.outputs]\nconvert = ["worker_id", "output"]\n'
+    )
+    found = outputs(tmp_path).sort("worker_id")
+    assert found["worker_id"].to_list() == [str(BASE + k) for k in range(24)]
+    assert set(found["output"]) == {1.25}

@@ -52,6 +52,12 @@ def test_a_second_candidate_is_a_doubt(tmp_path):
     assert "outputs.columns: item_id: or is it 'ticket'?" in doubts
 
 
+def test_a_name_with_words_of_two_of_ours_is_not_taken_for_what_a_panel_can_do_without(tmp_path):
+    text = "worker_id,period,output,question_group,used_in_class\na,1,1.5,x,0\nb,1,2,y,1\n"
+    found = document(proposed(tmp_path, text))["tables"]["outputs"]
+    assert {"arm", "ai_use", "assignment_id"}.isdisjoint(found["columns"])
+
+
 def test_columns_that_are_not_used_are_left_out_by_name(tmp_path):
     text = OURS.replace("output\n", "output,mood\n").replace("5\n", "5,x\n")
     text = text.replace(",3\n", ",3,y\n").replace(",4\n", ",4,z\n")
@@ -127,6 +133,21 @@ def test_a_file_without_header_is_read_by_position_with_a_doubt(tmp_path):
     assert any("first line" in doubt for doubt in proposal.doubts)
 
 
+def test_access_is_that_of_every_arm_but_the_control_where_only_arms_are_known(tmp_path):
+    text = "worker_id,item_id,output,Condition\na,i,1.5,GPT base\nb,i,2,Control\nc,i,2,GPT tutor\n"
+    proposal = proposed(tmp_path, text, outcome="positive")
+    assert any("every arm but the control" in doubt for doubt in proposal.doubts)
+    write_proposal(proposal, tmp_path / "p")
+    panel = read_panel(tmp_path / "p")
+    assert panel.info.control_arm == "Control"
+    assert panel.info.first_ai_period == 1
+    assert panel.outputs.select("arm", "ai_access").rows() == [
+        ("GPT base", True),
+        ("Control", False),
+        ("GPT tutor", True),
+    ]
+
+
 def test_measures_before_ai_become_abilities(tmp_path):
     text = "student,round,score,pretest,gpa\na,1,5.5,1,3\na,2,6.5,1,3\nb,1,7,2,\nb,2,7.5,2,\n"
     proposal = proposed(tmp_path, text, outcome="positive")
@@ -140,10 +161,12 @@ def test_measures_before_ai_become_abilities(tmp_path):
 
 
 def test_types_of_a_typed_file_are_converted_where_nothing_is_lost(tmp_path):
-    rows = pl.DataFrame({"agent": [1, 2], "wave": [1, 2], "score": [3, 4]})
+    rows = pl.DataFrame({"agent": [1, 2], "wave": [1, 2], "score": [3, 4], "condition": [1.0, 2.0]})
     proposal = proposed(tmp_path, rows, name="rows.parquet", outcome="positive")
     write_proposal(proposal, tmp_path / "p")
-    assert read_panel(tmp_path / "p").outputs["worker_id"].to_list() == ["1", "2"]
+    found = read_panel(tmp_path / "p").outputs
+    assert found["worker_id"].to_list() == ["1", "2"]
+    assert found.select("arm", "ai_access").rows() == [("1", False), ("2", True)]
 
 
 def test_a_manifest_that_is_there_is_never_replaced(tmp_path):
