@@ -1,6 +1,7 @@
 """Further columns that a panel declares: kept, checked for use as covariates, and described."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,19 @@ from withintask.panel.references import Breach
 COLLINEAR = 1e-10
 """Share of a column's variance that is left once the columns before it are known."""
 
-_KINDS = {dtype: kind for kind, dtype in COVARIATE_TYPES.items()}
+COVARIATE_KINDS: Mapping[object, str] = MappingProxyType(
+    {dtype: kind for kind, dtype in COVARIATE_TYPES.items()}
+)
+"""What a covariate of a type is called in a manifest."""
 
 
 def covariate_section(info: PanelInfo, table: str, frame: Frame) -> dict[str, Any]:
     """Render the covariates of a table as a manifest holds them; empty if there are none."""
     types = frame.lazy().collect_schema()
     kinds = {
-        name: _KINDS[types[name]] for name in info.covariates_of(table) if types.get(name) in _KINDS
+        name: COVARIATE_KINDS[types[name]]
+        for name in info.covariates_of(table)
+        if types.get(name) in COVARIATE_KINDS
     }
     return {"covariates": kinds} if kinds else {}
 
@@ -61,7 +67,7 @@ def _unusable(table: str, frame: pl.LazyFrame, name: str, dtype: pl.DataType) ->
     if name in SCHEMAS[table].column_names():
         meaning = f"{name} is a column of the table already; give the covariate another name"
         return Breach(table=table, rule=f"{name}|twice", n_rows=1, meaning=meaning)
-    if dtype not in _KINDS:
+    if dtype not in COVARIATE_KINDS:
         meaning = f"the covariate {name} is Float64, Boolean or String, found {dtype}; cast it"
         return Breach(table=table, rule=f"{name}|dtype", n_rows=1, meaning=meaning)
     if dtype.is_float():

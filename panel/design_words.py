@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from withintask.panel.covariates import COVARIATE_KINDS
 from withintask.panel.design_kind import DesignKind
 from withintask.panel.outcome import OUTCOMES
 from withintask.panel.panel import Panel
@@ -27,6 +28,7 @@ def design_sentences(panel: Panel, kind: DesignKind) -> tuple[str, ...]:
         *_assigned(kind),
         *_items(kind),
         *_ability(kind),
+        *_covariates(panel),
     )
 
 
@@ -154,6 +156,18 @@ def _ability(kind: DesignKind) -> Iterator[str]:
         return
     measures = ", ".join(f"{name} ({_count(n, 'worker')})" for name, n in kind.abilities)
     yield f"Ability before AI: {measures}."
+
+
+def _covariates(panel: Panel) -> Iterator[str]:
+    """Name the declared covariates and what they are; whether they can be used is validated."""
+    tables = panel.tables()
+    named = []
+    for name in panel.info.covariates:
+        table, _, column = name.partition(".")
+        dtype = tables[table].lazy().collect_schema().get(column) if table in tables else None
+        named.append(f"{name} ({COVARIATE_KINDS.get(dtype, 'of another type')})")
+    if named:
+        yield f"Covariates: {', '.join(named)}."
 
 
 def _count(number: int, noun: str, plural: str = "") -> str:

@@ -1,6 +1,5 @@
 """Guesses from a column's name and values: how dates are counted, what an outcome is, which arm is the control."""
 
-import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ from withintask.panel.errors import ParameterError, some_examples
 from withintask.panel.outcome import OUTCOMES, OutcomeKind
 from withintask.panel.periods import STEPS
 from withintask.panel.sniff import Column
-from withintask.panel.units import TIME
+from withintask.panel.units import TIME, name_words
 
 LONG_DAYS, LONGER_DAYS = 28, 400
 """Dates over fewer days are counted by day, over more by week, over still more by month."""
@@ -61,7 +60,7 @@ def guess_outcome(column: Column) -> tuple[OutcomeKind, str]:
     if column.truths or (column.is_whole and (column.low, column.high) == (0, 1)):
         return "binary", ""
     zeros = f"{column.n_zeros:,} zeros" if column.n_zeros else ""
-    words = _name_words(column.name)
+    words = name_words(column.name)
     if "per" not in words and any(TIME.match(word) for word in words):
         doubt = f"{column.name!r} sounds like a time, of which less is better"
         return "time", f"{doubt}; {zeros} are refused" if zeros else doubt
@@ -80,11 +79,6 @@ def _of_numbers(column: Column, zeros: str) -> tuple[OutcomeKind, str]:
         others = "a count or a score keeps them; --leave-out-zeros leaves such rows out"
         return "positive", f"{zeros} are refused: {others}"
     return "positive", f"{OUTCOMES['positive'].meaning}?"
-
-
-def _name_words(name: str) -> list[str]:
-    """The words of a column's name, in lower case: HandleTime -> handle, time."""
-    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)]
 
 
 def guess_control(column: Column) -> tuple[str, str]:

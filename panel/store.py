@@ -118,7 +118,7 @@ def load_panel(path: str | Path) -> Loaded:
     if layout == "duckdb":
         connect = duck.connection(database)
         scan = partial(duck.scan_table, connect)
-    tables = read_tables(manifest.parent, mappings, scan=scan)
+    tables = read_tables(manifest.parent, mappings, scan=scan, outcome=info.outcome)
     if tables.notes:
         info = replace(info, note="; ".join(filter(None, (info.note, *tables.notes))))
     panel = Panel(info=info).with_tables(**tables.frames)

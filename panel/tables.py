@@ -12,6 +12,7 @@ from withintask.panel.errors import SourceError
 from withintask.panel.foreign import READERS, read_foreign
 from withintask.panel.mapping import TableMapping
 from withintask.panel.references import Breach
+from withintask.panel.units import name_questions
 
 PARTS = "/*.parquet"
 """A table in parts: every Parquet file of a folder, in the order of their names."""
@@ -33,7 +34,11 @@ class Tables:
 
 
 def read_tables(
-    folder: Path, mappings: Sequence[TableMapping], *, scan: Scan | None = None
+    folder: Path,
+    mappings: Sequence[TableMapping],
+    *,
+    scan: Scan | None = None,
+    outcome: str | None = None,
 ) -> Tables:
     """Scan each table and map it to ours.
 
@@ -45,6 +50,8 @@ def read_tables(
         What each of our tables is made of; several can be made of one file.
     scan
         Scans a table of a database; None if the tables are files.
+    outcome
+        What the panel says of its outcome; None if nothing.
     """
     tables = Tables(frames={}, problems=[], notes=[])
     for mapping in mappings:
@@ -57,7 +64,7 @@ def read_tables(
             if scan is not None:
                 raise
             mapped = _unread(mapping, "unreadable", str(error))
-        tables.problems.extend(mapped.problems)
+        tables.problems.extend((*name_questions(mapping, outcome), *mapped.problems))
         tables.notes.extend(mapped.notes)
         if mapped.frame is not None:
             tables.frames[mapping.name] = mapped.frame

@@ -58,8 +58,8 @@ def _order(rows: pl.LazyFrame, usable: set[str]) -> Breach:
     place, item = ["worker_id", "sequence"], ["task_id", "period", *({"item_id"} & usable)]
     known = rows.drop_nulls("sequence")
     shared = duplicated_keys(known, place).lazy()
-    counts = known.join(shared, on=place, how="semi").group_by(place)
-    counts = counts.agg(n_items=pl.struct(item).n_unique(), n=pl.len())
+    places = known.join(shared, on=place, how="semi").group_by(place)
+    counts = places.agg(n_items=pl.struct(item).n_unique(), n=pl.len())
     twice = counts.filter(pl.col("n_items") > 1).select(pl.col("n").sum())
     meaning = "an item has a place of its own among those of its worker"
     n_rows = twice.collect(engine="streaming").item() or 0

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from withintask.panel.errors import some_examples
+from withintask.panel.mapping import TableMapping
 from withintask.panel.panel import Frame, Panel
 from withintask.panel.references import Breach
 
@@ -18,6 +19,8 @@ TIME = re.compile(
 
 LOG = re.compile(r"(^|\W)(log(arithm)?s?|ln)(\W|$|10|2)", re.IGNORECASE)
 """A unit that says that a log was taken."""
+
+_LOG_WORDS = ("log", "ln", "logged", "lwage", "lpay", "lnwage", "logwage", "lnpay", "logpay")
 
 _OF_LOG = re.compile(rf"({_TIMES})\b", re.IGNORECASE)
 
@@ -40,6 +43,43 @@ def unit_questions(panel: Panel) -> Iterator[Breach]:
         meaning += 'if a log was taken, say functions = { pay = "exp" } in the mapping'
         n_rows = sum(n for _, n in logs)
         yield Breach(table="pay", rule="unit|question", n_rows=n_rows, meaning=meaning)
+
+
+def name_questions(mapping: TableMapping, outcome: str | None) -> Iterator[Breach]:
+    """Ask about columns of theirs whose name says a time or a log, where ours is neither.
+
+    Parameters
+    ----------
+    mapping
+        A table's mapping; a function, a scale of another unit or a stated unit is an answer.
+    outcome
+        What the panel says of its outcome; None if nothing.
+    """
+    ours = {"outputs": "output", "pay": "pay"}.get(mapping.name, "")
+    theirs = mapping.columns.get(ours, "")
+    has_unit = "unit" in (*mapping.constants, *mapping.columns)
+    if not theirs or ours in mapping.functions or has_unit or (outcome and ours == "output"):
+        return
+    words = name_words(theirs)
+    is_log = any(word in _LOG_WORDS for word in words)
+    is_time = ours == "output" and "per" not in words and any(map(TIME.match, words))
+    if is_log or is_time:
+        answers = (
+            'say outcome = "time" if less is better, "log" if a log was taken, else "positive"'
+            if ours == "output"
+            else 'say functions = { pay = "exp" } if a log was taken, else state its unit'
+        )
+        meaning = (
+            f"{ours} is read from {theirs!r}, which sounds like a {'log' if is_log else 'time'}"
+        )
+        yield Breach(
+            table=mapping.name, rule=f"{ours}|question", n_rows=1, meaning=f"{meaning}: {answers}"
+        )
+
+
+def name_words(name: str) -> list[str]:
+    """The words of a column's name, in lower case: HandleTime -> handle, time."""
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)]
 
 
 def _question(unit: str, outcome: str | None) -> str:

@@ -1,6 +1,7 @@
 """Check tables against their schemas and each other; count what breaks which rule."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, overload
 
 import polars as pl
@@ -163,10 +164,13 @@ def _panel_breaches(panel: Panel, with_outputs: bool, n_examples: int) -> Iterat
         known = frame.lazy().drop(covariates, strict=False)
         checks = _table_breaches(table, known, SCHEMAS[table], also, n_examples)
         yield from _or_unreadable(table, checks)
-    yield from _or_unreadable("panel", covariate_breaches(panel))
-    yield from _or_unreadable("outputs", trial_breaches(panel))
-    yield from _or_unreadable("outputs", unit_questions(panel))
-    yield from _or_unreadable("panel", reference_breaches(panel, n_examples=n_examples))
+    between = (
+        covariate_breaches(panel),
+        trial_breaches(panel),
+        unit_questions(panel),
+        reference_breaches(panel, n_examples=n_examples),
+    )
+    yield from _or_unreadable("panel", chain.from_iterable(between))
 
 
 def _or_unreadable(table: str, breaches: Iterable[Breach]) -> Iterator[Breach]:

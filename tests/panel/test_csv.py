@@ -227,3 +227,26 @@ def test_a_file_without_header_is_read_by_position(tmp_path):
     """
     text = PLAIN.partition("\n")[2]
     assert read_panel(write(tmp_path, text, mapping)).outputs["output"].to_list() == [1.5, 2.0]
+
+
+NAMED = {
+    "seconds": ("HandleSeconds", 1),
+    "a log": ("log_speed", 1),
+    "a rate": ("calls per hour", 0),
+    "neither": ("Calls", 0),
+}
+
+
+@pytest.mark.parametrize(("name", "asked"), NAMED.values(), ids=NAMED.keys())
+def test_a_column_named_after_a_time_or_a_log_is_questioned(name, asked, tmp_path):
+    text = PLAIN.replace("output", name)
+    mapping = f"""[tables.outputs.columns]
+    worker_id = "worker_id"
+    task_id = "task_id"
+    period = "period"
+    output = "{name}"
+    """
+    assert problems(write(tmp_path, text, mapping)) == ({"output|question": 1} if asked else {})
+    stated = HEAD.replace("first_ai_period", 'outcome = "time"\nfirst_ai_period')
+    (tmp_path / "panel.toml").write_text(stated + mapping)
+    assert problems(tmp_path) == {}

@@ -136,6 +136,12 @@ def test_arms_are_a_treatment_where_access_is_not_there():
     assert kind.between_workers
 
 
+def test_covariates_are_described_by_what_they_are():
+    frame = grid(lambda w, p, k: k == 1).with_columns(age=pl.lit(1.0), shift=pl.lit("late"))
+    text = told(panel(frame, covariates=("outputs.age", "outputs.shift")))
+    assert "Covariates: outputs.age (number), outputs.shift (category)." in text
+
+
 def test_a_panel_without_outputs_has_no_design():
     with pytest.raises(ParameterError, match="no table outputs"):
         design_kind(Panel(info=PanelInfo(name="p")))

@@ -37,7 +37,7 @@ ROWS = pl.DataFrame(
     {
         "who": ["a", "a", "b"],
         "day": ["2024-01-01", "2024-01-09", "2024-02-01"],
-        "seconds": ["50", "100", "200"],
+        "speed": ["50", "100", "200"],
         "Live": ["2024-01-09", "2024-01-09", ""],
     }
 )
@@ -59,7 +59,7 @@ STEPS = {
 def test_dates_become_periods_that_count(by, expected, tmp_path):
     section = f"""ignore = ["Live"]
     items = "row"
-    {COLUMNS}output = "seconds" }}
+    {COLUMNS}output = "speed" }}
     [tables.outputs.dates]
     period = {{ by = "{by}", start = "2024-01-01" }}
     """
@@ -70,7 +70,7 @@ def test_dates_become_periods_that_count(by, expected, tmp_path):
 def test_a_period_before_the_start_counts_down(by, tmp_path):
     rows = ROWS.head(1).with_columns(day=pl.lit("2023-12-31"))
     section = f"""ignore = ["Live"]
-    {COLUMNS}output = "seconds" }}
+    {COLUMNS}output = "speed" }}
     [tables.outputs.dates]
     period = {{ by = "{by}", start = "2024-01-01" }}
     """
@@ -91,7 +91,7 @@ def test_dates_of_a_typed_file_need_no_format(tmp_path):
 
 def test_a_date_in_another_format_is_named_by_row(tmp_path):
     section = f"""ignore = ["Live"]
-    {COLUMNS}output = "seconds" }}
+    {COLUMNS}output = "speed" }}
     [tables.outputs.dates]
     period = {{ by = "day", start = "2024-01-01", format = "%d.%m.%Y" }}
     """
@@ -99,7 +99,7 @@ def test_a_date_in_another_format_is_named_by_row(tmp_path):
 
 
 def test_access_begins_at_a_date_of_each_row(tmp_path):
-    section = f"""{COLUMNS}output = "seconds", ai_access = "day" }}
+    section = f"""{COLUMNS}output = "speed", ai_access = "day" }}
     [tables.outputs.dates]
     period = {{ by = "day", start = "2024-01-01" }}
     [tables.outputs.since]
@@ -116,7 +116,7 @@ def test_access_begins_at_a_date_of_each_row(tmp_path):
 
 def test_a_scale_a_shift_and_a_function_apply_in_this_order(tmp_path):
     section = f"""ignore = ["Live"]
-    {COLUMNS}output = "seconds" }}
+    {COLUMNS}output = "speed" }}
     scale = {{ output = 0.01 }}
     shift = {{ output = 0.5 }}
     functions = {{ output = "reciprocal" }}

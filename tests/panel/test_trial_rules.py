@@ -116,6 +116,19 @@ def test_log_pay_is_questioned():
     assert rules(outputs(), tables={"pay": pay}) == {"unit|question": 1}
 
 
+def test_a_damaged_scan_is_a_named_problem_without_its_cells():
+    cells = pl.LazyFrame({"worker_id": ["w1", "w2"], "cell": ["1.5", "private"]})
+    broken = cells.select(
+        "worker_id",
+        task_id=pl.lit("t"),
+        period=pl.lit(1, dtype=pl.Int64),
+        output=pl.col("cell").cast(pl.Float64),
+    )
+    found = panel_violations(Panel(info=PanelInfo(name="p"), outputs=broken))
+    assert "unreadable" in found["rule"].to_list()
+    assert "private" not in str(found.to_dicts())
+
+
 # Look-alikes ---------------------------------------------------------------------------------------
 
 COMPOSED = unicodedata.normalize("NFC", "Zoë")
