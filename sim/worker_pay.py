@@ -112,10 +112,10 @@ def _log_effects(
         yield design.occupation_shock * exposure
     if design.effect_sd:
         draw = draws["worker_effect"][:, draw_of_period(design)]
-        yield eq.effect_log(design.effect_sd, draw, exposure)
+        yield eq.lognormal_log(design.effect_sd * exposure, draw)
     if design.occupation_effect_sd:
         draw = setting.occupation_effect[sample.occupation][:, None]
-        yield eq.effect_log(design.occupation_effect_sd, draw, exposure)
+        yield eq.lognormal_log(design.occupation_effect_sd * exposure, draw)
 
 
 def firm_rent(economy: Economy, setting: Setting, state: State) -> Array:

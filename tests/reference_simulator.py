@@ -260,7 +260,7 @@ class ReferencePanel:
         y = self._output(i, j, t, k, own)
         if d.output_noise:
             sd = d.output_noise * (d.ai_noise_ratio if self.uses(i, j, t, k) else 1)
-            y *= math.exp(sd * self._noise(i, j, t, k) - sd**2 / 2)
+            y *= math.exp(sd * self._noise(i, j, t, k) - d.output_noise**2 / 2)
         if d.item_sd:
             y *= math.exp(d.item_sd * self._difficulty(i, j, t, k, own) - d.item_sd**2 / 2)
         if d.rater_noise:
@@ -403,12 +403,15 @@ class ReferencePanel:
     def _exposed_pay_change(self, i, t):
         d, o = self.d, self.occupation(i)
         row = self.e.x[self.occupation_type[o]]
-        change = d.occupation_shock
+        exposure = sum(row) / len(row)
+        change = d.occupation_shock * exposure
         if d.effect_sd:
-            change += d.effect_sd * self.draw["worker_effect"][i][self.source(t)]
+            sd = d.effect_sd * exposure
+            change += sd * self.draw["worker_effect"][i][self.source(t)] - sd**2 / 2
         if d.occupation_effect_sd:
-            change += d.occupation_effect_sd * self.draw["occupation_effect"][o]
-        return change * sum(row) / len(row)
+            sd = d.occupation_effect_sd * exposure
+            change += sd * self.draw["occupation_effect"][o] - sd**2 / 2
+        return change
 
     def occupation_pay(self):
         """Sorted pay of those who are surveyed, by occupation and period, after a change of method."""
