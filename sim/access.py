@@ -34,7 +34,7 @@ def draw_use(block: Block) -> Use:
     """
     design, draws = block.design, block.draws
     assigned = block.sample.is_treated[:, block.source][:, None, :, None]
-    is_there = block.rollout.firm_age[block.sample.firm][:, None, :, None] > 0
+    is_there = block.firm_age > 0
     if design.treatment == "randomized_items":
         assigned = draws["item_access"] < design.treated_share
     treated = assigned & is_there
@@ -56,15 +56,14 @@ def reached_capability(block: Block, use: Use) -> Array:
     it have part of it in the period before.
     """
     design, sample = block.design, block.sample
-    deployed = block.rollout.firm_capability[sample.firm][:, None, :, None]
     share: Array | Flags = use.is_used
     if design.spillover:
         team = worker_team(sample.worker, sample.firm, design.n_occupations_by_firm)
         share = eq.reached_share(use.is_used, design.spillover, _has_user(team, use.is_used))
-    capability: Array = deployed * share
+    capability: Array = block.firm_capability * share
     if not design.anticipation:
         return capability
-    is_next = block.rollout.firm_age[sample.firm][:, None, 1:, None] == 1
+    is_next = block.firm_age[:, :, 1:] == 1
     coming = capability[:, :, :-1] + capability[:, :, 1:] * is_next
     now = eq.anticipated(capability[:, :, :-1], coming, design.anticipation)
     return np.concatenate([now, capability[:, :, -1:]], axis=2)

@@ -9,6 +9,7 @@ import numpy as np
 from withintask.panel.arrays import Array, Codes
 from withintask.sim.design import Design
 from withintask.sim.economy import Economy
+from withintask.sim.moves import has_movers
 from withintask.sim.rollout import Rollout, draw_of_period
 from withintask.sim.sample import Sample, Setting
 
@@ -27,6 +28,8 @@ class Block:
     """When AI is there, for which firm."""
     sample: Sample
     """The workers."""
+    firm: Codes
+    """Employer, (worker, period)."""
     draws: Mapping[str, Array]
     """Shocks of the workers, and of what they share."""
 
@@ -47,6 +50,22 @@ class Block:
     def score(self) -> Array:
         """Standardized log ability, (worker, 1, period, 1)."""
         return self.sample.ability_score[:, self.source][:, None, :, None]
+
+    @cached_property
+    def firm_capability(self) -> Array:
+        """Capability of the worker's employer, (worker, 1, period, 1)."""
+        return self._of_employer(self.rollout.firm_capability)
+
+    @cached_property
+    def firm_age(self) -> Array:
+        """Periods since the worker's employer adopted AI, counted from 1; 0 before, (worker, 1, period, 1)."""
+        return self._of_employer(self.rollout.firm_age)
+
+    def _of_employer(self, by_firm: Array) -> Array:
+        stays = not has_movers(self.design)
+        period = np.arange(self.design.n_periods)
+        of_worker = by_firm[self.sample.firm] if stays else by_firm[self.firm, period]
+        return of_worker[:, None, :, None]
 
     @cached_property
     def post(self) -> Array:

@@ -132,10 +132,10 @@ class Design:
     noncompliance: float = 0.0
     """Share of workers who do not use the AI they were given, or use AI without access (which no record shows)."""
     effect_sd: float = 0.0
-    """Spread among workers of an effect of mean zero, log points per unit of exposure: on output where AI is used, and
-    on pay after its arrival."""
+    """Spread among workers of AI's effect, log points per unit of exposure: around 0 on log output where it is used, and
+    a factor of mean 1 on pay after its arrival."""
     occupation_effect_sd: float = 0.0
-    """Spread among occupations of an effect of mean zero on pay after AI's arrival, log points per unit of exposure."""
+    """Spread among occupations of AI's effect on pay, a factor of mean 1, log points per unit of exposure."""
     credential_effect_sd: float = 0.0
     """Spread among occupations of an effect of mean zero on required credentials after AI's arrival, log-odds per unit of
     exposure."""

@@ -58,7 +58,8 @@ def _log_factor(block: Block, use: Use) -> Array | None:
         if design.ai_noise_ratio != 1:
             sd = eq.noise_sd(design.output_noise, design.ai_noise_ratio, use.is_used)
         factor = np.asarray(sd * _noise(design, block.draws["output_noise"]))
-        factor -= sd**2 / 2
+        # Of mean 1 without AI; what AI steadies keeps its mean in logs.
+        factor -= design.output_noise**2 / 2
     if design.item_sd:
         difficulty = eq.lognormal_log(design.item_sd, _difficulty(block))
         factor = difficulty if factor is None else np.add(factor, difficulty, out=factor)

@@ -36,7 +36,7 @@ def _log_changes(block: Block, use: Use) -> Iterator[Array]:
     if design.quality_tradeoff:
         yield eq.quality_tradeoff_log(design.quality_tradeoff, exposure) * use.is_used
     if design.firm_shock_sd:
-        yield block.setting.firm_shock[block.sample.firm][:, None, None, None] * block.post
+        yield block.setting.firm_shock[block.firm][:, None, :, None] * block.post
     if design.effect_sd:
         draw = block.draws["worker_effect"][:, block.source][:, None, :, None]
         yield eq.effect_log(design.effect_sd, draw, exposure) * use.is_used

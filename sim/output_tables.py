@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.sim.access import Use
+from withintask.sim.block import Block
 from withintask.sim.design import Design
 from withintask.sim.ids import number_ids, repeat_ids, take_ids, tile_ids
 from withintask.sim.measurement import Limits
+from withintask.sim.moves import has_movers
 from withintask.sim.rollout import draw_of_period
 from withintask.sim.sample import Sample, worker_firm, worker_occupation, worker_team
 
@@ -46,17 +48,21 @@ class OutputArrays:
     """Lowest and highest value that can be recorded."""
 
 
-def outputs(design: Design, sample: Sample, arrays: OutputArrays) -> pl.DataFrame:
+def outputs(block: Block, arrays: OutputArrays) -> pl.DataFrame:
     """Outputs in worker, task, period, item, rater order, with the columns that the design shows.
 
     In a repeated cross-section a worker is one per period and task, so that ids link nothing.
     """
+    design, sample = block.design, block.sample
     columns = {
         name: column
         for name, column in _keys(design, sample).items()
         if design.shows("outputs", name)
     }
     shape = arrays.output.shape
+    if has_movers(design) and "firm_id" in columns:
+        firm = _by_row(block.firm[:, None, :, None], shape)
+        columns["firm_id"] = take_ids(number_ids("f", design.n_firms), firm)
     columns["output"] = pl.Series(np.ascontiguousarray(arrays.output).ravel())
     columns |= dict(_columns_of_use(design, sample, arrays.use, shape))
     for name, limit in zip(("rating_floor", "rating_ceiling"), arrays.rating_limits, strict=True):

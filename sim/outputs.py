@@ -34,7 +34,7 @@ def worker_outputs(block: Block) -> Frame:
         is_kept=_kept_cells(block),
         rating_limits=rating_limits(block),
     )
-    return tables.outputs(block.design, block.sample, arrays)
+    return tables.outputs(block, arrays)
 
 
 def _output(block: Block, use: Use) -> Array:

@@ -13,6 +13,7 @@ from withintask.sim.block import Block
 from withintask.sim.design import Design
 from withintask.sim.design_checks import check_design
 from withintask.sim.economy import Economy
+from withintask.sim.moves import firm_history
 from withintask.sim.output_tables import ARMS
 from withintask.sim.outputs import worker_outputs
 from withintask.sim.postings import screening_frames
@@ -105,6 +106,7 @@ def sample_frames(
 ) -> dict[str, Frame]:
     """Return the tables of workers, outputs and pay of these workers."""
     frames: dict[str, Frame] = {}
+    firm = firm_history(design, setting, sample, draws)
     if design.has_outputs:
         frames["outputs"] = worker_outputs(
             Block(
@@ -113,11 +115,12 @@ def sample_frames(
                 setting=setting,
                 rollout=rollout,
                 sample=sample,
+                firm=firm,
                 draws=draws,
             )
         )
     if design.has_pay:
-        frames |= pay_frames(economy, design, setting, sample, draws)
+        frames |= pay_frames(economy, design, setting, sample, firm, draws)
     if "workers" in design.columns:
         frames["workers"] = tables.workers(design, sample, _measured_ability(design, sample, draws))
     return frames

@@ -71,7 +71,7 @@ SWITCHES = (
         "credential_drift", "log-odds per unit of exposure", ("postings",),
         "requirements rise with exposure after AI's arrival for other reasons",
     ),
-    _switch("mobility_sorting", "correlation", _PAY, "abler movers go to firms of more assets", "mobility"),
+    _switch("mobility_sorting", "correlation", _OF_WORKERS, "abler movers go to firms of more assets", "mobility"),
     _switch(
         "noncompliance", "share", ("outputs",),
         "this share do not use the AI they have, or use AI without access, which no record shows",
@@ -114,17 +114,33 @@ def why_idle(switch: Switch, design: Design) -> str:
     design
         The design as it is in the world that turns it on.
     """
-    shown = [table for table in switch.tables if table in design.columns]
-    of = switch.modifies
-    if not shown:
-        return f"no table {' or '.join(switch.tables)}"
-    if of and not getattr(design, of):
-        return f"{of} = 0"
-    if switch.name == "spillover" and design.treatment not in _WITH_ARMS:
-        return f"treatment = {design.treatment!r}: no team has workers with AI and without"
-    if switch.name == "anticipation" and not (design.n_pre and design.n_post):
-        return "no period before AI, or none after"
-    if design.n_post == 0 and switch.name not in ("practice", "practice_slope", "mobility_sorting"):
-        return "no period after AI's arrival"
-    is_by_item = switch.name == "arm_attrition" and design.treatment == "randomized_items"
-    return "arms are of items, not of workers" if is_by_item else ""
+    name, is_trial_of_items = switch.name, design.treatment == "randomized_items"
+    needs_no_ai = name in ("practice", "practice_slope", "mobility_sorting")
+    reasons = (
+        (
+            not set(switch.tables) & set(design.columns),
+            f"no table {' or '.join(switch.tables)}",
+        ),
+        (
+            switch.modifies and not getattr(design, switch.modifies),
+            f"{switch.modifies} = 0",
+        ),
+        (
+            name == "mobility_sorting" and not design.has_pay,
+            "no table of pay, by which workers are followed to another firm",
+        ),
+        (
+            name == "spillover" and design.treatment not in _WITH_ARMS,
+            f"treatment = {design.treatment!r}: no team has workers with AI and without",
+        ),
+        (
+            name == "anticipation" and not (design.n_pre and design.n_post),
+            "no period before AI, or none after",
+        ),
+        (design.n_post == 0 and not needs_no_ai, "no period after AI's arrival"),
+        (
+            name == "arm_attrition" and is_trial_of_items,
+            "arms are of items, not of workers",
+        ),
+    )
+    return next((reason for holds, reason in reasons if holds), "")

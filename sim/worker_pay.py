@@ -16,10 +16,14 @@ from withintask.sim.sample import Sample, Setting
 
 
 def pay_frames(
-    economy: Economy, design: Design, setting: Setting, sample: Sample, draws: Mapping[str, Array]
+    economy: Economy,
+    design: Design,
+    setting: Setting,
+    sample: Sample,
+    firm: Codes,
+    draws: Mapping[str, Array],
 ) -> dict[str, Frame]:
-    """Return the tables of pay that the design shows: by worker, by occupation, by schooling."""
-    firm = firm_history(design, setting, sample, draws)
+    """Return the tables of pay that the design shows, at employers (worker, period): by worker, occupation, schooling."""
     amount = (
         worker_pay(economy, design, setting, sample, firm, draws) / economy.before.human_pay_mean
     )
@@ -112,10 +116,10 @@ def _log_effects(
         yield design.occupation_shock * exposure
     if design.effect_sd:
         draw = draws["worker_effect"][:, draw_of_period(design)]
-        yield eq.effect_log(design.effect_sd, draw, exposure)
+        yield eq.lognormal_log(design.effect_sd * exposure, draw)
     if design.occupation_effect_sd:
         draw = setting.occupation_effect[sample.occupation][:, None]
-        yield eq.effect_log(design.occupation_effect_sd, draw, exposure)
+        yield eq.lognormal_log(design.occupation_effect_sd * exposure, draw)
 
 
 def firm_rent(economy: Economy, setting: Setting, state: State) -> Array:
@@ -124,32 +128,6 @@ def firm_rent(economy: Economy, setting: Setting, state: State) -> Array:
     base = params.base_rent * economy.before.human_pay_mean
     proprietary = kinds.proprietary[setting.industry] * state.capability
     return eq.rent_per_worker(setting.asset_factor, base, proprietary, state.gain_value)
-
-
-def firm_history(
-    design: Design, setting: Setting, sample: Sample, draws: Mapping[str, Array]
-) -> Codes:
-    """Firm of every worker and period, (worker, period).
-
-    Movers go to any firm with equal probability; with sorting, the abler to firms of more assets.
-    """
-    history = np.repeat(sample.firm[:, None], design.n_periods, axis=1)
-    if design.mobility:
-        target = _destination(design, setting, sample, draws["destination"])
-        for period in range(1, design.n_periods):
-            moves = draws["move"][:, period] < design.mobility
-            history[:, period] = np.where(moves, target[:, period], history[:, period - 1])
-    return history
-
-
-def _destination(design: Design, setting: Setting, sample: Sample, uniform: Array) -> Codes:
-    """Firm to which a worker would move in each period, (worker, period)."""
-    if not design.mobility_sorting:
-        return (uniform * design.n_firms).astype(np.int64)
-    score = sample.ability_score[:, draw_of_period(design)]
-    rank = eq.sorted_destination(uniform, design.mobility_sorting, score)
-    by_assets = np.argsort(setting.firm_log_assets, kind="stable")
-    return by_assets[np.minimum((rank * design.n_firms).astype(np.int64), design.n_firms - 1)]
 
 
 def occupation_exposure(economy: Economy, setting: Setting) -> Array:

@@ -189,14 +189,14 @@ class ReferencePanel:
 
     def uses(self, i, j, t, k):
         """Whether AI is used, by those to whom it was assigned or by those who deviate."""
-        if self.age(self.firm[i], t) == 0:
+        if self.age(self.employer(i, t), t) == 0:
             return False
         deviates = self.d.noncompliance and self.draw["noncompliance"][i] < self.d.noncompliance
         return self.is_assigned(i, j, t, k) != bool(deviates)
 
     def _output_row(self, i, j, t, k, r, own, n_tasks):
         d = self.d
-        is_there = self.age(self.firm[i], t) > 0
+        is_there = self.age(self.employer(i, t), t) > 0
         has_access = self.is_assigned(i, j, t, k) and is_there
         if d.treatment == "self_selected":
             has_access = self.is_post(t)
@@ -210,7 +210,7 @@ class ReferencePanel:
             "item_id": f"k{self._item(i, j, t, k, task):07d}",
             "rater_id": f"v{r:07d}",
             "sequence": k if d.is_repeated_cross_section else place,
-            "firm_id": f"f{self.firm[i]:07d}",
+            "firm_id": f"f{self.employer(i, t):07d}",
             "ai_access": has_access,
             "ai_use": float(has_access and self.uses(i, j, t, k)),
             "arm": self._arm(i, j, t, k),
@@ -260,7 +260,7 @@ class ReferencePanel:
         y = self._output(i, j, t, k, own)
         if d.output_noise:
             sd = d.output_noise * (d.ai_noise_ratio if self.uses(i, j, t, k) else 1)
-            y *= math.exp(sd * self._noise(i, j, t, k) - sd**2 / 2)
+            y *= math.exp(sd * self._noise(i, j, t, k) - d.output_noise**2 / 2)
         if d.item_sd:
             y *= math.exp(d.item_sd * self._difficulty(i, j, t, k, own) - d.item_sd**2 / 2)
         if d.rater_noise:
@@ -291,7 +291,7 @@ class ReferencePanel:
     def capability_reached(self, i, j, t, k):
         """Capability that reaches a worker: the firm's where AI is used, or part of it from teammates."""
         p, d, e = self.p, self.d, self.e
-        firm = self.firm[i]
+        firm = self.employer(i, t)
         eta1 = e.kinds[self.kind(firm)][0]
         deployed = self._frontier(self.age(firm, t)) * (
             p.commodity + eta1 * e.kappa(self.draw["assets"][firm])
@@ -316,7 +316,7 @@ class ReferencePanel:
             score = math.sqrt(1 - d.reranking**2) * score + d.reranking * draw
         h = self.skill_at(score, i, self.source(t))[skill_type]
         reached = self.capability_reached(i, j, t, k)
-        if d.anticipation and t + 1 < d.n_periods and self.age(self.firm[i], t + 1) == 1:
+        if d.anticipation and t + 1 < d.n_periods and self.age(self.employer(i, t + 1), t + 1) == 1:
             reached += d.anticipation * self.capability_reached(i, j, t + 1, k)
         m = p.ai_floor * e.augmented(exposure, p.capability) * reached
         y = p.task_productivity * h + m * e.response(h, skill_type)
@@ -329,9 +329,9 @@ class ReferencePanel:
     def _log_change(self, i, j, t, k, exposure):
         """What changes log output without any effect of AI."""
         d, score, change = self.d, self.score(i, self.source(t)), 0.0
-        is_treated = self.is_assigned(i, j, t, k) and self.age(self.firm[i], t) > 0
+        is_treated = self.is_assigned(i, j, t, k) and self.age(self.employer(i, t), t) > 0
         if self.is_post(t):
-            change += d.occupation_shock * exposure + self.firm_shock(self.firm[i])
+            change += d.occupation_shock * exposure + self.firm_shock(self.employer(i, t))
         if is_treated:
             change += d.hawthorne * (1 - d.hawthorne_slope * score) - d.item_choice * score
         if self.uses(i, j, t, k):
@@ -352,7 +352,7 @@ class ReferencePanel:
 
     def employer(self, worker, period):
         firm = self.firm[worker]
-        if self.d.mobility:
+        if self.d.mobility and self.d.has_pay:
             for t in range(1, period + 1):
                 if self.draw["move"][worker][t] < self.d.mobility:
                     firm = self._destination(worker, t)
@@ -403,12 +403,15 @@ class ReferencePanel:
     def _exposed_pay_change(self, i, t):
         d, o = self.d, self.occupation(i)
         row = self.e.x[self.occupation_type[o]]
-        change = d.occupation_shock
+        exposure = sum(row) / len(row)
+        change = d.occupation_shock * exposure
         if d.effect_sd:
-            change += d.effect_sd * self.draw["worker_effect"][i][self.source(t)]
+            sd = d.effect_sd * exposure
+            change += sd * self.draw["worker_effect"][i][self.source(t)] - sd**2 / 2
         if d.occupation_effect_sd:
-            change += d.occupation_effect_sd * self.draw["occupation_effect"][o]
-        return change * sum(row) / len(row)
+            sd = d.occupation_effect_sd * exposure
+            change += sd * self.draw["occupation_effect"][o] - sd**2 / 2
+        return change
 
     def occupation_pay(self):
         """Sorted pay of those who are surveyed, by occupation and period, after a change of method."""

@@ -156,6 +156,23 @@ def test_effects_that_differ_are_those_drawn_times_exposure(small_economy):
     np.testing.assert_allclose(ratio, expected, rtol=0, atol=1e-12)
 
 
+def test_effects_that_differ_move_pay_by_worker_and_occupation_around_one(small_economy):
+    plain = small("pay-panel", pay_noise=0.0)
+    design = change_design(plain, effect_sd=0.3, occupation_effect_sd=0.2)
+    panel, shocks = panel_of(small_economy, design), draw_shocks(design, seed=3)
+    ratio = (panel.pay["pay"] / panel_of(small_economy, plain).pay["pay"]).log().to_numpy()
+    code = panel.pay["occupation_code"].str.slice(1).cast(pl.Int64).to_numpy()
+    exposure = panel.occupations["exposure"].to_numpy()[code]
+    expected = sum(
+        sd * exposure * draw - (sd * exposure) ** 2 / 2
+        for sd, draw in (
+            (0.3, np.repeat(shocks["worker_effect"][:, 0], plain.n_periods)),
+            (0.2, shocks["occupation_effect"][code]),
+        )
+    )
+    np.testing.assert_allclose(ratio, expected * panel.pay["period"], rtol=0, atol=1e-12)
+
+
 def test_teammates_without_ai_have_their_share_of_the_capability(small_economy):
     plain = small("rct", output_noise=0.0)
     with_ai, without = (
@@ -257,7 +274,7 @@ def test_ai_steadies_noise_and_nothing_else(small_economy):
     error = {name: (rows["output"] / clear).log() for name, rows in (("s", steady), ("n", noisy))}
     sd = np.where(steady["ai_use"] > 0, 0.2, 0.5)
     draw = (error["n"].to_numpy() + 0.125) / 0.5
-    np.testing.assert_allclose(error["s"], sd * draw - sd**2 / 2, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(error["s"], sd * draw - 0.125, rtol=0, atol=1e-12)
 
 
 def test_reranking_changes_ranks_and_not_the_distribution(economy):

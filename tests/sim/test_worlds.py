@@ -8,6 +8,7 @@ from withintask.panel.errors import ParameterError
 from withintask.sim.designs import load_design, load_designs
 from withintask.sim.params import load_params, params_hash
 from withintask.sim.worlds import load_world, load_worlds
+from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 
 BEFORE = {
     "reference": "fb5dcd0eee0489a1",
@@ -87,3 +88,8 @@ def test_a_file_that_holds_no_world_is_refused(tmp_path, text):
 def test_the_nearest_world_is_suggested():
     with pytest.raises(ParameterError, match="did you mean spillover"):
         load_world("spilover")
+
+
+def test_terms_that_are_not_judged_exist():
+    terms = {term for hypothesis in HYPOTHESES for term in hypothesis.estimands}
+    assert {term for world in load_worlds() for term in world.not_judged} <= terms
