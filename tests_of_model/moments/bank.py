@@ -21,6 +21,7 @@ from withintask.tests_of_model.harness.kept import read_part, write_part
 from withintask.tests_of_model.harness.parallel import run_all
 from withintask.tests_of_model.moments import reduced
 from withintask.tests_of_model.moments.moments import ALL_NAMES, params_with
+from withintask.tests_of_model.moments.moments import N_WORKERS as N_FIT_WORKERS
 from withintask.tests_of_model.moments.priors import Prior
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
 
@@ -115,6 +116,15 @@ def features_at(
     columns = {name: moments[:, k] for k, name in enumerate(REDUCED)}
     columns |= {DELTA_GINI_INCOME: ginis[:, 0], DELTA_GINI_PAY: ginis[:, 1]}
     return np.column_stack([columns[name] for name in FEATURES])
+
+
+def delta_gini_cut_and_uncut(params: Params) -> tuple[float, float]:
+    """ΔGini of income at N_WORKERS of the fits, with the tails cut as fits cut them, and without."""
+    cut, uncut = (
+        solve_economy(params, n_workers=N_FIT_WORKERS, is_cut=is_cut).delta_gini_income
+        for is_cut in (True, False)
+    )
+    return cut, uncut
 
 
 def make_bank(
