@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ from scipy.special import ndtr, ndtri
 from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError, ModelError, list_problems
 from withintask.panel.panel import Panel
+from withintask.panel.store import read_panel
 from withintask.panel.transform import eager
 from withintask.sim.design import Design
 from withintask.sim.designs import change_design, load_design
@@ -22,7 +24,7 @@ from withintask.sim.simulate import simulate
 from withintask.tests_of_model.harness.parallel import run_all
 from withintask.tests_of_model.moments.moments import params_with
 from withintask.tests_of_model.moments.of_panel import OF_PANEL, panel_moments
-from withintask.tests_of_model.moments.priors import Prior
+from withintask.tests_of_model.moments.priors import Prior, load_prior
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
 from withintask.tests_of_model.moments.targets import MomentTarget, make_target
 
@@ -208,6 +210,66 @@ def indirect_target(estimates: Array, binding: Binding, *, source: str) -> Momen
         covariance=binding.covariance / np.outer(slope, slope),
         source=f"{source}; by indirect inference from {binding.n_panels} simulated panels of its design",
         status="estimated",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BoundPanel:
+    """A panel's estimates, what simulated panels of its design give, and the targets that follow."""
+
+    estimates: Array
+    """As they are, (moment,)."""
+    binding: Binding
+    """Mean estimates in simulated panels."""
+    target: MomentTarget
+    """Freed of bias."""
+
+
+def bind_panel(
+    path: Path,
+    base: Params,
+    names: Sequence[str] | None = None,
+    *,
+    n_panels: int = N_DRAWS,
+    seed: int = 0,
+    executor: Executor | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> BoundPanel:
+    """Read a panel, estimate its moments and free them of bias by panels simulated like it.
+
+    Parameters
+    ----------
+    path
+        Folder or database.
+    base
+        Parameters around which to simulate.
+    names
+        Moments; m1 to m5 if None.
+    n_panels, seed, executor, on_progress
+        As for :func:`estimate_binding`; all parameters of the packaged prior vary.
+
+    Raises
+    ------
+    EstimationError
+        If the panel or a simulated one gives no estimate.
+    """
+    panel, chosen = read_panel(path), tuple(names or OF_PANEL)
+    estimates = panel_moments(panel, chosen)
+    binding = estimate_binding(
+        design_of(panel),
+        base,
+        load_prior(),
+        names=chosen,
+        n_panels=n_panels,
+        seed=seed,
+        executor=executor,
+        on_progress=on_progress,
+    )
+    source = f"{panel.info.name}: {panel.info.source}"
+    return BoundPanel(
+        estimates=estimates,
+        binding=binding,
+        target=indirect_target(estimates, binding, source=source),
     )
 
 
