@@ -17,7 +17,7 @@ from withintask.tests_of_model.evidence.sign import entropy, sign_row
 from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, FEATURES
 from withintask.tests_of_model.moments.moments import ALL_NAMES
 from withintask.tests_of_model.moments.reduced import MOVES
-from withintask.tests_of_model.moments.reweight import Posterior, log_normal, normalized
+from withintask.tests_of_model.moments.reweight import Posterior, log_normal
 from withintask.tests_of_model.moments.targets import MomentTarget
 
 N_OUTER = 400
@@ -134,7 +134,7 @@ def value_of(
     outcomes = values[chosen] + errors
     left = []
     for outcome in outcomes:
-        weight = normalized(np.log(after.weight) + log_normal(values - outcome, covariance))
+        weight = after.reweighted(log_normal(values - outcome, covariance)).weight
         left.append(float(entropy(weight @ rises)))
     return float(np.mean(left)), float(np.std(left, ddof=1) / np.sqrt(n_outer))
 

@@ -82,17 +82,21 @@ def gini_sets(bank: Bank, after: Posterior) -> GiniSets:
         distance = problem.distances(scores)
         best = _least(problem, scores[np.argsort(distance)[:_N_STARTS]])
         least = problem.distance(best)
-        ends = []
-        for bound in (least + chdtri(1, 1 - LEVEL), chdtri(len(after.target.names), 1 - LEVEL)):
-            ends += [
+        bounds = (least + chdtri(1, 1 - LEVEL), chdtri(len(after.target.names), 1 - LEVEL))
+        profile, projection = (
+            [
                 _end(problem, scores, distance, after, float(max(bound, least)), sign)
                 for sign in (1, -1)
             ]
+            for bound in bounds
+        )
+    if bounds[1] >= bounds[0]:
+        projection = [min(profile[0], projection[0]), max(profile[1], projection[1])]
     return GiniSets(
-        profile_low=ends[0],
-        profile_high=ends[1],
-        projection_low=ends[2],
-        projection_high=ends[3],
+        profile_low=profile[0],
+        profile_high=profile[1],
+        projection_low=projection[0],
+        projection_high=projection[1],
         least_distance=least,
     )
 

@@ -16,7 +16,7 @@ from withintask.tests_of_model.moments.targets import MomentTarget
 
 def entropy(probability: Array | float) -> Array:
     """Entropy of a sign in bits."""
-    p = np.asarray(probability)
+    p = np.clip(probability, 0.0, 1.0)
     return np.asarray(-(xlogy(p, p) + xlogy(1 - p, 1 - p)) / np.log(2))
 
 

@@ -62,6 +62,26 @@ def parse_effects(effect: str) -> tuple[str, list[float]]:
         ) from None
 
 
+def parse_values(settings: Sequence[str], option: str) -> dict[str, float]:
+    """Read ``name=value`` pairs.
+
+    Raises
+    ------
+    ParameterError
+        Lists everything that is not of that form.
+    """
+    values, problems = {}, []
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        try:
+            values[name] = float(text)
+        except ValueError:
+            problems.append(f"{setting!r}: expected name=value")
+    if problems:
+        raise ParameterError(list_problems(option, problems))
+    return values
+
+
 def apply_settings(
     design: Design, params: Params, settings: Sequence[str]
 ) -> tuple[Design, Params]:

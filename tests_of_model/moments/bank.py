@@ -13,14 +13,15 @@ from scipy.special import logsumexp
 from scipy.stats import qmc
 
 from withintask.panel.arrays import Array
-from withintask.panel.atomic import save
 from withintask.panel.errors import EstimationError, ParameterError, SourceError
 from withintask.sim import cells, economy, equations, inequality, population, screening
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import Params, params_hash
+from withintask.tests_of_model.harness.kept import read_part, write_part
 from withintask.tests_of_model.harness.parallel import run_all
 from withintask.tests_of_model.moments import reduced
 from withintask.tests_of_model.moments.moments import ALL_NAMES, params_with
+from withintask.tests_of_model.moments.moments import N_WORKERS as N_FIT_WORKERS
 from withintask.tests_of_model.moments.priors import Prior
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
 
@@ -115,6 +116,15 @@ def features_at(
     columns = {name: moments[:, k] for k, name in enumerate(REDUCED)}
     columns |= {DELTA_GINI_INCOME: ginis[:, 0], DELTA_GINI_PAY: ginis[:, 1]}
     return np.column_stack([columns[name] for name in FEATURES])
+
+
+def delta_gini_cut_and_uncut(params: Params) -> tuple[float, float]:
+    """ΔGini of income at N_WORKERS of the fits, with the tails cut as fits cut them, and without."""
+    cut, uncut = (
+        solve_economy(params, n_workers=N_FIT_WORKERS, is_cut=is_cut).delta_gini_income
+        for is_cut in (True, False)
+    )
+    return cut, uncut
 
 
 def make_bank(
@@ -215,26 +225,32 @@ class _Block:
 
 
 def _solve(block: _Block) -> Array:
-    if block.path is not None and block.path.exists():
-        return _kept(block.path, len(block.values))
+    kept = _kept(block.path, len(block.values))
+    if kept is not None:
+        return kept
     features = features_at(block.base, block.names, block.values, n_workers=block.n_workers)
     if block.path is not None:
-        save(block.path, pl.DataFrame(features, schema=list(FEATURES)).write_parquet)
+        write_part(pl.DataFrame(features, schema=_SCHEMA), block.path)
     return features
 
 
-def _kept(path: Path, n_rows: int) -> Array:
-    try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
+def _kept(path: Path | None, n_rows: int) -> Array | None:
+    """Finished rows of features, None where there are none.
+
+    Raises
+    ------
+    SourceError
+        If the file does not hold so many.
+    """
+    frame = None if path is None else read_part(path, what="a block of a bank", schema=_SCHEMA)
+    if frame is not None and frame.height != n_rows:
         raise SourceError(
-            f"{path}: expected a block of a bank; {error}. Delete it and run again"
-        ) from error
-    if frame.columns != list(FEATURES) or frame.height != n_rows:
-        raise SourceError(
-            f"{path}: expected {n_rows} rows of {', '.join(FEATURES)}. Delete it and run again"
+            f"{path}: {frame.height} rows, expected {n_rows}. Delete it and run again"
         )
-    return frame.to_numpy()
+    return None if frame is None else frame.to_numpy()
+
+
+_SCHEMA = dict.fromkeys(FEATURES, pl.Float64)
 
 
 def _counts(n_draws: int) -> tuple[int, ...]:
@@ -288,8 +304,9 @@ def _paths(folder: Path | None, key: str, n_draws: int) -> list[Path | None]:
 def _quadrature(
     base: Params, prior: Prior, values: Array, n_workers: int, path: Path | None
 ) -> Array:
-    if path is not None and path.exists():
-        return _kept(path, len(FEATURES))
+    kept = _kept(path, len(FEATURES))
+    if kept is not None:
+        return kept
     draws = [
         features_at(base, prior.names, values[:_N_QUADRATURE], n_workers=n_workers, scramble=s)
         for s in range(1, _N_SCRAMBLES + 1)
@@ -298,7 +315,7 @@ def _quadrature(
         [np.cov(of_draw, rowvar=False) for of_draw in np.stack(draws, axis=1)], axis=0
     )
     if path is not None:
-        save(path, pl.DataFrame(covariance, schema=list(FEATURES)).write_parquet)
+        write_part(pl.DataFrame(covariance, schema=_SCHEMA), path)
     return np.asarray(covariance)
 
 

@@ -248,7 +248,8 @@ def _credentials(reduced: Reduced, p: dict[str, Array], slope: Array) -> Array:
     def required(signal: Array) -> Array:
         variance = eq.posterior_variance(prior_variance(base), signal, base.work_sample_noise)
         gain = eq.credential_gain(variance, base.credential_noise)
-        return eq.credential_probability(gain, base.credential_cost, scale)  # type: ignore[arg-type]
+        with np.errstate(over="ignore"):
+            return eq.credential_probability(gain, base.credential_cost, scale)  # type: ignore[arg-type]
 
     after = required(slope @ reduced.by_occupation.T)
     return np.asarray(after.mean(axis=1) - required(np.ones((1, 1)))[:, 0])

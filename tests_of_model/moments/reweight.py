@@ -95,7 +95,8 @@ class Posterior:
 
     def reweighted(self, log_likelihood: Array) -> "Posterior":
         """Return the posterior given more, by its log likelihood at the draws, (draw,)."""
-        weight = normalized(np.log(self.weight) + log_likelihood)
+        with np.errstate(divide="ignore"):
+            weight = normalized(np.log(self.weight) + log_likelihood)
         return replace(self, weight=weight, n_effective=effective_number(weight))
 
 

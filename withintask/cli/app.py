@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from withintask.cli import data, exposure, msm, oews, panel, regime
+from withintask.cli import data, exposure, msm, oews, panel, regime, sign
 
 app = App(
     name="withintask",
@@ -20,6 +20,9 @@ app.command(panel.app)
 app.command(regime.app)
 app.command(msm.app)
 app.command(msm.headline)
+msm.app.command(sign.bank)
+app.command(sign.sign)
+app.command(sign.evidence)
 
 TableFormat = Literal["table", "json", "csv", "parquet", "latex"]
 RegressionEngine = Literal["fast", "reference"]

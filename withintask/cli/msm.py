@@ -17,6 +17,8 @@ Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True
 def fit(
     *,
     target: str = "illustrative",
+    panel: Path | None = None,
+    simulated: int = 200,
     params: Path | None = None,
     moments: Names = None,
     free: Names = None,
@@ -34,13 +36,18 @@ def fit(
     ----------
     target
         TOML file of targets, or illustrative.
+    panel
+        Folder or database of a panel: its m1 to m5 are the targets, freed of their estimators' bias by what these give in
+        simulated panels of its design and noise; its estimates as they are stand beside.
+    simulated
+        Panels to simulate for that.
     params
         TOML file of start and fixed parameters; the baseline if left out.
     moments
         Moments to use, such as m1 m2; all of the target if left out.
     free
         Free parameters; ai_floor, ai_multiplicative, substitution, credential_cost_scale, proprietary and rent_sharing
-        if left out.
+        if left out (with a panel and all its moments the first five).
     weight
         Weights of the moments.
     starts, seed
@@ -54,24 +61,40 @@ def fit(
     out
         Folder for tables and the ledger of starts; a killed fit goes on from there.
     """
-    from withintask.report.fit import print_fit, write_fit
+    from withintask.report.fit import print_binding, print_fit, write_fit
     from withintask.report.progress import stages
     from withintask.sim.params import load_params
     from withintask.tests_of_model.harness.parallel import processes as pool
     from withintask.tests_of_model.moments.errors import fail_if_not_free, profile_interval
     from withintask.tests_of_model.moments.fit import fit_msm
     from withintask.tests_of_model.moments.free_parameters import FREE
+    from withintask.tests_of_model.moments.indirect import bind_panel
     from withintask.tests_of_model.moments.targets import load_target
 
-    wanted = load_target(target)
-    fail_if_not_free(profile or [], free or FREE)
+    start = load_params(params)
+    movable = free or (FREE if panel is None else FREE[:-1])
+    fail_if_not_free(profile or [], movable)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     with stages() as report, pool(processes) as executor:
+        if panel is None:
+            loaded = load_target(target)
+            wanted = loaded.take(moments) if moments else loaded
+        else:
+            binding = bind_panel(
+                panel,
+                start,
+                moments,
+                n_panels=simulated,
+                executor=executor,
+                on_progress=lambda done, total: report("simulated panels", done, total),
+            )
+            print_binding(binding)
+            wanted = binding.target
         fitted = fit_msm(
-            wanted.take(moments) if moments else wanted,
-            load_params(params),
-            free=free or FREE,
+            wanted,
+            start,
+            free=movable,
             weight=weight,
             n_starts=starts,
             seed=seed,

@@ -11,6 +11,7 @@ from withintask.panel.atomic import save
 from withintask.report.terminal import print_rows
 from withintask.tests_of_model.moments.errors import ProfileInterval, open_end
 from withintask.tests_of_model.moments.fit import MsmFit
+from withintask.tests_of_model.moments.indirect import BoundPanel
 
 _ROUNDING = 1e-6
 
@@ -46,6 +47,36 @@ def print_fit(
     _print_identification(fit, has_profiles=bool(profiles))
     for interval in profiles:
         print("profile " + open_end(interval))
+
+
+def print_binding(bound: BoundPanel) -> None:
+    """Print a panel's estimates beside the moments at which simulated panels of its design give such estimates."""
+    design = bound.binding.design
+    print(
+        f"design of the panel: {design.n_workers:,} workers, {design.n_firms:,} firms, output noise {design.output_noise:.3g}; "
+        f"{bound.binding.n_panels} simulated panels"
+    )
+    rows = [
+        (name, f"{raw:+.5g}", f"{at:+.5g}", f"{mean:+.5g}", f"{value:+.5g}", f"{error:.2g}")
+        for name, raw, at, mean, value, error in zip(
+            bound.target.names,
+            bound.estimates,
+            bound.binding.center,
+            bound.binding.coefficients[0],
+            bound.target.value,
+            bound.target.std_error,
+            strict=True,
+        )
+    ]
+    header = (
+        "moment",
+        "estimate",
+        "model at the start",
+        "simulated panels give there",
+        "freed of bias",
+        "std. error",
+    )
+    print_rows(header, rows)
 
 
 def write_fit(fit: MsmFit, out: Path) -> None:

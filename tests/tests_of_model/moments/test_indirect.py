@@ -1,0 +1,112 @@
+"""Indirect inference: the design of a panel, binding functions, targets freed of bias."""
+
+import numpy as np
+import pytest
+
+from withintask.panel.errors import EstimationError
+from withintask.sim.designs import change_design, load_design
+from withintask.sim.economy import solve_economy
+from withintask.sim.params import load_params
+from withintask.sim.shocks import draw_shocks
+from withintask.sim.simulate import simulate
+from withintask.tests_of_model.moments.indirect import (
+    DESIGN,
+    Binding,
+    design_of,
+    estimate_binding,
+    indirect_target,
+)
+from withintask.tests_of_model.moments.moments import economy_moments
+from withintask.tests_of_model.moments.of_panel import panel_moments
+from withintask.tests_of_model.moments.priors import load_prior
+
+NOISE = 0.5
+NAMES = ("m1", "m3")
+
+
+@pytest.fixture(scope="module")
+def params():
+    return load_params()
+
+
+@pytest.fixture(scope="module")
+def design():
+    sizes = {"n_workers": 2400, "n_firms": 60, "n_occupations": 30, "n_postings_by_occupation": 40}
+    return change_design(load_design(DESIGN), output_noise=NOISE, **sizes)
+
+
+@pytest.fixture(scope="module")
+def economy(params):
+    return solve_economy(params, n_workers=2**12)
+
+
+@pytest.fixture(scope="module")
+def binding(design, params):
+    return estimate_binding(design, params, load_prior(), names=NAMES, n_panels=40)
+
+
+def made_up(slope, error):
+    return Binding(
+        names=("m1",),
+        design=load_design(DESIGN),
+        center=np.array([-0.2]),
+        coefficients=np.array([[-0.1], [slope]]),
+        slope_error=np.array([error]),
+        covariance=np.array([[0.0004]]),
+        n_panels=50,
+    )
+
+
+def test_sizes_and_noise_are_read_off_the_panel(economy, design):
+    panel = simulate(economy, design, draw_shocks(design, seed=1))
+    got = design_of(panel)
+    for name in (
+        "n_workers",
+        "n_firms",
+        "n_occupations",
+        "n_pre",
+        "n_post",
+        "n_postings_by_occupation",
+    ):
+        assert getattr(got, name) == getattr(design, name)
+    # 2,400 workers on three cognitive and two social tasks leave 3 degrees of freedom each: relative error
+    # 1/sqrt(2 x 7200) = .8 percent, four of them.
+    assert got.output_noise == pytest.approx(NOISE, rel=0.034)
+    assert got.ability_noise == pytest.approx(design.ability_noise, rel=4 / np.sqrt(2 * 2400))
+
+
+def test_noise_biases_the_estimates_and_simulated_panels_show_it(binding, economy):
+    truth = economy_moments(economy, NAMES)
+    bias = binding.mean(truth) - truth
+    error = np.sqrt(np.diagonal(binding.covariance) / binding.n_panels)
+    assert bias[0] > 10 * error[0]
+    # The Mincer coefficients of pay do not read outputs.
+    assert abs(bias[1]) < 4 * error[1]
+
+
+def test_targets_freed_of_bias_have_the_truth_as_their_mean(binding, economy, design):
+    truth = economy_moments(economy, NAMES)
+    n = 12
+    estimates = [
+        panel_moments(simulate(economy, design, draw_shocks(design, seed=9, replicate=k)), NAMES)
+        for k in range(n)
+    ]
+    targets = np.array([indirect_target(e, binding, source="test").value for e in estimates])
+    raw = np.mean(estimates, axis=0)
+    spread = targets.std(axis=0, ddof=1)
+    error = spread * np.sqrt(1 / n + 1 / binding.n_panels)
+    assert abs(raw[0] - truth[0]) > abs(targets.mean(axis=0)[0] - truth[0])
+    # Four errors of a t with 11 degrees of freedom: twice .001, two moments.
+    assert (abs(targets.mean(axis=0) - truth) < 4 * error).all()
+
+
+def test_a_linear_binding_function_is_inverted_exactly():
+    target = indirect_target(np.array([-0.13]), made_up(0.5, 0.1), source="test")
+    assert target.value == pytest.approx([-0.26])
+    assert target.std_error == pytest.approx([0.04])
+    assert target.status == ("estimated",)
+
+
+def test_an_estimate_that_does_not_move_with_its_moment_is_refused():
+    with pytest.raises(EstimationError, match=r"m1: slope 0.1, error 0.2"):
+        indirect_target(np.array([-0.13]), made_up(0.1, 0.2), source="test")

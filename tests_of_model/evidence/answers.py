@@ -1,0 +1,194 @@
+"""All answers on the sign of ΔGini: by panel size, further measurement, prior and rival world, with sets, policies and crossings."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, partial
+
+import numpy as np
+import polars as pl
+
+from withintask.panel.arrays import Array
+from withintask.sim.params import Params
+from withintask.sim.policies import Policy
+from withintask.sim.worlds import World
+from withintask.tests_of_model.evidence.levers import crossing_probabilities, policy_intervals
+from withintask.tests_of_model.evidence.measurements import (
+    Measurement,
+    by_measurement,
+    truth_of,
+    values_of_measurements,
+)
+from withintask.tests_of_model.evidence.profile_sets import gini_sets
+from withintask.tests_of_model.evidence.sign import by_prior, by_world, sign_row, with_size
+from withintask.tests_of_model.harness.kept import NOT_KEPT, Stages
+from withintask.tests_of_model.harness.parallel import run_all
+from withintask.tests_of_model.moments.bank import Bank, features_at, place
+from withintask.tests_of_model.moments.predictive import fail_if_out_of_reach
+from withintask.tests_of_model.moments.reweight import N_PARTICLES, Posterior, posterior
+from withintask.tests_of_model.moments.targets import MomentTarget, make_target
+
+TWICE = "twice_larger_panel"
+"""Name of the panel of twice the size among the measurements."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Question:
+    """What is asked."""
+
+    bank: Bank
+    """Draws of the prior."""
+    target: MomentTarget
+    """Moments with errors."""
+    truth: Params | None
+    """Parameters behind the moments, where they are known: then measurements are read at their true values."""
+    sizes: Sequence[float] = (1.0,)
+    """Panels, as multiples of the one whose covariance the target has."""
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    """Parameters taken as known."""
+    measurements: Sequence[Measurement] = ()
+    """What may be measured besides."""
+    panels: Mapping[str, Array] = field(default_factory=dict)
+    """Better panels by name, with the covariance of the target's moments there."""
+    policies: Sequence[Policy] = ()
+    """Levers."""
+    worlds: Sequence[World] = ()
+    """Rival worlds."""
+    n_particles: int = N_PARTICLES
+    """Draws of a refined posterior."""
+    seed: int = 0
+    """Seed of the moves."""
+
+    def key(self) -> str:
+        """Hash of everything asked."""
+        covariance = None if self.target.covariance is None else self.target.covariance.tolist()
+        truth = None if self.truth is None else asdict(self.truth)
+        panels = {name: matrix.tolist() for name, matrix in self.panels.items()}
+        inputs = (
+            self.bank.key,
+            len(self.bank.values),
+            self.target.names,
+            self.target.value.tolist(),
+            covariance,
+            truth,
+            dict(self.fixed),
+        )
+        asked = (self.measurements, panels, self.policies, self.worlds, self.n_particles, self.seed)
+        return hashlib.sha256(repr((inputs, asked)).encode()).hexdigest()
+
+
+def target_of(bank: Bank, params: Params, names: Sequence[str], covariance: Array) -> MomentTarget:
+    """Make the moments of an economy the target of a panel with this covariance."""
+    features = features_at(params, (), np.empty((1, 0)), n_workers=bank.n_workers)[0]
+    return make_target(
+        features[[place(name) for name in names]],
+        names,
+        covariance=covariance,
+        source="moments of an economy, errors of a panel",
+        status="exact",
+    )
+
+
+def answer(
+    question: Question,
+    *,
+    stages: Stages = NOT_KEPT,
+    executor: Executor | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> dict[str, pl.DataFrame]:
+    """Answer a question.
+
+    Parameters
+    ----------
+    question
+        What is asked.
+    stages
+        Where finished tables are kept; their key should be that of the question.
+    executor, on_progress
+        As for :func:`withintask.tests_of_model.harness.parallel.run_all`.
+
+    Returns
+    -------
+    dict of polars.DataFrame
+        ``sizes``, ``priors`` and, as far as asked, ``measurements``, ``values``, ``policies``, ``crossings``, ``worlds``.
+
+    Raises
+    ------
+    ParameterError
+        If the targets are out of the prior's reach, before anything is computed.
+    """
+    fail_if_out_of_reach(question.bank, question.target)
+    jobs = [_Job(question=question, stages=stages, size=size) for size in question.sizes]
+    others = [_Job(question=question, stages=stages, size=None)]
+    parts = run_all(_tables, [*jobs, *others], executor=executor, on_progress=on_progress)
+    merged: dict[str, list[pl.DataFrame]] = {}
+    for part in parts:
+        for name, frame in part.items():
+            merged.setdefault(name, []).append(frame)
+    return {name: pl.concat(frames, how="diagonal") for name, frames in merged.items()}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Job:
+    """Tables of one panel size, or those of priors and worlds at the first size."""
+
+    question: Question
+    stages: Stages
+    size: float | None
+
+    @cached_property
+    def after(self) -> Posterior:
+        q = self.question
+        target = with_size(q.target, self.size or q.sizes[0])
+        return posterior(q.bank, target, fixed=q.fixed, n_particles=q.n_particles, seed=q.seed)
+
+
+def _tables(job: _Job) -> dict[str, pl.DataFrame]:
+    makers = _others(job) if job.size is None else _of_size(job)
+    suffix = "" if job.size is None else f"_{job.size:g}"
+    return {name: job.stages.frame(f"{name}{suffix}", compute) for name, compute in makers.items()}
+
+
+def _of_size(job: _Job) -> dict[str, Callable[[], pl.DataFrame]]:
+    q = job.question
+
+    def sized(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.select(pl.lit(job.size).alias("size"), pl.all())
+
+    makers: dict[str, Callable[[], pl.DataFrame]] = {"sizes": lambda: sized(_size_row(job))}
+    if q.measurements and q.truth is not None:
+        makers["measurements"] = lambda: sized(by_measurement(job.after, _truth(q), q.measurements))
+    if job.size != q.sizes[0]:
+        return makers
+    panels = {TWICE: with_size(q.target, 2 * q.sizes[0]).covariance, **q.panels}
+    better = {name: matrix for name, matrix in panels.items() if matrix is not None}
+    if q.measurements:
+        makers["values"] = lambda: values_of_measurements(job.after, q.measurements, better)
+    if q.policies:
+        makers["policies"] = lambda: policy_intervals(job.after, q.bank.base, q.policies)
+    makers["crossings"] = lambda: crossing_probabilities(job.after, q.bank.base)
+    return makers
+
+
+def _size_row(job: _Job) -> pl.DataFrame:
+    sets = gini_sets(job.question.bank, job.after)
+    return pl.DataFrame([{**sign_row(job.after), **asdict(sets), "n_bank": job.after.n_bank}])
+
+
+def _others(job: _Job) -> dict[str, Callable[[], pl.DataFrame]]:
+    q = job.question
+    target = with_size(q.target, q.sizes[0])
+    fewer = {"n_particles": q.n_particles // 2, "seed": q.seed}
+    makers: dict[str, Callable[[], pl.DataFrame]] = {}
+    if not q.fixed:
+        makers["priors"] = partial(by_prior, q.bank, target, **fewer)
+        if q.worlds:
+            makers["worlds"] = partial(by_world, q.bank, target, q.worlds, **fewer)
+    return makers
+
+
+def _truth(question: Question) -> dict[str, float]:
+    assert question.truth is not None
+    features = features_at(question.truth, (), np.empty((1, 0)), n_workers=question.bank.n_workers)
+    return truth_of(features[0], question.truth)

@@ -1,0 +1,367 @@
+"""Indirect inference: what estimators give in simulated panels of a panel's design and noise, and moments freed of their bias."""
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from scipy.special import ndtr, ndtri
+
+from withintask.panel.arrays import Array
+from withintask.panel.errors import EstimationError, ModelError, list_problems
+from withintask.panel.panel import Panel
+from withintask.panel.store import read_panel
+from withintask.panel.transform import eager
+from withintask.sim.design import Design
+from withintask.sim.designs import change_design, load_design
+from withintask.sim.economy import solve_economy
+from withintask.sim.params import Params
+from withintask.sim.shocks import draw_shocks
+from withintask.sim.simulate import simulate
+from withintask.tests_of_model.harness.parallel import run_all
+from withintask.tests_of_model.moments.moments import params_with
+from withintask.tests_of_model.moments.of_panel import OF_PANEL, panel_moments
+from withintask.tests_of_model.moments.priors import Prior, load_prior
+from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
+from withintask.tests_of_model.moments.targets import MomentTarget, make_target
+
+DESIGN = "everything-linked"
+"""The design that holds all tables, from which a panel's is taken."""
+N_DRAWS = 200
+"""Simulated panels from which the binding functions are estimated."""
+
+_N_WORKERS = 2**12
+_N_BLOCK = 10
+_SPREAD = 0.3
+"""Spread of the simulated parameters around the centre, in standard deviations of the prior's normal scores."""
+_CLEAR = 2
+"""Standard errors by which a slope must be above zero."""
+_SLOPE_SD = 0.5
+"""An estimator without bias has slope 1: prior standard deviation of slopes around it."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Binding:
+    """Mean estimates in panels of one design, as functions of the model's moments."""
+
+    names: tuple[str, ...]
+    """Moments."""
+    design: Design
+    """Design of the panels."""
+    center: Array
+    """Moments around which they were simulated, (moment,)."""
+    coefficients: Array
+    """Mean estimate at the centre, and slope in the moment, (2, moment)."""
+    slope_error: Array
+    """Standard errors of the slopes, (moment,)."""
+    covariance: Array
+    """Sampling covariance of the estimates about their mean, (moment, moment)."""
+    n_panels: int
+    """Simulated panels."""
+
+    def mean(self, moments: Array) -> Array:
+        """Mean estimates at the model's moments, (moment,)."""
+        return np.asarray(self.coefficients[0] + self.coefficients[1] * (moments - self.center))
+
+    def invert(self, estimates: Array) -> Array:
+        """Moments at which the mean estimates are those given, (moment,).
+
+        Raises
+        ------
+        EstimationError
+            If an estimate does not move with its moment: its slope is within two errors of zero.
+        """
+        slope = self.coefficients[1]
+        flat = [
+            f"{name}: slope {b:.2g}, error {e:.2g}"
+            for name, b, e in zip(self.names, slope, self.slope_error, strict=True)
+            if not b > _CLEAR * e
+        ]
+        if flat:
+            advice = "Leave the moment out, or simulate more panels."
+            where = "estimates that do not move with their moment in simulated panels"
+            raise EstimationError(list_problems(where, flat, advice=advice))
+        return np.asarray(self.center + (estimates - self.coefficients[0]) / slope)
+
+
+def design_of(panel: Panel, base: Design | None = None) -> Design:
+    """Take from a panel the sizes and the noise of the design that simulates panels like it.
+
+    Parameters
+    ----------
+    panel
+        A panel with outputs, pay, firms and postings.
+    base
+        Everything else of the design; the packaged design of that name if None.
+
+    Returns
+    -------
+    Design
+        Workers, firms, occupations, periods, postings and applicants as counted; ``output_noise`` from a worker's log outputs
+        on like tasks before AI, ``ability_noise`` from the retest.
+    """
+    chosen = load_design(DESIGN) if base is None else base
+    changes = {**_sizes(panel), **_noise(panel)}
+    return replace(change_design(chosen, **changes), name=chosen.name)
+
+
+def estimate_binding(
+    design: Design,
+    base: Params,
+    prior: Prior,
+    *,
+    names: Sequence[str] = OF_PANEL,
+    n_panels: int = N_DRAWS,
+    seed: int = 0,
+    executor: Executor | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Binding:
+    """Simulate panels around parameters and regress what the estimators give on the model's moments.
+
+    Parameters
+    ----------
+    design
+        Design of the panels.
+    base
+        The parameters around which to simulate, and all that stay fixed.
+    prior
+        Parameters that vary, and by how much: a third of the spread of their prior.
+    names
+        Moments.
+    n_panels
+        Panels, each at parameters of its own.
+    seed
+        Seed of parameters and panels.
+    executor, on_progress
+        As for :func:`withintask.tests_of_model.harness.parallel.run_all`.
+
+    Raises
+    ------
+    EstimationError
+        If a simulated panel gives no estimate; nothing is dropped.
+
+    Notes
+    -----
+    The binding function of Gourieroux, Monfort and Renault (1993), read in moments: the estimate of moment k has mean
+    b_k(m_k), linear near the centre; what is left is its sampling error and what other parameters add to its bias.
+    Simulate again around the parameters fitted, if they lie far from the base.
+    """
+    values = _around(base, prior, n_panels, np.random.default_rng(np.random.SeedSequence(seed)))
+    jobs = [
+        _Block(
+            base=base,
+            prior_names=prior.names,
+            values=values,
+            rows=range(start, min(start + _N_BLOCK, n_panels)),
+            design=design,
+            names=tuple(names),
+            seed=seed,
+        )
+        for start in range(0, n_panels, _N_BLOCK)
+    ]
+    estimates = np.vstack(run_all(_estimates, jobs, executor=executor, on_progress=on_progress))
+    places = [REDUCED.index(name) for name in names]
+    moments = reduced_moments(base, prior.names, values)[:, places]
+    center = reduced_moments(base, (), np.empty((1, 0)))[0, places]
+    gap = moments - center
+    fits = [_line(x, y) for x, y in zip(gap.T, estimates.T, strict=True)]
+    coefficients = np.column_stack([fit[:2] for fit in fits])
+    residual = estimates - coefficients[0] - coefficients[1] * gap
+    return Binding(
+        names=tuple(names),
+        design=design,
+        center=center,
+        coefficients=coefficients,
+        slope_error=np.array([fit[2] for fit in fits]),
+        covariance=residual.T @ residual / (n_panels - len(coefficients)),
+        n_panels=n_panels,
+    )
+
+
+def indirect_target(estimates: Array, binding: Binding, *, source: str) -> MomentTarget:
+    """Turn a panel's estimates into targets for the model's moments.
+
+    Parameters
+    ----------
+    estimates
+        From :func:`withintask.tests_of_model.moments.of_panel.panel_moments`, (moment,).
+    binding
+        Mean estimates in panels of its design.
+    source
+        What the panel is.
+
+    Returns
+    -------
+    MomentTarget
+        The moments at which such estimates are what is expected; covariance Σ over the slopes of the binding functions.
+
+    Raises
+    ------
+    EstimationError
+        If an estimate does not move with its moment.
+    """
+    slope = binding.coefficients[1]
+    return make_target(
+        binding.invert(estimates),
+        binding.names,
+        covariance=binding.covariance / np.outer(slope, slope),
+        source=f"{source}; by indirect inference from {binding.n_panels} simulated panels of its design",
+        status="estimated",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BoundPanel:
+    """A panel's estimates, what simulated panels of its design give, and the targets that follow."""
+
+    estimates: Array
+    """As they are, (moment,)."""
+    binding: Binding
+    """Mean estimates in simulated panels."""
+    target: MomentTarget
+    """Freed of bias."""
+
+
+def bind_panel(
+    path: Path,
+    base: Params,
+    names: Sequence[str] | None = None,
+    *,
+    n_panels: int = N_DRAWS,
+    seed: int = 0,
+    executor: Executor | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> BoundPanel:
+    """Read a panel, estimate its moments and free them of bias by panels simulated like it.
+
+    Parameters
+    ----------
+    path
+        Folder or database.
+    base
+        Parameters around which to simulate.
+    names
+        Moments; m1 to m5 if None.
+    n_panels, seed, executor, on_progress
+        As for :func:`estimate_binding`; all parameters of the packaged prior vary.
+
+    Raises
+    ------
+    EstimationError
+        If the panel or a simulated one gives no estimate.
+    """
+    panel, chosen = read_panel(path), tuple(names or OF_PANEL)
+    estimates = panel_moments(panel, chosen)
+    binding = estimate_binding(
+        design_of(panel),
+        base,
+        load_prior(),
+        names=chosen,
+        n_panels=n_panels,
+        seed=seed,
+        executor=executor,
+        on_progress=on_progress,
+    )
+    source = f"{panel.info.name}: {panel.info.source}"
+    return BoundPanel(
+        estimates=estimates,
+        binding=binding,
+        target=indirect_target(estimates, binding, source=source),
+    )
+
+
+def _line(x: Array, y: Array) -> tuple[float, float, float]:
+    """Intercept, slope and the slope's error: least squares with a normal prior of the slope around 1."""
+    centered = x - x.mean()
+    square = float(centered @ centered)
+    free = float(centered @ y / square)
+    left = y - y.mean() - free * centered
+    precision = square / float(left @ left / (x.size - 2))
+    slope = (precision * free + _SLOPE_SD**-2) / (precision + _SLOPE_SD**-2)
+    return float(y.mean() - slope * x.mean()), slope, float((precision + _SLOPE_SD**-2) ** -0.5)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Block:
+    base: Params
+    prior_names: tuple[str, ...]
+    values: Array
+    rows: range
+    design: Design
+    names: tuple[str, ...]
+    seed: int
+
+
+def _estimates(block: _Block) -> Array:
+    found, problems = [], []
+    for row in block.rows:
+        params = params_with(block.base, block.prior_names, block.values[row])
+        economy = solve_economy(params, n_workers=_N_WORKERS)
+        shocks = draw_shocks(block.design, seed=block.seed, replicate=row)
+        try:
+            found.append(panel_moments(simulate(economy, block.design, shocks), block.names))
+        except ModelError as error:
+            problems.append(f"panel {row}: {error}")
+    if problems:
+        raise EstimationError(list_problems("simulated panels", problems))
+    return np.array(found)
+
+
+def _around(base: Params, prior: Prior, n: int, generator: np.random.Generator) -> Array:
+    """Parameters whose normal scores under the prior are spread around those of the base, (draw, parameter)."""
+    own = np.array([[getattr(base, name) for name in prior.names]])
+    center = ndtri(np.clip(prior.uniforms(own), _INSIDE, 1 - _INSIDE))
+    return prior.quantile(ndtr(center + _SPREAD * generator.standard_normal((n, len(prior.names)))))
+
+
+_INSIDE = 0.02
+"""A base on the edge of the prior's range is moved this probability inside."""
+
+
+def _sizes(panel: Panel) -> dict[str, object]:
+    tables = {name: eager(table) for name, table in panel.tables().items()}
+    sizes: dict[str, object] = {
+        "n_workers": tables["workers"].height,
+        "n_occupations": tables["occupations"].height,
+        "n_firms": tables["firms"]["firm_id"].n_unique(),
+    }
+    first, periods = panel.info.first_ai_period, tables["outputs"]["period"].unique()
+    if first is not None:
+        sizes |= {"n_pre": int((periods < first).sum()), "n_post": int((periods >= first).sum())}
+    for table, field in (
+        ("postings", "n_postings_by_occupation"),
+        ("screening", "n_applicants_by_occupation"),
+    ):
+        if table in tables:
+            cells = tables[table].select("occupation_code", "period").unique().height
+            sizes[field] = max(1, round(tables[table].height / max(1, cells)))
+    return sizes
+
+
+def _noise(panel: Panel) -> dict[str, object]:
+    """Noise of single outputs from like tasks before AI, where skill is the same; noise of ability from its retest."""
+    noise: dict[str, object] = {}
+    outputs = eager(panel.outputs) if panel.outputs is not None else None
+    first = panel.info.first_ai_period
+    if outputs is not None and panel.tasks is not None and first is not None:
+        like = (
+            outputs.filter((pl.col("period") < first) & (pl.col("output") > 0))
+            .join(eager(panel.tasks).select("task_id", "skill_type"), on="task_id")
+            .with_columns(log=pl.col("output").log())
+            .with_columns(log=pl.col("log") - pl.col("log").mean().over("task_id"))
+            .group_by("worker_id", "skill_type")
+            .agg(pl.col("log").var().alias("variance"), (pl.len() - 1).alias("dof"))
+            .drop_nulls("variance")
+        )
+        if like.height:
+            mean = (like["variance"] * like["dof"]).sum() / like["dof"].sum()
+            noise["output_noise"] = math.sqrt(float(mean))
+    workers = eager(panel.workers) if panel.workers is not None else None
+    if workers is not None and {"ability_log", "ability_retest_log"} <= set(workers.columns):
+        gap = (workers["ability_log"] - workers["ability_retest_log"]).drop_nulls()
+        if gap.len() > 1:
+            noise["ability_noise"] = float(gap.std()) / math.sqrt(2)  # type: ignore[arg-type]
+    return noise

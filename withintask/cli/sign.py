@@ -1,0 +1,212 @@
+"""Commands of `withintask sign`, `withintask evidence` and `withintask msm bank`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)]
+Sizes = Annotated[list[float] | None, Parameter(negative="", consume_multiple=True)]
+
+
+def bank(
+    *,
+    draws: int = 2**16,
+    params: Path | None = None,
+    priors: Path | None = None,
+    seed: int = 0,
+    cache: Path = Path("cache"),
+    processes: int = 2,
+) -> None:
+    """Draw parameters from the priors and compute their moments, once; a killed run goes on where it stopped.
+
+    Parameters
+    ----------
+    draws
+        Draws, a power of two of at least 2048.
+    params
+        Values of the parameters without a prior; the baseline if left out.
+    priors
+        TOML file of priors; the packaged ones if left out.
+    seed
+        Seed of the scrambled Sobol points.
+    cache
+        Folder of finished blocks.
+    processes
+        Processes; results do not depend on them.
+    """
+    from withintask.report.bank import print_bank
+    from withintask.report.progress import stages
+    from withintask.sim.params import load_params
+    from withintask.tests_of_model.harness.parallel import processes as pool
+    from withintask.tests_of_model.moments.bank import make_bank
+    from withintask.tests_of_model.moments.priors import load_prior
+
+    with stages() as report, pool(processes) as executor:
+        drawn = make_bank(
+            load_params(params),
+            load_prior(priors),
+            n_draws=draws,
+            seed=seed,
+            folder=cache,
+            executor=executor,
+            on_progress=lambda done, total: report("blocks", done, total),
+        )
+    print_bank(drawn)
+
+
+def sign(
+    *,
+    target: Path | None = None,
+    params: Path | None = None,
+    priors: Path | None = None,
+    fix: Names = None,
+    sizes: Sizes = None,
+    draws: int = 2**16,
+    particles: int = 2**10,
+    replicates: int = 200,
+    seed: int = 0,
+    cache: Path = Path("cache"),
+    out: Path = Path("out/sign"),
+    processes: int = 2,
+) -> None:
+    """Say what moments tell of the sign of ΔGini when ownership, rents, technology and the rest are not known.
+
+    Parameters
+    ----------
+    target
+        TOML file of moments with errors, any of m1 to m11; if left out, m1 to m5 of the parameters, with the errors
+        of a panel that links everything.
+    params
+        Parameters behind those moments, and values of what has no prior; the baseline if left out.
+    priors
+        TOML file of priors; the packaged ones if left out.
+    fix
+        Parameters taken as known, such as own_gini=0.75 asset_gini=0.75.
+    sizes
+        Panel sizes as multiples of that panel's 7,200 workers; 1, 16 and 256 if left out.
+    draws
+        Draws of the bank.
+    particles
+        Draws of each posterior where few of the bank count.
+    replicates
+        Simulated panels from which errors are taken.
+    seed
+        Seed of the moves.
+    cache
+        Folder of finished parts.
+    out
+        Folder for the tables.
+    processes
+        Processes; results do not depend on them.
+    """
+    from withintask.report.progress import stages
+    from withintask.report.sign import print_tables, write_tables
+    from withintask.sim.params import load_params
+    from withintask.sim.policies import load_policies
+    from withintask.sim.worlds import load_worlds
+    from withintask.tests_of_model.evidence.answers import Question, answer, target_of
+    from withintask.tests_of_model.evidence.measurements import load_measurements
+    from withintask.tests_of_model.harness.kept import Stages
+    from withintask.tests_of_model.harness.parallel import processes as pool
+    from withintask.tests_of_model.harness.settings import parse_values
+    from withintask.tests_of_model.moments.bank import make_bank
+    from withintask.tests_of_model.moments.noise import panel_noise
+    from withintask.tests_of_model.moments.of_panel import OF_PANEL
+    from withintask.tests_of_model.moments.priors import load_prior
+    from withintask.tests_of_model.moments.targets import load_target
+
+    base, known = load_params(params), parse_values(fix or [], "--fix")
+    with stages() as report, pool(processes) as executor:
+        drawn = make_bank(
+            base,
+            load_prior(priors),
+            n_draws=draws,
+            folder=cache,
+            executor=executor,
+            on_progress=lambda done, total: report("bank", done, total),
+        )
+        if target is None:
+            spread = panel_noise(
+                base,
+                n_replicates=replicates,
+                executor=executor,
+                ledger=cache / "panel_noise",
+                on_progress=lambda done, total: report("panels", done, total),
+            )
+            wanted = target_of(drawn, base, OF_PANEL, spread.covariance)
+        else:
+            wanted = load_target(target)
+        question = Question(
+            bank=drawn,
+            target=wanted,
+            truth=base if target is None else None,
+            sizes=sizes or ((1.0, 16.0, 256.0) if target is None else (1.0,)),
+            fixed=known,
+            measurements=load_measurements(),
+            policies=load_policies(),
+            worlds=load_worlds(),
+            n_particles=particles,
+            seed=seed,
+        )
+        tables = answer(
+            question,
+            stages=Stages(folder=cache, key=question.key()),
+            executor=executor,
+            on_progress=lambda done, total: report("answers", done, total),
+        )
+    if known:
+        print(
+            f"taken as known: {', '.join(f'{name} = {value:g}' for name, value in known.items())}"
+        )
+    print_tables(tables)
+    write_tables(tables, out)
+    print(f"\n{out}: tables")
+
+
+def evidence(
+    *, file: Path | None = None, params: Path | None = None, out: Path = Path("out/evidence")
+) -> None:
+    """Print published estimates, what they say of the moments and what they pool to; write forest.png and pooled.toml.
+
+    Parameters
+    ----------
+    file
+        TOML file of estimates; the packaged ones if left out.
+    params
+        Parameters of the economy through which gains of groups are read; the baseline if left out.
+    out
+        Folder for evidence.csv, forest.png and pooled.toml, which `withintask sign --target` takes.
+    """
+    from withintask.panel.atomic import save
+    from withintask.report.sign import forest_plot, print_pooled
+    from withintask.report.terminal import print_rows
+    from withintask.sim.params import load_params
+    from withintask.tests_of_model.evidence.pooled import (
+        load_evidence,
+        mapped,
+        pooled_moments,
+        pooled_target,
+    )
+    from withintask.tests_of_model.moments.targets import save_target
+
+    table = mapped(load_evidence(file), load_params(params))
+    rows = [
+        (
+            row["name"],
+            row["moment"] or "",
+            "" if row["value"] is None else f"{row['value']:+.3f}",
+            "" if row["std_error"] is None else f"{row['std_error']:.3f}",
+            "yes" if row["moves"] else f"no: {row['why_not']}",
+            row["study"],
+        )
+        for row in table.iter_rows(named=True)
+    ]
+    print_rows(("estimate", "moment", "value", "std. error", "moves a target", "study"), rows)
+    pooled = pooled_moments(table)
+    print_pooled(pooled)
+    save(out / "evidence.csv", table.write_csv)
+    forest_plot(table, pooled, out / "forest.png")
+    if pooled:
+        save_target(pooled_target(pooled), out / "pooled.toml")
+    print(f"\n{out}: evidence.csv, forest.png, pooled.toml")
