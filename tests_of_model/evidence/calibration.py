@@ -11,8 +11,8 @@ import polars as pl
 from scipy.special import chdtrc
 
 from withintask.panel.arrays import Array, Flags
-from withintask.tests_of_model.harness.parallel import run_all
 from withintask.tests_of_model.harness.kept import NOT_KEPT, Stages
+from withintask.tests_of_model.harness.parallel import run_all
 from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, DELTA_GINI_PAY, Bank, ginis_at
 from withintask.tests_of_model.moments.moments import params_with
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
