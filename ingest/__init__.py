@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from withintask.ingest.database import connect, query
     from withintask.ingest.describe import StoreDescription, describe_store
     from withintask.ingest.exposure.compare import Comparison, compare_measures, exposure_values
+    from withintask.ingest.exposure.isco import exposure_by_isco
     from withintask.ingest.exposure.microsoft import recompute_applicability
     from withintask.ingest.exposure.own import add_measure
     from withintask.ingest.load import load_oews, scan_table
@@ -39,6 +40,7 @@ _HOMES = {
     "connect": "database",
     "describe_store": "describe",
     "education_changes": "changes",
+    "exposure_by_isco": "exposure.isco",
     "exposure_values": "exposure.compare",
     "harmonize": "oews.harmonize",
     "load_oews": "load",
@@ -67,6 +69,7 @@ __all__ = [
     "connect",
     "describe_store",
     "education_changes",
+    "exposure_by_isco",
     "exposure_values",
     "harmonize",
     "load_oews",
