@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from withintask.panel.errors import SchemaError, list_problems
+from withintask.panel.errors import SchemaError, list_problems, some_examples
+
+_LARGEST_EXACT = 2.0**53
+"""From here on a float skips whole numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +60,25 @@ class Table:
             raise SchemaError(
                 list_problems(f"table {self.name}", [f"no column {m}" for m in missing])
             )
+        self._refuse_fractions(frame)
         try:
             return frame.select(self.names).cast(self.schema)
         except pl.exceptions.PolarsError as fault:
             raise SchemaError(f"table {self.name}: {str(fault).splitlines()[0]}") from fault
+
+    def _refuse_fractions(self, frame: pl.DataFrame) -> None:
+        """Refuse numbers with a fraction, or too large to be exact, where whole ones are kept."""
+        problems = []
+        for col in self.columns:
+            if not col.dtype.is_integer() or not frame[col.name].dtype.is_float():
+                continue
+            values = frame[col.name].drop_nulls()
+            lost = values.filter((values != values.round()) | (values.abs() >= _LARGEST_EXACT))
+            if lost.len():
+                shown = some_examples([f"{value:g}" for value in lost.to_list()])
+                problems.append(f"{col.name}: {lost.len():,} values are no whole numbers: {shown}")
+        if problems:
+            raise SchemaError(list_problems(f"table {self.name}", problems))
 
 
 @dataclass(frozen=True, kw_only=True)

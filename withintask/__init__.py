@@ -39,6 +39,10 @@ if TYPE_CHECKING:
         two_way_components as two_way_components,
     )
     from withintask.tests_of_model.evidence.headline import headline as headline
+    from withintask.tests_of_model.evidence.occupation_trends import (
+        occupation_evidence as occupation_evidence,
+    )
+    from withintask.tests_of_model.evidence.timing import arrivals as arrivals
     from withintask.tests_of_model.harness.analysis import capabilities as capabilities
     from withintask.tests_of_model.harness.analysis import estimate as estimate
     from withintask.tests_of_model.harness.diagnose import diagnose as diagnose
@@ -99,6 +103,8 @@ _WHERE = {
     f"{_MODEL}.moments.fit": ("fit_msm",),
     f"{_MODEL}.moments.sensitivity": ("sensitivity",),
     f"{_MODEL}.evidence.headline": ("headline",),
+    f"{_MODEL}.evidence.occupation_trends": ("occupation_evidence",),
+    f"{_MODEL}.evidence.timing": ("arrivals",),
 }
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
 

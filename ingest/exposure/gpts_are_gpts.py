@@ -75,12 +75,14 @@ ADAPTERS = (
         kind="gpts_are_gpts_occupation",
         table=EXPOSURE_OCCUPATION,
         name_pattern=r"occ_level\.csv",
+        signature=frozenset({_CODE, *_OCCUPATION_MEASURES}),
         read=read_occupations,
     ),
     Adapter(
         kind="gpts_are_gpts_task",
         table=EXPOSURE_TASK,
         name_pattern=r"full_labelset\.tsv",
+        signature=frozenset({_CODE, _TASK_ID, *_TASK_LABELS}),
         read=read_tasks,
     ),
 )

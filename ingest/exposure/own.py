@@ -84,6 +84,8 @@ def add_measure(
         If the table is not what is said of it.
     """
     table_path = Path(path)
+    if not table_path.is_file():
+        raise SourceError(f"{table_path}: no such file")
     described = {
         "file": table_path.name,
         "name": name or plain_name(value),

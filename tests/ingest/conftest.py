@@ -96,3 +96,13 @@ def real_store(data_dir, tmp_path_factory):
     db = tmp_path_factory.mktemp("real") / "store.duckdb"
     build_store(data_dir, db)
     return db
+
+
+@pytest.fixture(scope="session")
+def all_store(data_dir, new_data_dir, tmp_path_factory):
+    """Return a store of the published files of both folders."""
+    from withintask.ingest.store import build_store
+
+    db = tmp_path_factory.mktemp("both") / "store.duckdb"
+    build_store([data_dir, new_data_dir], db, level="national")
+    return db

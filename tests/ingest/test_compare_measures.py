@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from withintask.ingest.exposure.compare import chosen_measures, compare_measures
 from withintask.ingest.exposure.own import add_measure
-from withintask.ingest.occupation_panel import occupation_panel
+from withintask.ingest.occupation_years import occupation_panel
 from withintask.ingest.oews.vintages import load_layouts
 from withintask.ingest.oews.writer import write_national_workbook
 from withintask.ingest.store import build_store

@@ -1,6 +1,7 @@
-"""The five scripts of `examples/` answer their question from a store of the published files."""
+"""The ten scripts of `examples/` answer their question from a store of the published files."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,13 +21,13 @@ def load(name):
     return module
 
 
-def test_there_are_five_examples():
-    assert len(NAMES) == 5
+def test_there_are_ten_examples():
+    assert len(NAMES) == 10
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_example_runs_as_a_script_and_prints_a_table(name, real_store):
-    command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py"), str(real_store)]
+def test_an_example_runs_as_a_script_and_prints_a_table(name, all_store):
+    command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py"), str(all_store)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "shape:" in done.stdout
@@ -76,3 +77,39 @@ def test_shares_of_jobs_and_conversations_add_up_over_job_zones(real_store):
     assert rows["job_zone"].to_list() == [1, 2, 3, 4, 5]
     for name in ("jobs_pct", "conversations_pct"):
         assert rows[name].sum() == pytest.approx(100, rel=1e-9)
+
+
+def test_dispersion_by_tercile_draws_and_its_segments_stay_apart(all_store, tmp_path):
+    rows = load("dispersion_by_tercile").dispersion(all_store)
+    assert rows["year"].unique().sort().to_list() == list(range(2019, 2025))
+    assert rows.select("segment", "year").unique().height == 6
+    assert rows["measure"].n_unique() == 3
+    figure = tmp_path / "figure.png"
+    command = [
+        sys.executable,
+        str(EXAMPLES / "dispersion_by_tercile.py"),
+        str(all_store),
+        str(figure),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_occupations_read_back_from_stata_are_the_same(all_store, tmp_path):
+    import pandas as pd
+
+    path = tmp_path / "occupations.dta"
+    rows = load("occupations_to_stata").occupations(all_store)
+    rows.to_pandas().to_stata(path, write_index=False, version=118)
+    back = pl.from_pandas(pd.read_stata(path))
+    assert back.columns == rows.columns
+    assert all(re.fullmatch("[a-z_][a-z0-9_]{0,31}", name) for name in back.columns)
+    assert back["tot_emp"].equals(rows["tot_emp"])
+    assert back["a_pct90"].null_count() == rows["a_pct90"].null_count()
+
+
+def test_every_country_of_the_postings_is_dated_or_says_why_not(all_store):
+    rows = load("when_ai_arrived").arrival_by_country(all_store)
+    assert rows.height == 9
+    assert (rows["earliest"] <= rows["month"]).all()
+    assert (rows["month"] <= rows["latest"]).all()

@@ -246,13 +246,6 @@ def test_the_published_applicability_follows_from_its_parts_to_12_digits(new_dat
         assert (both[name] - both[f"{name}_published"]).abs().max() < 1e-12, name
 
 
-@pytest.fixture(scope="module")
-def all_store(data_dir, new_data_dir, tmp_path_factory):
-    db = tmp_path_factory.mktemp("all") / "store.duckdb"
-    build_store([data_dir, new_data_dir], db, level="national")
-    return db
-
-
 @pytest.mark.real_data
 def test_shares_of_all_releases_add_up_to_100(all_store):
     sql = """SELECT release, measure, sum(value * weight) AS total FROM exposure_occupation

@@ -5,9 +5,11 @@ import polars as pl
 import pytest
 
 from withintask.ingest.database import query
+from withintask.ingest.exposure.isco import exposure_by_isco
 from withintask.ingest.exposure.own import add_measure
 from withintask.ingest.store import build_store
-from withintask.panel.errors import ParameterError, SourceError
+from withintask.ingest.tables import Table, column
+from withintask.panel.errors import ParameterError, SchemaError, SourceError
 
 ROWS = "soc,score,title\n11-1011,-3.5,a\n15-1252,2.25,b\n29-1141,,c\n15-1251,0.5,d\n"
 
@@ -143,3 +145,29 @@ def test_a_description_without_its_table_is_named(table, tmp_path, tiny_book):
     with pytest.raises(SourceError, match=r"mine\.csv is not beside it"):
         build_store(tmp_path, tmp_path / "s.duckdb")
     build_store(tmp_path, tmp_path / "s.duckdb", skip=["*.exposure.toml"])
+
+
+def test_soc_measures_go_to_isco_through_the_same_crosswalk(table, tmp_path, tiny_book):
+    tiny_book(2024).save(tmp_path)
+    add_measure(table("soc,v\n11-1011,1\n11-1021,3\n11-2011,5\n"), code="soc2018", value="v")
+    build_store(tmp_path, tmp_path / "s.duckdb")
+    crosswalk = tmp_path / "isco_soc_crosswalk.csv"
+    crosswalk.write_text("ISCO-08 Code,2010 SOC Code\n1120,11-1011\n1120,11-1021\n1222,11-2011\n")
+    rows = exposure_by_isco(tmp_path / "s.duckdb", crosswalk)
+    assert rows.select("isco_code", "value", "n_soc_codes").rows() == [
+        ("1120", 2.0, 2),
+        ("1222", 5.0, 1),
+    ]
+
+
+def test_a_table_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(SourceError, match=r"absent\.csv: no such file"):
+        add_measure(tmp_path / "absent.csv", code="soc2018", value="v")
+
+
+@pytest.mark.parametrize("value", [1.5, 2.0**60])
+def test_a_number_that_a_whole_one_cannot_hold_is_refused_not_cut(value):
+    frame = pl.DataFrame({"year": [value]})
+    whole = Table(name="t", description="", columns=(column("year", pl.Int64, ""),), key=("year",))
+    with pytest.raises(SchemaError, match="year: 1 values are no whole numbers"):
+        whole.conform(frame)

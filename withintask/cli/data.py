@@ -16,7 +16,7 @@ Bridge = Literal["strict", "merged"]
 
 @app.command
 def build(
-    source_dir: list[str],
+    source_dir: list[str] | None = None,
     *,
     db: Path,
     parquet: Path | None = None,
@@ -32,7 +32,8 @@ def build(
     Parameters
     ----------
     source_dir
-        Folders with OEWS publications, exposure measures and O*NET releases.
+        Folders with OEWS publications, exposure measures and O*NET releases; those of WITHINTASK_DATA
+        if left out.
     db
         DuckDB file to write; an existing one is replaced only if all goes well.
     parquet
@@ -46,13 +47,19 @@ def build(
     skip
         A file to leave out, by its name within the folder or a pattern; may be given again.
     """
+    import os
+
     from withintask.ingest.options import parse_years
     from withintask.ingest.store import build_store
+    from withintask.panel.errors import ParameterError
     from withintask.report.progress import stages
 
+    folders = source_dir or [os.environ.get("WITHINTASK_DATA", "")]
+    if not any(folders):
+        raise ParameterError("give the folder of the published files, or set WITHINTASK_DATA")
     with stages() as report:
         built = build_store(
-            source_dir,
+            folders,
             db,
             years=parse_years(years),
             level=level,

@@ -127,7 +127,7 @@ def trends(
     replicates
         Panels of the simulator's oews design.
     """
-    from withintask.ingest.occupation_panel import occupation_panel
+    from withintask.ingest.occupation_years import occupation_panel
     from withintask.ingest.options import parse_years
     from withintask.report.occupations import write_occupations
     from withintask.sim.params import load_params

@@ -95,7 +95,7 @@ def find_oews(out: Path) -> tuple[Path, str]:
     cache = (
         Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "withintask" / "bls_oews"
     )
-    roots = [os.environ.get("WITHINTASK_DATA"), "../shared/data"]
+    roots = [*os.environ.get("WITHINTASK_DATA", "").split(os.pathsep), "../shared/data"]
     folders = [Path(root) / "bls_oews" for root in roots if root] + [cache]
     for folder in folders:
         if any(folder.glob("*national_M20*_dl.xlsx")) or any(folder.glob("oesm*nat.zip")):
