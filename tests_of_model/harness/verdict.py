@@ -57,7 +57,7 @@ CLAIMS = (
 )
 """Columns of the matrix: label, hypothesis and term."""
 
-SCHEMA = {
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "claim": pl.String,
     "design": pl.String,
     "estimator": pl.String,
@@ -83,12 +83,10 @@ SCHEMA = {
 found; ``n_decide`` replicates a world that would decide, NaN where it is decided; ``n_rivals`` that were judged, and the
 ``idle`` ones, which change nothing and do not count."""
 
-WORLDS_SCHEMA = {
+_TYPES: dict[object, type[pl.DataType]] = {str: pl.String, int: pl.Int64, float: pl.Float64}
+WORLDS_SCHEMA: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(("claim", "design", "estimator"), pl.String),
-    **{
-        field.name: {str: pl.String, int: pl.Int64, float: pl.Float64}[field.type]
-        for field in fields(WorldFigures)
-    },
+    **{field.name: _TYPES[field.type] for field in fields(WorldFigures)},
 }
 """Columns of the worlds behind the verdicts: claim, design, estimator, and the fields of ``WorldFigures``."""
 

@@ -109,10 +109,7 @@ def _rows(verdicts: pl.DataFrame, sizes: pl.DataFrame) -> list[tuple[str, ...]]:
     """Verdict of each claim and design that can be judged, in the order of the claims and of the designs' numbers."""
     return [
         (
-            row["claim"],
-            row["design"],
-            row["estimator"],
-            row["verdict"],
+            *(str(row[name]) for name in ("claim", "design", "estimator", "verdict")),
             _why(row, sizes),
             f"{row['n_replicates']:,}",
         )
