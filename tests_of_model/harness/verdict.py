@@ -7,7 +7,7 @@ estimators are listed beside it.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 import polars as pl
@@ -149,15 +149,18 @@ def judge_replicates(replicates: pl.DataFrame, *, looks: Looks | None = None) ->
         raise ParameterError(
             f"verdicts: expected replicates in the world {REFERENCE!r}; found none"
         )
+    usable = _without_failures(replicates)
     rows, worlds = [], []
     for claim, hypothesis, term in CLAIMS:
-        cells = list(_cells(replicates, claim, hypothesis, term, looks))
+        cells = list(_cells(usable, claim, hypothesis, term, looks))
         for design in dict.fromkeys(cell.design for cell in cells):
             here = [cell for cell in cells if cell.design == design]
             chosen = _chosen(here, hypothesis, term)
             rows += [_row(cell, is_chosen=cell is chosen) for cell in here]
             worlds += [
-                (claim, design, cell.estimator, *astuple(w)) for cell in here for w in cell.figures
+                (claim, design, cell.estimator, *vars(w).values())
+                for cell in here
+                for w in cell.figures
             ]
     return Judged(
         verdicts=pl.DataFrame(rows, schema=SCHEMA, orient="row"),
@@ -172,6 +175,15 @@ def undecided(judged: Judged) -> set[tuple[str, str]]:
     is_open = pl.any_horizontal(pl.col(f"{name}_shown") == "open" for name in rule.FIGURES)
     rows = judged.worlds.filter(is_open).join(cells.select(keys), on=keys, how="semi")
     return set(rows.select("world", "design").iter_rows())
+
+
+def _without_failures(replicates: pl.DataFrame) -> pl.DataFrame:
+    """NaN in place of what a failed estimate says."""
+    is_usable = pl.col("status") == OK
+    return replicates.with_columns(
+        pl.when(is_usable).then(pl.col(name)).otherwise(None).fill_null(float("nan"))
+        for name in ("estimate", "conf_low", "conf_high", "p_value")
+    )
 
 
 def _cells(
@@ -224,7 +236,7 @@ def _cell(names: tuple[str, str, str], part: pl.DataFrame, looks: Looks | None) 
 
 def _is_idle(name: str, by_world: dict[str, pl.DataFrame]) -> bool:
     """Whether a rival's estimates are those of the reference world or of the world without AI, or cannot be made at all."""
-    if (by_world[name]["status"] == NOT_ESTIMABLE).all():
+    if by_world[name]["status"][0] == NOT_ESTIMABLE:
         return True
     bases = [by_world[base] for base in (REFERENCE, NO_AI) if base in by_world]
     return name not in (REFERENCE, NO_AI) and any(_is_same(by_world[name], base) for base in bases)
@@ -243,8 +255,7 @@ def _draws(parts: Sequence[pl.DataFrame]) -> Draws:
     def padded(name: str) -> Array:
         rows = np.full((len(parts), longest), np.nan)
         for row, part in zip(rows, parts, strict=True):
-            value = pl.when(pl.col("status") == OK).then(pl.col(name)).otherwise(None)
-            row[: part.height] = part.select(value.fill_null(float("nan"))).to_series().to_numpy()
+            row[: part.height] = part[name].to_numpy()
         return rows
 
     return Draws(

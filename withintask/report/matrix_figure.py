@@ -54,12 +54,13 @@ def draw_matrix(
     )
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
+    words = [word for word in RANK if word in set(verdicts.filter("is_chosen")["verdict"])]
     axes.legend(
-        [Rectangle((0, 0), 1, 1, facecolor=COLORS[verdict]) for verdict in RANK],
-        RANK,
+        [Rectangle((0, 0), 1, 1, facecolor=COLORS[word]) for word in words],
+        words,
         loc="upper center",
         bbox_to_anchor=(0.5, -0.01),
-        ncols=len(RANK),
+        ncols=len(words),
         frameon=False,
     )
     _caption(figure, note, is_quick)

@@ -5,7 +5,7 @@ import math
 import polars as pl
 
 from withintask.tests_of_model.harness import rule
-from withintask.tests_of_model.harness.reasons import MANY
+from withintask.tests_of_model.harness.reasons import MANY, rounded
 from withintask.tests_of_model.harness.verdict import GAP
 
 FIRST_LOOK = "first look, not to quote"
@@ -68,4 +68,4 @@ def _sample(factor: object) -> str:
 def _replicates(number: object) -> str:
     if not isinstance(number, float) or not math.isfinite(number):
         return "no number decides"
-    return f">{MANY:,} to decide" if number > MANY else f"{number:,.0f} to decide"
+    return f">{MANY:,} to decide" if number > MANY else f"{rounded(number):,} to decide"
