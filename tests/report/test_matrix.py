@@ -96,7 +96,7 @@ def test_the_page_needs_no_network(page):
 def test_a_cell_says_where_it_fails_with_its_monte_carlo_error(page):
     assert re.search(r"degree_inflation: bias \+\d+\.\d% of the truth \(MC error 0\.\d%\)", page)
     assert 'data-bad="degree_inflation"' in page
-    assert "withintask simulate postings --world degree_inflation --seed 7" in page
+    assert "withintask simulate --design postings --world degree_inflation --seed 7" in page
 
 
 def test_what_is_not_estimable_is_one_short_line(page):

@@ -11,6 +11,7 @@ from withintask.sim.designs import load_designs
 from withintask.sim.worlds import REFERENCE, load_worlds
 from withintask.tests_of_model.harness import rule
 from withintask.tests_of_model.harness.breakdown import HELD, IDLE, LOST
+from withintask.tests_of_model.harness.diagnosands import ROUNDING
 from withintask.tests_of_model.harness.verdict import CLAIMS, GAP, Judged
 
 Row = dict[str, Any]
@@ -114,7 +115,7 @@ def _world(row: Row, reference_truth: float, ends: tuple[float, float]) -> Row:
     scale = abs(reference_truth) or math.nan
     return {
         **row,
-        "truth": f"{row['truth']:+.3g}",
+        "truth": _truth(row),
         "bias": _percent(row["bias"] / scale, row["bias_mc_se"] / scale, sign="+"),
         "coverage": _percent(row["coverage"], row["coverage_mc_se"]),
         "rejects": _percent(row["rejects"], row["rejects_mc_se"]),
@@ -122,6 +123,10 @@ def _world(row: Row, reference_truth: float, ends: tuple[float, float]) -> Row:
         "n": f"{row['n_replicates']:,} ({row['n_failed']})",
         "box": _box(row, ends),
     }
+
+
+def _truth(row: Row) -> str:
+    return f"{row['truth']:+.3g}" if abs(row["truth"]) > ROUNDING else "0"
 
 
 def _percent(value: float, error: float, *, sign: str = "") -> str:
@@ -151,7 +156,7 @@ def _box(row: Row, ends: tuple[float, float]) -> str:
         m=middle,
         p25=f"{row['p25']:.3g}",
         p75=f"{row['p75']:.3g}",
-        t=f"{row['truth']:.3g}",
+        t=_truth(row),
         a=f"{x['p05']:.1f}",
         b=f"{x['p25']:.1f}",
         wide=f"{max(x['p75'] - x['p25'], 1):.1f}",
