@@ -14,7 +14,7 @@ import polars as pl
 
 from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError
-from withintask.sim.worlds import NO_AI, REFERENCE, load_worlds
+from withintask.sim.worlds import NO_AI, REFERENCE, World, load_worlds
 from withintask.tests_of_model.harness import rule
 from withintask.tests_of_model.harness.diagnosands import ROUNDING
 from withintask.tests_of_model.harness.figures import WorldFigures, world_figures
@@ -143,28 +143,45 @@ def verdicts(replicates: pl.DataFrame, *, looks: Looks | None = None) -> pl.Data
     return judge_replicates(replicates, looks=looks).verdicts
 
 
-def judge_replicates(replicates: pl.DataFrame, *, looks: Looks | None = None) -> Judged:
-    """Judge as :func:`verdicts` does, with the figures of every world."""
+def judge_replicates(
+    replicates: pl.DataFrame, *, looks: Looks | None = None, worlds: Sequence[World] = ()
+) -> Judged:
+    """Judge as :func:`verdicts` does, with the figures of every world.
+
+    Parameters
+    ----------
+    replicates, looks
+        As for :func:`verdicts`.
+    worlds
+        Worlds of the replicates, for what is not judged in each; the packaged ones if empty.
+    """
     if replicates.filter(pl.col("world") == REFERENCE).is_empty():
         raise ParameterError(
             f"verdicts: expected replicates in the world {REFERENCE!r}; found none"
         )
     usable = _without_failures(replicates)
-    rows, worlds = [], []
+    not_judged = {world.name: world.not_judged for world in worlds or load_worlds()}
+    rows, figures = [], []
     for claim, hypothesis, term in CLAIMS:
-        cells = list(_cells(usable, claim, hypothesis, term, looks))
+        judged = [name for name in usable["world"].unique() if term not in not_judged.get(name, ())]
+        of_claim = usable.filter(
+            pl.col("world").is_in(judged),
+            pl.col("hypothesis") == hypothesis,
+            pl.col("term") == term,
+        )
+        cells = list(_cells(of_claim, claim, looks))
         for design in dict.fromkeys(cell.design for cell in cells):
             here = [cell for cell in cells if cell.design == design]
             chosen = _chosen(here, hypothesis, term)
             rows += [_row(cell, is_chosen=cell is chosen) for cell in here]
-            worlds += [
+            figures += [
                 (claim, design, cell.estimator, *vars(w).values())
                 for cell in here
                 for w in cell.figures
             ]
     return Judged(
         verdicts=pl.DataFrame(rows, schema=SCHEMA, orient="row"),
-        worlds=pl.DataFrame(worlds, schema=WORLDS_SCHEMA, orient="row"),
+        worlds=pl.DataFrame(figures, schema=WORLDS_SCHEMA, orient="row"),
     )
 
 
@@ -186,12 +203,7 @@ def _without_failures(replicates: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _cells(
-    replicates: pl.DataFrame, claim: str, hypothesis: str, term: str, looks: Looks | None
-) -> Iterator[_Cell]:
-    rows = replicates.filter(pl.col("hypothesis") == hypothesis, pl.col("term") == term)
-    not_judged = {w.name for w in load_worlds() if term in w.not_judged}
-    rows = rows.filter(~pl.col("world").is_in(not_judged))
+def _cells(rows: pl.DataFrame, claim: str, looks: Looks | None) -> Iterator[_Cell]:
     for (design, estimator), part in rows.group_by("design", "estimator", maintain_order=True):
         names = claim, str(design), str(estimator)
         gap = _gap(part.filter(pl.col("world") == REFERENCE))
