@@ -7,9 +7,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from withintask.report.matrix import write_matrix
 from withintask.report.matrix_figure import draw_matrix
 from withintask.report.matrix_page import matrix_page
-from withintask.report.matrix_words import FIRST_LOOK, cell_words, short_gap, weakest
+from withintask.report.matrix_words import FIRST_LOOK, MatrixRun, cell_words, short_gap, weakest
+from withintask.sim.designs import load_designs
+from withintask.sim.worlds import load_worlds
 from withintask.tests_of_model.harness.breakdown import BREAKDOWN_SCHEMA
 from withintask.tests_of_model.harness.ledger import SCHEMA
 from withintask.tests_of_model.harness.verdict import judge_replicates
@@ -54,9 +57,21 @@ def judged(n, bias=0.0):
     )
 
 
+def run_of(n, bias=0.0, *, is_quick=False):
+    return MatrixRun(
+        judged=judged(n, bias),
+        sizes=NO_SIZES,
+        designs=load_designs(),
+        worlds=load_worlds(),
+        limit=n,
+        seed=7,
+        is_quick=is_quick,
+    )
+
+
 @pytest.fixture(scope="module")
 def page():
-    return matrix_page(judged(200, bias=0.5), NO_SIZES, note="made up", seed=7)
+    return matrix_page(run_of(200, bias=0.5))
 
 
 class Balance(HTMLParser):
@@ -96,7 +111,7 @@ def test_the_page_needs_no_network(page):
 def test_a_cell_says_where_it_fails_with_its_monte_carlo_error(page):
     assert re.search(r"degree_inflation: bias \+\d+\.\d% of the truth \(MC error 0\.\d%\)", page)
     assert 'data-bad="degree_inflation"' in page
-    assert "withintask simulate postings --world degree_inflation --seed 7" in page
+    assert "withintask simulate --design postings --world degree_inflation --seed 7" in page
 
 
 def test_what_is_not_estimable_is_one_short_line(page):
@@ -104,11 +119,11 @@ def test_what_is_not_estimable_is_one_short_line(page):
 
 
 def test_a_first_look_is_marked_and_identifies_nothing():
-    first = judged(16)
-    page = matrix_page(first, NO_SIZES, note="x", seed=1, is_quick=True)
+    first = run_of(16, is_quick=True)
+    page = matrix_page(first)
     assert page.count(FIRST_LOOK) >= 1
     assert FIRST_LOOK.capitalize() in page
-    assert "identified" not in set(first.verdicts["verdict"])
+    assert "identified" not in set(first.judged.verdicts["verdict"])
 
 
 def test_a_full_run_is_not_marked(page):
@@ -117,9 +132,7 @@ def test_a_full_run_is_not_marked(page):
 
 def test_the_figure_of_a_first_look_differs_from_that_of_a_full_run(tmp_path):
     for is_quick in (True, False):
-        draw_matrix(
-            judged(16).verdicts, NO_SIZES, tmp_path / f"{is_quick}.png", note="x", is_quick=is_quick
-        )
+        draw_matrix(run_of(16, is_quick=is_quick), tmp_path / f"{is_quick}.png")
     assert (tmp_path / "True.png").read_bytes() != (tmp_path / "False.png").read_bytes()
 
 
@@ -149,3 +162,13 @@ def test_a_long_list_of_gaps_is_cut_at_a_word():
     reason = "; ".join(f"need {k}: no column number {k}" for k in range(9))
     assert len(short_gap(reason)) <= 72
     assert short_gap(reason).endswith("…")
+
+
+def test_all_that_is_shown_is_written(tmp_path, capsys):
+    write_matrix(run_of(16, is_quick=True), tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {
+        "matrix.parquet", "matrix.csv", "worlds.parquet", "breakdown.parquet", "matrix.png", "matrix.md", "index.html",
+    }  # fmt: skip
+    assert FIRST_LOOK in (tmp_path / "matrix.md").read_text(encoding="utf-8")
+    assert FIRST_LOOK in capsys.readouterr().out

@@ -11,6 +11,7 @@ from withintask.tests_of_model.harness.rule import (
     FIGURES,
     GOOD,
     OPEN,
+    Counts,
     Draws,
     Judgement,
     counts,
@@ -81,11 +82,13 @@ def world_figures(
     draws: Draws, judgement: Judgement, worlds: Sequence[str]
 ) -> tuple[WorldFigures, ...]:
     """Return the figures of a single study by world, in the order of the draws."""
-    return tuple(_figures(draws, judgement, name, place) for place, name in enumerate(worlds))
-
-
-def _figures(draws: Draws, judgement: Judgement, name: str, place: int) -> WorldFigures:
     seen = counts(draws, draws.n)
+    return tuple(_figures(draws, seen, judgement, name, place) for place, name in enumerate(worlds))
+
+
+def _figures(
+    draws: Draws, seen: Counts, judgement: Judgement, name: str, place: int
+) -> WorldFigures:
     n, n_usable = int(seen.n[place]), int(seen.n_usable[place])
     is_known = n_usable > 1
     spread = float(seen.sd[place]) if is_known else float("nan")
@@ -112,4 +115,7 @@ def _figures(draws: Draws, judgement: Judgement, name: str, place: int) -> World
 
 
 def _share_error(share: float, n: int) -> float:
-    return float(np.sqrt(share * (1 - share) / n))
+    """Monte-Carlo error of a share, of two hits and two misses more (Agresti and Coull 1998): a share of 0 or 1 has one too."""
+    larger = n + 2 * 2
+    adjusted = (share * n + 2) / larger
+    return float(np.sqrt(adjusted * (1 - adjusted) / larger))

@@ -63,8 +63,14 @@ def replicates_in_words(n_decide: float) -> str:
     """Say how many replicates would decide."""
     if not math.isfinite(n_decide):
         return "no number of replicates would decide"
-    number = f"more than {MANY:,}" if n_decide > MANY else f"about {n_decide:,.0f}"
+    number = f"more than {MANY:,}" if n_decide > MANY else f"about {rounded(n_decide):,}"
     return f"{number} replicates a world would decide"
+
+
+def rounded(number: float) -> int:
+    """Round up to two digits, as a number of replicates deserves."""
+    step = 10 ** max(int(math.log10(max(number, 1))) - 1, 0)
+    return math.ceil(number / step) * step
 
 
 def _identified(worlds: Sequence[WorldFigures]) -> str:

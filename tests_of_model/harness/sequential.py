@@ -66,7 +66,7 @@ def replicate_until_decided(
     for size in looks.sizes:
         fresh = run(_between(whole, wanted, done, size))
         replicates = ordered(pl.concat([replicates, fresh]))
-        judged = judge_replicates(replicates, looks=looks)
+        judged = judge_replicates(replicates, looks=looks, worlds=worlds)
         wanted, done = undecided(judged), size
         if not wanted:
             break

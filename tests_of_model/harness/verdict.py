@@ -7,14 +7,14 @@ estimators are listed beside it.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 import polars as pl
 
 from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError
-from withintask.sim.worlds import NO_AI, REFERENCE, load_worlds
+from withintask.sim.worlds import NO_AI, REFERENCE, World, load_worlds
 from withintask.tests_of_model.harness import rule
 from withintask.tests_of_model.harness.diagnosands import ROUNDING
 from withintask.tests_of_model.harness.figures import WorldFigures, world_figures
@@ -57,7 +57,7 @@ CLAIMS = (
 )
 """Columns of the matrix: label, hypothesis and term."""
 
-SCHEMA = {
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "claim": pl.String,
     "design": pl.String,
     "estimator": pl.String,
@@ -83,12 +83,10 @@ SCHEMA = {
 found; ``n_decide`` replicates a world that would decide, NaN where it is decided; ``n_rivals`` that were judged, and the
 ``idle`` ones, which change nothing and do not count."""
 
-WORLDS_SCHEMA = {
+_TYPES: dict[object, type[pl.DataType]] = {str: pl.String, int: pl.Int64, float: pl.Float64}
+WORLDS_SCHEMA: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(("claim", "design", "estimator"), pl.String),
-    **{
-        field.name: {str: pl.String, int: pl.Int64, float: pl.Float64}[field.type]
-        for field in fields(WorldFigures)
-    },
+    **{field.name: _TYPES[field.type] for field in fields(WorldFigures)},
 }
 """Columns of the worlds behind the verdicts: claim, design, estimator, and the fields of ``WorldFigures``."""
 
@@ -145,25 +143,45 @@ def verdicts(replicates: pl.DataFrame, *, looks: Looks | None = None) -> pl.Data
     return judge_replicates(replicates, looks=looks).verdicts
 
 
-def judge_replicates(replicates: pl.DataFrame, *, looks: Looks | None = None) -> Judged:
-    """Judge as :func:`verdicts` does, with the figures of every world."""
+def judge_replicates(
+    replicates: pl.DataFrame, *, looks: Looks | None = None, worlds: Sequence[World] = ()
+) -> Judged:
+    """Judge as :func:`verdicts` does, with the figures of every world.
+
+    Parameters
+    ----------
+    replicates, looks
+        As for :func:`verdicts`.
+    worlds
+        Worlds of the replicates, for what is not judged in each; the packaged ones if empty.
+    """
     if replicates.filter(pl.col("world") == REFERENCE).is_empty():
         raise ParameterError(
             f"verdicts: expected replicates in the world {REFERENCE!r}; found none"
         )
-    rows, worlds = [], []
+    usable = _without_failures(replicates)
+    not_judged = {world.name: world.not_judged for world in worlds or load_worlds()}
+    rows, figures = [], []
     for claim, hypothesis, term in CLAIMS:
-        cells = list(_cells(replicates, claim, hypothesis, term, looks))
+        judged = [name for name in usable["world"].unique() if term not in not_judged.get(name, ())]
+        of_claim = usable.filter(
+            pl.col("world").is_in(judged),
+            pl.col("hypothesis") == hypothesis,
+            pl.col("term") == term,
+        )
+        cells = list(_cells(of_claim, claim, looks))
         for design in dict.fromkeys(cell.design for cell in cells):
             here = [cell for cell in cells if cell.design == design]
             chosen = _chosen(here, hypothesis, term)
             rows += [_row(cell, is_chosen=cell is chosen) for cell in here]
-            worlds += [
-                (claim, design, cell.estimator, *astuple(w)) for cell in here for w in cell.figures
+            figures += [
+                (claim, design, cell.estimator, *vars(w).values())
+                for cell in here
+                for w in cell.figures
             ]
     return Judged(
         verdicts=pl.DataFrame(rows, schema=SCHEMA, orient="row"),
-        worlds=pl.DataFrame(worlds, schema=WORLDS_SCHEMA, orient="row"),
+        worlds=pl.DataFrame(figures, schema=WORLDS_SCHEMA, orient="row"),
     )
 
 
@@ -176,12 +194,16 @@ def undecided(judged: Judged) -> set[tuple[str, str]]:
     return set(rows.select("world", "design").iter_rows())
 
 
-def _cells(
-    replicates: pl.DataFrame, claim: str, hypothesis: str, term: str, looks: Looks | None
-) -> Iterator[_Cell]:
-    rows = replicates.filter(pl.col("hypothesis") == hypothesis, pl.col("term") == term)
-    not_judged = {w.name for w in load_worlds() if term in w.not_judged}
-    rows = rows.filter(~pl.col("world").is_in(not_judged))
+def _without_failures(replicates: pl.DataFrame) -> pl.DataFrame:
+    """NaN in place of what a failed estimate says."""
+    is_usable = pl.col("status") == OK
+    return replicates.with_columns(
+        pl.when(is_usable).then(pl.col(name)).otherwise(None).fill_null(float("nan"))
+        for name in ("estimate", "conf_low", "conf_high", "p_value")
+    )
+
+
+def _cells(rows: pl.DataFrame, claim: str, looks: Looks | None) -> Iterator[_Cell]:
     for (design, estimator), part in rows.group_by("design", "estimator", maintain_order=True):
         names = claim, str(design), str(estimator)
         gap = _gap(part.filter(pl.col("world") == REFERENCE))
@@ -226,7 +248,7 @@ def _cell(names: tuple[str, str, str], part: pl.DataFrame, looks: Looks | None) 
 
 def _is_idle(name: str, by_world: dict[str, pl.DataFrame]) -> bool:
     """Whether a rival's estimates are those of the reference world or of the world without AI, or cannot be made at all."""
-    if (by_world[name]["status"] == NOT_ESTIMABLE).all():
+    if by_world[name]["status"][0] == NOT_ESTIMABLE:
         return True
     bases = [by_world[base] for base in (REFERENCE, NO_AI) if base in by_world]
     return name not in (REFERENCE, NO_AI) and any(_is_same(by_world[name], base) for base in bases)
@@ -245,8 +267,7 @@ def _draws(parts: Sequence[pl.DataFrame]) -> Draws:
     def padded(name: str) -> Array:
         rows = np.full((len(parts), longest), np.nan)
         for row, part in zip(rows, parts, strict=True):
-            value = pl.when(pl.col("status") == OK).then(pl.col(name)).otherwise(None)
-            row[: part.height] = part.select(value.fill_null(float("nan"))).to_series().to_numpy()
+            row[: part.height] = part[name].to_numpy()
         return rows
 
     return Draws(

@@ -192,6 +192,8 @@ def worlds() -> None:
 def matrix(
     *,
     out: Path = Path("out/matrix"),
+    design: Annotated[list[str] | None, Parameter(negative="")] = None,
+    world: Annotated[list[str] | None, Parameter(negative="")] = None,
     replicates: int = 1000,
     breakdown: int = 0,
     seed: int = 1,
@@ -205,7 +207,11 @@ def matrix(
     Parameters
     ----------
     out
-        Folder for the ledger (resumable), the tables and the figure.
+        Folder for the ledger (resumable), the tables, the figure and the page.
+    design
+        Designs to judge, also variants such as rct@noisy or files of your own; the twelve if left out.
+    world
+        Files of worlds of your own, beside the packaged ones.
     replicates
         Replicates a world at which it ends; a design gets more than 50 only where they can decide a verdict.
     breakdown
@@ -222,6 +228,8 @@ def matrix(
         A first look, not to quote: 16 replicates a world, which can show what is wrong and never that nothing is.
     """
     from withintask.report.matrix import QUICK, run_matrix
+    from withintask.sim.designs import load_design
+    from withintask.sim.worlds import load_world
 
     run_matrix(
         out,
@@ -232,6 +240,8 @@ def matrix(
         dask=dask,
         is_quick=quick,
         n_breakdown=0 if quick else breakdown,
+        designs=[load_design(name) for name in design or ()],
+        more_worlds=[load_world(name) for name in world or ()],
     )
 
 

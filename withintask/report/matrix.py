@@ -1,5 +1,6 @@
 """The identification matrix: run, and written as tables, a figure and a page."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,13 +9,14 @@ import polars as pl
 from withintask.panel.atomic import save, save_text
 from withintask.report.matrix_figure import draw_matrix
 from withintask.report.matrix_page import matrix_page
-from withintask.report.matrix_words import FIRST_LOOK, short_gap, weakest
+from withintask.report.matrix_words import MatrixRun, short_gap, weakest
 from withintask.report.progress import run_study
 from withintask.report.tables import markdown_table
 from withintask.report.terminal import print_rows
+from withintask.sim.design import Design
 from withintask.sim.designs import load_designs
 from withintask.sim.params import load_params
-from withintask.sim.worlds import load_worlds
+from withintask.sim.worlds import World, load_worlds
 from withintask.tests_of_model.harness.breakdown import BREAKDOWN_SCHEMA, breakdown
 from withintask.tests_of_model.harness.diagnose import diagnose
 from withintask.tests_of_model.harness.rule import IDENTIFIED
@@ -36,8 +38,10 @@ def run_matrix(
     dask: str = "",
     is_quick: bool = False,
     n_breakdown: int = 0,
+    designs: Sequence[Design] = (),
+    more_worlds: Sequence[World] = (),
 ) -> Judged:
-    """Run all designs in all worlds until they are decided, and write replicates, diagnosis, verdicts, figure and page.
+    """Run designs in all worlds until they are decided, and write replicates, diagnosis, verdicts, figure and page.
 
     Parameters
     ----------
@@ -53,17 +57,22 @@ def run_matrix(
         Whether this is a first look, and everything is marked so.
     n_breakdown
         Replicates with which the sizes of nuisances are searched at which identified cells are lost; 0 for no search.
+    designs
+        To be judged; the packaged ones if empty.
+    more_worlds
+        Worlds of one's own, beside the packaged ones.
 
     Returns
     -------
     Judged
         Verdicts, and the worlds behind them.
     """
+    designs, worlds = designs or load_designs(), [*load_worlds(), *more_worlds]
     run = partial(run_study, ledger=out / "ledger", engine=engine, n_workers=n_workers, dask=dask)
     replicates, judged = replicate_until_decided(
         load_params(),
-        load_designs(),
-        load_worlds(),
+        designs,
+        worlds,
         seed=seed,
         looks=make_looks(limit),
         estimators=_claimed(),
@@ -72,31 +81,34 @@ def run_matrix(
     sizes = pl.DataFrame(schema=BREAKDOWN_SCHEMA)
     if n_breakdown:
         sizes = breakdown(
-            judged.verdicts, load_params(), load_designs(), seed=seed, n=n_breakdown, run=run
+            judged.verdicts, load_params(), designs, seed=seed, n=n_breakdown, run=run
         )
-    note = f"at most {limit:,} replicates a world, seed {seed}"
-    note = f"{FIRST_LOOK}: {note}" if is_quick else note
-    _write(out, replicates, judged, sizes, note)
-    page = matrix_page(judged, sizes, note=note, seed=seed, is_quick=is_quick)
-    save_text(out / "index.html", page)
+    save(out / "replicates.parquet", replicates.write_parquet)
+    save(out / "diagnosis.parquet", diagnose(replicates).write_parquet)
+    result = MatrixRun(
+        judged=judged,
+        sizes=sizes,
+        designs=designs,
+        worlds=worlds,
+        limit=limit,
+        seed=seed,
+        is_quick=is_quick,
+    )
+    write_matrix(result, out)
     return judged
 
 
-def _write(
-    out: Path, replicates: pl.DataFrame, judged: Judged, sizes: pl.DataFrame, note: str
-) -> None:
-    is_quick = note.startswith(FIRST_LOOK)
-    save(out / "replicates.parquet", replicates.write_parquet)
-    save(out / "diagnosis.parquet", diagnose(replicates).write_parquet)
-    save(out / "matrix.parquet", judged.verdicts.write_parquet)
-    flat = judged.verdicts.with_columns(pl.col("idle").list.join(", "))
-    save(out / "matrix.csv", flat.write_csv)
-    save(out / "worlds.parquet", judged.worlds.write_parquet)
-    save(out / "breakdown.parquet", sizes.write_parquet)
-    draw_matrix(judged.verdicts, sizes, out / "matrix.png", note=note, is_quick=is_quick)
-    save_text(out / "matrix.md", _markdown(judged.verdicts, sizes, note))
-    title = f"Identification matrix; {note}"
-    print_rows(_HEADER, _rows(judged.verdicts, sizes), title=title)
+def write_matrix(result: MatrixRun, out: Path) -> None:
+    """Write the verdicts as tables, a figure and a page, and print them."""
+    verdicts = result.judged.verdicts
+    save(out / "matrix.parquet", verdicts.write_parquet)
+    save(out / "matrix.csv", verdicts.with_columns(pl.col("idle").list.join(", ")).write_csv)
+    save(out / "worlds.parquet", result.judged.worlds.write_parquet)
+    save(out / "breakdown.parquet", result.sizes.write_parquet)
+    draw_matrix(result, out / "matrix.png")
+    save_text(out / "matrix.md", _markdown(result))
+    save_text(out / "index.html", matrix_page(result))
+    print_rows(_HEADER, _rows(result), title=f"Identification matrix; {result.note}")
     print(
         f"{out}: index.html, matrix.png, .md, .csv; replicates, diagnosis, worlds, breakdown as .parquet"
     )
@@ -105,44 +117,31 @@ def _write(
 _HEADER = ("claim", "design", "estimator", "verdict", "why", "replicates")
 
 
-def _rows(verdicts: pl.DataFrame, sizes: pl.DataFrame) -> list[tuple[str, ...]]:
-    """Verdict of each claim and design that can be judged, in the order of the claims and of the designs' numbers."""
+def _rows(result: MatrixRun) -> list[tuple[str, ...]]:
+    """Verdict of each claim and design that can be judged."""
     return [
         (
-            row["claim"],
-            row["design"],
-            row["estimator"],
-            row["verdict"],
-            _why(row, sizes),
+            *(str(row[name]) for name in ("claim", "design", "estimator", "verdict")),
+            _why(row, result.sizes),
             f"{row['n_replicates']:,}",
         )
-        for row in _chosen(verdicts)
+        for row in result.cells()
         if row["verdict"] != GAP
     ]
 
 
 def _why(row: dict[str, object], sizes: pl.DataFrame) -> str:
-    lost = (
-        weakest(sizes, str(row["claim"]), str(row["design"]))
-        if row["verdict"] == IDENTIFIED
-        else ""
-    )
+    is_green = row["verdict"] == IDENTIFIED
+    lost = weakest(sizes, str(row["claim"]), str(row["design"])) if is_green else ""
     return f"{row['reason']}; lost at {lost}" if lost else str(row["reason"])
 
 
-def _chosen(verdicts: pl.DataFrame) -> list[dict[str, object]]:
-    claims, designs = [claim for claim, _, _ in CLAIMS], [d.name for d in load_designs()]
-    rows = list(verdicts.filter("is_chosen").iter_rows(named=True))
-    return sorted(rows, key=lambda row: (claims.index(row["claim"]), designs.index(row["design"])))
-
-
-def _markdown(verdicts: pl.DataFrame, sizes: pl.DataFrame, note: str) -> str:
-    rows = _rows(verdicts, sizes)
-    made_by = f"Made by `withintask matrix` ({note}); do not edit. What the claims are and how the verdicts come about: [diagnosis.md](diagnosis.md)."
-    gaps = [row for row in _chosen(verdicts) if row["verdict"] == GAP]
+def _markdown(result: MatrixRun) -> str:
+    made_by = f"Made by `withintask matrix` ({result.note}); do not edit. What the claims are and how the verdicts come about: [diagnosis.md](diagnosis.md)."
+    gaps = [row for row in result.cells() if row["verdict"] == GAP]
     lines = [f"- {row['claim']}, {row['design']}: {short_gap(str(row['reason']))}" for row in gaps]
     return (
-        f"# Verdicts of the identification matrix\n\n{made_by}\n\n{markdown_table(_HEADER, rows)}"
+        f"# Verdicts of the identification matrix\n\n{made_by}\n\n{markdown_table(_HEADER, _rows(result))}"
         "\n## Not estimable\n\n" + "\n".join(lines) + "\n"
     )
 

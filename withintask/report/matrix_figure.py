@@ -1,15 +1,10 @@
 """The figure of the identification matrix: designs by claims, a colour and a word a cell."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from withintask.panel.atomic import save
-from withintask.report.matrix_words import COLORS, FIRST_LOOK, PALE, cell_words
-from withintask.sim.design import Design
-from withintask.sim.designs import load_designs
+from withintask.report.matrix_words import COLORS, FIRST_LOOK, PALE, MatrixRun, cell_words
 from withintask.tests_of_model.harness.verdict import CLAIMS, RANK
 
 if TYPE_CHECKING:
@@ -17,33 +12,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_matrix(
-    verdicts: pl.DataFrame, sizes: pl.DataFrame, path: Path, *, note: str, is_quick: bool = False
-) -> None:
-    """Draw the verdicts.
-
-    Parameters
-    ----------
-    verdicts
-        Of :func:`withintask.tests_of_model.harness.verdict.verdicts`.
-    sizes
-        Of :func:`withintask.tests_of_model.harness.breakdown.breakdown`; may be empty.
-    path
-        File to write.
-    note
-        How it was run, for the caption.
-    is_quick
-        Whether to write across the figure that it is a first look.
-    """
+def draw_matrix(result: MatrixRun, path: Path) -> None:
+    """Draw the verdicts into a file."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle
 
-    designs = load_designs()
+    designs, verdicts = result.designs, result.judged.verdicts
     figure, axes = plt.subplots(figsize=(17, 7.4), layout="constrained")
-    _fill(axes, verdicts, sizes, designs)
+    _fill(axes, result)
     axes.set(xlim=(0, len(CLAIMS)), ylim=(len(designs), 0))
     axes.set_xticks(
         [i + 0.5 for i in range(len(CLAIMS))],
@@ -54,43 +33,44 @@ def draw_matrix(
     )
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
+    words = [word for word in RANK if word in set(verdicts.filter("is_chosen")["verdict"])]
     axes.legend(
-        [Rectangle((0, 0), 1, 1, facecolor=COLORS[verdict]) for verdict in RANK],
-        RANK,
+        [Rectangle((0, 0), 1, 1, facecolor=COLORS[word]) for word in words],
+        words,
         loc="upper center",
         bbox_to_anchor=(0.5, -0.01),
-        ncols=len(RANK),
+        ncols=len(words),
         frameon=False,
     )
-    _caption(figure, note, is_quick)
+    _caption(figure, result)
     save(path, lambda temporary: figure.savefig(temporary, dpi=150))
     plt.close(figure)
 
 
-def _fill(
-    axes: "Axes", verdicts: pl.DataFrame, sizes: pl.DataFrame, designs: Sequence[Design]
-) -> None:
+def _fill(axes: "Axes", result: MatrixRun) -> None:
     """Colour the cells and write into them."""
     from matplotlib.patches import Rectangle
 
-    chosen = {
-        (row["claim"], row["design"]): row
-        for row in verdicts.filter("is_chosen").iter_rows(named=True)
-    }
+    chosen = {(row["claim"], row["design"]): row for row in result.cells()}
     for column, (claim, _, _) in enumerate(CLAIMS):
-        for line, design in enumerate(designs):
+        for line, design in enumerate(result.designs):
             cell = chosen.get((claim, design.name))
             if cell is None:
                 continue
             axes.add_patch(
                 Rectangle(
-                    (column, line), 1, 1, facecolor=COLORS[cell["verdict"]], edgecolor="white", lw=2
+                    (column, line),
+                    1,
+                    1,
+                    facecolor=COLORS[str(cell["verdict"])],
+                    edgecolor="white",
+                    lw=2,
                 )
             )
             axes.text(
                 column + 0.5,
                 line + 0.5,
-                "\n".join(filter(None, cell_words(cell, sizes))),
+                "\n".join(filter(None, cell_words(cell, result.sizes))),
                 ha="center",
                 va="center",
                 fontsize=7.5,
@@ -98,13 +78,13 @@ def _fill(
             )
 
 
-def _caption(figure: "Figure", note: str, is_quick: bool) -> None:
+def _caption(figure: "Figure", result: MatrixRun) -> None:
     figure.suptitle("Which data would identify the mechanism", fontweight="bold")
     figure.supxlabel(
-        f"The estimator that an analyst would take, each design at its default size; {note}",
+        f"The estimator that an analyst would take, each design at its default size; {result.note}",
         fontsize=8,
     )
-    if is_quick:
+    if result.is_quick:
         figure.text(
             0.5,
             0.5,

@@ -6,12 +6,19 @@ from typing import Any
 
 import polars as pl
 
-from withintask.report.matrix_words import COLORS, FIRST_LOOK, PALE, cell_words, short_gap
-from withintask.sim.designs import load_designs
-from withintask.sim.worlds import REFERENCE, load_worlds
+from withintask.report.matrix_words import (
+    COLORS,
+    FIRST_LOOK,
+    PALE,
+    MatrixRun,
+    cell_words,
+    short_gap,
+)
+from withintask.sim.worlds import REFERENCE
 from withintask.tests_of_model.harness import rule
 from withintask.tests_of_model.harness.breakdown import HELD, IDLE, LOST
-from withintask.tests_of_model.harness.verdict import CLAIMS, GAP, Judged
+from withintask.tests_of_model.harness.diagnosands import ROUNDING
+from withintask.tests_of_model.harness.verdict import CLAIMS, GAP
 
 Row = dict[str, Any]
 
@@ -19,54 +26,28 @@ _WIDTH, _HEIGHT = 176, 18
 _HYPOTHESES = {claim: hypothesis for claim, hypothesis, _ in CLAIMS}
 
 
-def matrix_page(
-    judged: Judged, sizes: pl.DataFrame, *, note: str, seed: int, is_quick: bool = False
-) -> str:
-    """Write the page.
-
-    Parameters
-    ----------
-    judged
-        Verdicts, and the worlds behind them.
-    sizes
-        Of :func:`withintask.tests_of_model.harness.breakdown.breakdown`; may be empty.
-    note
-        How it was run.
-    seed
-        Seed of the study, for the commands that draw its panels again.
-    is_quick
-        Whether to write across the page that it is a first look.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
+def matrix_page(result: MatrixRun) -> str:
+    """Write the page, as HTML."""
     from jinja2 import Environment, StrictUndefined
 
-    designs = load_designs()
-    cells = {
-        (row["claim"], row["design"]): _cell(row, judged, sizes)
-        for row in judged.verdicts.filter("is_chosen").iter_rows(named=True)
-    }
-    order = [cells[c, d.name] for c in _HYPOTHESES for d in designs if (c, d.name) in cells]
-    shown = set(judged.worlds["world"])
+    order = [_cell(row, result) for row in result.cells()]
+    shown = set(result.judged.worlds["world"])
     template = files("withintask.report").joinpath("matrix.html").read_text(encoding="utf-8")
     return (
         Environment(autoescape=True, undefined=StrictUndefined)
         .from_string(template)
         .render(
-            note=note[:1].upper() + note[1:],
-            seed=seed,
-            is_quick=is_quick,
+            note=result.note[:1].upper() + result.note[1:],
+            seed=result.seed,
+            is_quick=result.is_quick,
             first_look=FIRST_LOOK,
             colors=COLORS,
             pale=PALE,
             limits=_limits(),
             claims=list(_HYPOTHESES),
-            designs=designs,
-            worlds=[world for world in load_worlds() if world.name in shown],
-            cells=cells,
+            designs=result.designs,
+            worlds=[world for world in result.worlds if world.name in shown],
+            cells={(cell["claim"], cell["design"]): cell for cell in order},
             judged=[cell for cell in order if cell["verdict"] != GAP],
             gaps=[cell for cell in order if cell["verdict"] == GAP],
         )
@@ -83,8 +64,9 @@ def _limits() -> dict[str, str]:
     }
 
 
-def _cell(row: Row, judged: Judged, sizes: pl.DataFrame) -> Row:
+def _cell(row: Row, result: MatrixRun) -> Row:
     """What the page shows of one design and claim."""
+    judged, sizes = result.judged, result.sizes
     of_cell = pl.col("claim") == row["claim"], pl.col("design") == row["design"]
     of_estimator = pl.col("estimator") == row["estimator"]
     worlds = list(judged.worlds.filter(*of_cell, of_estimator).iter_rows(named=True))
@@ -103,7 +85,7 @@ def _cell(row: Row, judged: Judged, sizes: pl.DataFrame) -> Row:
         "reason": short_gap(row["reason"]) if is_gap else row["reason"],
         "world": row["world"] or REFERENCE,
         "hypothesis": _HYPOTHESES[row["claim"]],
-        "design_summary": {d.name: d.summary for d in load_designs()}.get(row["design"], ""),
+        "design_summary": {d.name: d.summary for d in result.designs}.get(row["design"], ""),
         "worlds": [_world(w, worlds[0]["truth"], (min(ends), max(ends))) for w in worlds],
         "others": list(others.iter_rows(named=True)),
         "sizes": [_size(s) for s in sizes.filter(*of_cell).iter_rows(named=True)],
@@ -114,7 +96,7 @@ def _world(row: Row, reference_truth: float, ends: tuple[float, float]) -> Row:
     scale = abs(reference_truth) or math.nan
     return {
         **row,
-        "truth": f"{row['truth']:+.3g}",
+        "truth": _truth(row),
         "bias": _percent(row["bias"] / scale, row["bias_mc_se"] / scale, sign="+"),
         "coverage": _percent(row["coverage"], row["coverage_mc_se"]),
         "rejects": _percent(row["rejects"], row["rejects_mc_se"]),
@@ -122,6 +104,10 @@ def _world(row: Row, reference_truth: float, ends: tuple[float, float]) -> Row:
         "n": f"{row['n_replicates']:,} ({row['n_failed']})",
         "box": _box(row, ends),
     }
+
+
+def _truth(row: Row) -> str:
+    return f"{row['truth']:+.3g}" if abs(row["truth"]) > ROUNDING else "0"
 
 
 def _percent(value: float, error: float, *, sign: str = "") -> str:
@@ -151,7 +137,7 @@ def _box(row: Row, ends: tuple[float, float]) -> str:
         m=middle,
         p25=f"{row['p25']:.3g}",
         p75=f"{row['p75']:.3g}",
-        t=f"{row['truth']:.3g}",
+        t=_truth(row),
         a=f"{x['p05']:.1f}",
         b=f"{x['p25']:.1f}",
         wide=f"{max(x['p75'] - x['p25'], 1):.1f}",

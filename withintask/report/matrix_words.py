@@ -1,12 +1,16 @@
 """Words of the identification matrix that its figure, its tables and its page share."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
+from withintask.sim.design import Design
+from withintask.sim.worlds import World
 from withintask.tests_of_model.harness import rule
-from withintask.tests_of_model.harness.reasons import MANY
-from withintask.tests_of_model.harness.verdict import GAP
+from withintask.tests_of_model.harness.reasons import MANY, rounded
+from withintask.tests_of_model.harness.verdict import CLAIMS, GAP, Judged
 
 FIRST_LOOK = "first look, not to quote"
 """What is written across a quick run."""
@@ -26,6 +30,38 @@ PALE = (GAP, rule.UNDERPOWERED, rule.INCONCLUSIVE)
 _FACTOR_LIMIT = 10_000
 _DIGITS_LIMIT = 100
 _LONGEST_GAP = 70
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixRun:
+    """What a run of the matrix gave, and how it was run."""
+
+    judged: Judged
+    """Verdicts, and the worlds behind them."""
+    sizes: pl.DataFrame
+    """Of :func:`withintask.tests_of_model.harness.breakdown.breakdown`; may be empty."""
+    designs: Sequence[Design]
+    """In the order in which they are shown."""
+    worlds: Sequence[World]
+    """The same."""
+    limit: int
+    """Replicates a world at which it ended."""
+    seed: int
+    """Seed of the study."""
+    is_quick: bool = False
+    """Whether it is a first look, and everything is marked so."""
+
+    @property
+    def note(self) -> str:
+        """How it was run, for a caption."""
+        note = f"at most {self.limit:,} replicates a world, seed {self.seed}"
+        return f"{FIRST_LOOK}: {note}" if self.is_quick else note
+
+    def cells(self) -> list[dict[str, object]]:
+        """Rows of the verdicts of chosen estimators, by claim, then by design."""
+        claims, names = [claim for claim, _, _ in CLAIMS], [d.name for d in self.designs]
+        rows = list(self.judged.verdicts.filter("is_chosen").iter_rows(named=True))
+        return sorted(rows, key=lambda r: (claims.index(r["claim"]), names.index(r["design"])))
 
 
 def short_gap(reason: str) -> str:
@@ -68,4 +104,4 @@ def _sample(factor: object) -> str:
 def _replicates(number: object) -> str:
     if not isinstance(number, float) or not math.isfinite(number):
         return "no number decides"
-    return f">{MANY:,} to decide" if number > MANY else f"{number:,.0f} to decide"
+    return f">{MANY:,} to decide" if number > MANY else f"{rounded(number):,} to decide"

@@ -21,6 +21,7 @@ from withintask.tests_of_model.harness.diagnosands import DIAGNOSANDS, Replicate
 from withintask.tests_of_model.harness.diagnose import diagnose, failures, not_estimable, wide
 from withintask.tests_of_model.harness.ledger import SCHEMA
 from withintask.tests_of_model.harness.parallel import open_executor
+from withintask.tests_of_model.harness.reasons import rounded
 from withintask.tests_of_model.harness.replicate import BLOCK, plan, replicate, run_block
 from withintask.tests_of_model.hypotheses.estimate import NOT_ESTIMABLE
 
@@ -420,3 +421,15 @@ def test_a_process_killed_outright_leaves_a_valid_ledger(tmp_path):
     parts = [pl.read_parquet(path) for path in tmp_path.glob("[!.]*.parquet")]
     assert 0 < len(parts) < 8
     assert all(dict(part.schema) == SCHEMA for part in parts)
+
+
+def test_a_share_without_a_miss_has_a_monte_carlo_error_and_replicates_two_digits():
+    worlds = {
+        "reference": normal_replicates(truth=-60.0, n=20),
+        "no_ai": normal_replicates(truth=0.0, n=20),
+    }
+    frame = pl.concat([rows(world, one) for world, one in worlds.items()])
+    (row,) = rule.verdicts(frame).iter_rows(named=True)
+    assert row["power"] == 1.0
+    assert row["power_mc_se"] > 0
+    assert [rounded(x) for x in (3.2, 61.0, 1303.0, 98_765.0)] == [4, 61, 1400, 99_000]
