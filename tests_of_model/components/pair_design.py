@@ -17,6 +17,7 @@ from withintask.tests_of_model.regression.grouping import (
 )
 from withintask.tests_of_model.samples.comparisons import Comparison
 from withintask.tests_of_model.samples.item_rows import UNKNOWN, ItemRows
+from withintask.tests_of_model.samples.unknown import earliest
 
 _ENOUGH = 0.9
 """Share of rows that must have a second worker in their cell for its mean to be taken out."""
@@ -110,7 +111,7 @@ def _finish(comparison: Comparison, sided: SidedRows, kept: Flags) -> PairDesign
     unit = compact_codes(sided.pairs.unit)
     n_units = int(unit.max()) + 1
     pairs = replace(sided.pairs, unit=unit, n_units=n_units)
-    first = first_rows(unit)
+    first = earliest(unit, rows.period, rows.firm, rows.assignment, rows.stratum)
     weight = group_sums(unit, rows.weight, n_units) / np.bincount(unit)
     return PairDesign(
         rows=replace(sided, pairs=pairs, cell=compact_codes(sided.cell)),
