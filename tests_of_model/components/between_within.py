@@ -17,8 +17,8 @@ from withintask.tests_of_model.components.two_way import (
     VarianceComponents,
     two_way_components,
 )
-from withintask.tests_of_model.regression.absorb import encode
-from withintask.tests_of_model.regression.grouping import group_sums
+from withintask.tests_of_model.regression.grouping import compact_codes, group_sums
+from withintask.tests_of_model.regression.identifiers import known_codes
 
 __all__ = [
     "BetweenWithin",
@@ -49,6 +49,8 @@ class BetweenWithin:
     """Groups used."""
     n_alone: int
     """Rows left out because their group has no second one to estimate its variance from."""
+    n_unknown: int = 0
+    """Rows left out because their group is not known (null or NaN)."""
 
     @property
     def share(self) -> float:
@@ -107,7 +109,8 @@ def between_within(
     values
         (n_obs,), finite.
     groups
-        Group of each row (n_obs,), anything that sorts.
+        Group of each row (n_obs,), anything that sorts; rows whose group is not known (null, NaN) are left out and
+        counted.
     weights
         Positive weights (n_obs,); a group counts by its sum. None for ones.
     groups_are
@@ -133,10 +136,13 @@ def between_within(
     (Searle, Casella and McCulloch 1992, section 3.6, the ANOVA estimator with weights).
     """
     y, codes, w = _read(values, groups, weights, groups_are)
+    known = codes >= 0
+    n_unknown = int(np.count_nonzero(~known))
+    y, codes, w = y[known], codes[known], w[known]
     counts = np.bincount(codes)
     usable = counts[codes] > 1
     n_alone = int((~usable).sum())
-    y, w, codes = y[usable], w[usable], encode(codes[usable])
+    y, w, codes = y[usable], w[usable], compact_codes(codes[usable])
     n_groups = int(np.max(codes, initial=-1)) + 1
     if n_groups <= 2:
         raise EstimationError(
@@ -152,6 +158,7 @@ def between_within(
         n_obs=len(y),
         n_groups=n_groups,
         n_alone=n_alone,
+        n_unknown=n_unknown,
     )
 
 
@@ -205,7 +212,7 @@ def _read(
         )
     y = np.asarray(values, dtype=float)
     w = np.ones(y.shape) if weights is None else np.asarray(weights, dtype=float)
-    labels = np.asarray(groups)
+    labels, _ = known_codes(groups)
     problems = [] if y.ndim == 1 and len(y) else [f"values have shape {y.shape}"]
     if labels.shape != y.shape or w.shape != y.shape:
         problems.append(f"groups {labels.shape} and weights {w.shape}, expected {y.shape}")
@@ -215,4 +222,4 @@ def _read(
         problems.append("weights must be finite and positive")
     if problems:
         raise EstimationError(list_problems("between_within", problems))
-    return y, encode(labels), w
+    return y, labels, w

@@ -8,7 +8,11 @@ import numpy.typing as npt
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError, list_problems
 from withintask.tests_of_model.components.two_way import VarianceComponents, two_way_components
-from withintask.tests_of_model.regression.absorb import encode
+from withintask.tests_of_model.regression.identifiers import (
+    compact_codes,
+    known_codes,
+    left_out_ids,
+)
 
 
 class LeaveOutChange(NamedTuple):
@@ -34,7 +38,8 @@ def leave_out_change(
     log_pay
         (n_obs,), finite.
     worker, firm
-        Codes (n_obs,), anything that sorts; a firm keeps the code on both sides.
+        Ids (n_obs,), anything that sorts; a firm keeps its id on both sides. Rows in which one is not known (null,
+        NaN) are left out and counted in the message.
     is_post
         Whether the row is after adoption (n_obs,), bool or 0 and 1.
 
@@ -58,6 +63,9 @@ def leave_out_change(
     of firms and the estimation error of each ψ̂, whose correlation between firms tied by movers it leaves out.
     """
     y, post, workers, firms = _read(log_pay, worker, firm, is_post)
+    known = {"worker": workers >= 0, "firm": firms >= 0}
+    note = left_out_ids(known)
+    y, post, workers, firms = _known(y, post, workers, firms)
     before = _named(y[~post], workers[~post], firms[~post], "before")
     after = _named(y[post], workers[post], firms[post], "after")
     influence = np.zeros(int(firms.max()) + 1)
@@ -68,7 +76,7 @@ def leave_out_change(
         change=after.leave_out.firm - before.leave_out.firm,
         std_error=float(np.sqrt(n_firms / (n_firms - 1) * influence @ influence)),
         n_firms=n_firms,
-        message=_message(before, after),
+        message="; ".join(part for part in (_message(before, after), note) if part),
     )
 
 
@@ -101,7 +109,10 @@ def _read(
     """Check the rows; codes are shared by both sides."""
     y = np.asarray(log_pay, dtype=float)
     columns = {"worker": worker, "firm": firm, "is_post": is_post}
-    arrays = {name: np.asarray(column) for name, column in columns.items()}
+    arrays = {
+        name: np.asarray(is_post) if name == "is_post" else known_codes(column)[0]
+        for name, column in columns.items()
+    }
     problems = [
         f"{name} has shape {column.shape}, expected {y.shape}"
         for name, column in arrays.items()
@@ -116,4 +127,16 @@ def _read(
         problems.append("all rows are on one side of is_post")
     if problems:
         raise EstimationError(list_problems("leave-out change", problems))
-    return y, post.astype(np.bool_), encode(arrays["worker"]), encode(arrays["firm"])
+    return y, post.astype(np.bool_), arrays["worker"], arrays["firm"]
+
+
+def _known(y: Array, post: Flags, worker: Codes, firm: Codes) -> tuple[Array, Flags, Codes, Codes]:
+    """Leave out rows whose worker or firm is not known."""
+    known = (worker >= 0) & (firm >= 0)
+    if known.all():
+        return y, post, worker, firm
+    if len(np.unique(post[known])) < 2:
+        raise EstimationError(
+            "leave-out change: worker and firm are known together on one side of is_post at most"
+        )
+    return y[known], post[known], compact_codes(worker[known]), compact_codes(firm[known])

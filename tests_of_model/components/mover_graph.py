@@ -32,6 +32,12 @@ class Pruned:
     n_dropped_alone: int
     """Rows of workers left with one observation."""
 
+    @property
+    def n_known(self) -> int:
+        """Rows that were looked at: kept or dropped for one of these reasons."""
+        dropped = self.n_dropped_disconnected + self.n_dropped_bridges + self.n_dropped_alone
+        return int(np.count_nonzero(self.rows)) + dropped
+
 
 def leave_out_connected(worker: Codes, firm: Codes, *, leave_out: LeaveOut) -> Pruned:
     """Keep the largest set that stays connected when any one observation or match is left out.
@@ -69,16 +75,40 @@ def leave_out_connected(worker: Codes, firm: Codes, *, leave_out: LeaveOut) -> P
     n_rows = np.bincount(worker[solid], minlength=int(np.max(worker)) + 1)
     kept = solid & (n_rows[worker] > 1)
     if len(np.unique(firm[kept])) <= 1:
-        raise EstimationError(
-            "two-way components: no two firms stay connected when one "
-            f"{leave_out} is left out; the panel needs more movers between firms"
-        )
+        raise EstimationError(f"two-way components: {_reason(worker, firm, leave_out)}")
     return Pruned(
         rows=kept,
         n_dropped_disconnected=int((~connected).sum()),
         n_dropped_bridges=int((connected & ~solid).sum()),
         n_dropped_alone=int((solid & ~kept).sum()),
     )
+
+
+def _reason(worker: Codes, firm: Codes, leave_out: LeaveOut) -> str:
+    """Say why no two firms stay connected."""
+    if len(np.unique(firm)) == 1:
+        return "all rows are of one firm, and firms are compared; it needs two or more"
+    n_rows = np.bincount(worker)
+    if np.max(n_rows) == 1:
+        return (
+            "every worker has a single row, so that none can be seen to move; it needs workers with rows in two "
+            "periods or more (a change over time: two on each side)"
+        )
+    if not _is_mover(worker, firm).any():
+        n_workers = np.count_nonzero(n_rows > 1)
+        return f"none of {n_workers:,} workers with two rows or more is seen at two firms; it needs movers"
+    return (
+        f"no two firms stay connected when one {leave_out} is left out; the panel needs more "
+        "movers between firms"
+    )
+
+
+def _is_mover(worker: Codes, firm: Codes) -> Flags:
+    """Whether a row's worker is seen at a firm other than the worker's last one given, (n_obs,)."""
+    last = np.empty(int(np.max(worker)) + 1, dtype=firm.dtype)
+    last[worker] = firm
+    moved: Flags = firm != last[worker]
+    return moved
 
 
 def _graph(worker: Codes, firm: Codes) -> sparse.csr_array:

@@ -1,7 +1,7 @@
 """Variance of worker and firm effects: plug-in, homoskedastic and leave-out (KSS) corrected."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -14,6 +14,7 @@ from withintask.tests_of_model.components.mover_graph import LeaveOut, Pruned, l
 from withintask.tests_of_model.regression.absorb import Projector, compact_codes, encode
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.grouping import group_sums, sorting_order
+from withintask.tests_of_model.regression.identifiers import known_codes
 from withintask.tests_of_model.regression.options import Effects, Inference
 
 # Firms up to which leverages are computed from the dense inverse of the firm system.
@@ -62,8 +63,10 @@ class VarianceComponents:
     """Workers seen at two firms or more."""
     n_firms: int
     """Firms used."""
+    n_unknown: int
+    """Rows left out because worker or firm is not known (null or NaN)."""
     pruned: Pruned
-    """Which rows were dropped, and why."""
+    """Which of the rows given were dropped, and why; those with an unknown id are none of its counts."""
     left_out: LeaveOut
     """The unit left out."""
     max_leverage: float
@@ -91,7 +94,7 @@ def two_way_components(
     log_pay
         Outcome (n_obs,), finite.
     worker, firm
-        Codes (n_obs,), integers or anything that sorts.
+        Ids (n_obs,), anything that sorts; rows in which one is not known (null, NaN) are left out and counted.
     controls
         Further regressors (n_obs, k); their contribution is estimated with both effects and
         subtracted first.
@@ -124,7 +127,7 @@ def two_way_components(
     from quadratic forms of f in G, G Q G and G D G. They are exact, without random projections.
     """
     y, workers, firms, regressors = _read(log_pay, worker, firm, controls, leave_out)
-    pruned = leave_out_connected(workers, firms, leave_out=leave_out)
+    pruned = _pruned(workers, firms, leave_out)
     rows = pruned.rows
     names = np.unique(firms[rows])
     workers, firms = compact_codes(workers[rows]), compact_codes(firms[rows])
@@ -148,6 +151,20 @@ def two_way_components(
         y = y - kept @ np.nan_to_num(slopes)
     matches = _matches(y, workers, firms)
     return _decompose(matches, projector.residuals(y), y, names, pruned, leave_out)
+
+
+def _pruned(worker: Codes, firm: Codes, leave_out: LeaveOut) -> Pruned:
+    """Prune the rows whose worker and firm are known."""
+    known = (worker >= 0) & (firm >= 0)
+    if known.all():
+        return leave_out_connected(worker, firm, leave_out=leave_out)
+    if not known.any():
+        raise EstimationError("two-way components: no row has a known worker and a known firm")
+    ids = compact_codes(worker[known]), compact_codes(firm[known])
+    pruned = leave_out_connected(*ids, leave_out=leave_out)
+    rows = np.zeros(len(known), dtype=bool)
+    rows[known] = pruned.rows
+    return replace(pruned, rows=rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +244,7 @@ def _decompose(
         n_workers=n_workers,
         n_movers=int((np.bincount(matches.worker) > 1).sum()),
         n_firms=n_firms,
+        n_unknown=len(pruned.rows) - pruned.n_known,
         pruned=pruned,
         left_out=leave_out,
         max_leverage=float(np.max(hat)),
@@ -358,7 +376,7 @@ def _read(
     regressors = None if controls is None else np.asarray(controls, dtype=float)
     if regressors is not None and regressors.ndim == 1:
         regressors = regressors[:, None]
-    codes = {"worker": np.asarray(worker), "firm": np.asarray(firm)}
+    codes = {"worker": known_codes(worker)[0], "firm": known_codes(firm)[0]}
     problems = [] if y.ndim == 1 and len(y) else [f"log_pay has shape {y.shape}"]
     for name, column in codes.items():
         if column.shape != y.shape:
@@ -371,4 +389,4 @@ def _read(
         problems.append(f"controls have {len(regressors)} rows, expected {len(y)}")
     if problems:
         raise EstimationError(list_problems("two-way components", problems))
-    return y, encode(codes["worker"]), encode(codes["firm"]), regressors
+    return y, codes["worker"], codes["firm"], regressors

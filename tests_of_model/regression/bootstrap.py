@@ -14,7 +14,7 @@ from withintask.tests_of_model.regression.conventions import nested_factors, sma
 from withintask.tests_of_model.regression.covariance import cluster_sums
 from withintask.tests_of_model.regression.options import NO_EFFECTS, Effects, Inference
 from withintask.tests_of_model.regression.problem import Problem, read_problem
-from withintask.tests_of_model.regression.within import Within, inverse, project
+from withintask.tests_of_model.regression.within import PERFECT_SHARE, Within, inverse, project
 
 Distribution = Literal["rademacher", "webb"]
 
@@ -25,6 +25,8 @@ _WEBB = np.array([-np.sqrt(1.5), -1.0, -np.sqrt(0.5), np.sqrt(0.5), 1.0, np.sqrt
 _TIE_SHARE = 1e-10
 # Accuracy of the ends of the interval, in standard errors.
 _END_SHARE = 1e-8
+# Share of the absolute scores below which the scores of all clusters are rounding.
+_NO_SCORE_SHARE = 1e-20
 # Doublings of the distance from the estimate after which an endless interval is called endless.
 _DOUBLINGS = 60
 
@@ -101,7 +103,7 @@ def wild_bootstrap(
     Raises
     ------
     EstimationError
-        Bad data, a collinear term, or one cluster.
+        Bad data, a collinear term, one cluster, a perfect fit, or a term that hangs on one cluster.
     ParameterError
         An unknown option.
 
@@ -169,12 +171,7 @@ class _Curves:
 
 
 def _curves(problem: Problem, position: int, draws: Array) -> _Curves:
-    within = project(problem)
-    if position not in within.kept:
-        raise EstimationError(
-            f"wild bootstrap: {problem.names[position]} is collinear or absorbed; test another term"
-        )
-    place = int(np.flatnonzero(within.kept == position)[0])
+    within, place = _projected(problem, position)
     target, others = within.regressors[place], np.delete(within.regressors, place, axis=0)
     y0, x0 = _net_of(others, np.array([within.y, target]))
     square = float(x0 @ target)
@@ -193,6 +190,7 @@ def _curves(problem: Problem, position: int, draws: Array) -> _Curves:
         ]
     )
     fitted = own[0] - estimate * own[1]
+    _fail_if_no_spread(problem, within, position, x0, y0 - estimate * x0)
     factor = _factor(problem, len(within.kept))
     return _Curves(
         estimate=estimate,
@@ -201,6 +199,36 @@ def _curves(problem: Problem, position: int, draws: Array) -> _Curves:
         numerators=numerators / square,
         denominators=denominators / square**2,
     )
+
+
+def _projected(problem: Problem, position: int) -> tuple[Within, int]:
+    """Project off the effects, and find the place of the tested term, whose own coefficient no shift of origins touches."""
+    within = project(problem)
+    if position in within.kept and within.back.along[within.kept == position].any():
+        within = project(problem, as_given=True)
+    if position not in within.kept:
+        raise EstimationError(
+            f"wild bootstrap: {problem.names[position]} is collinear or absorbed; test another term"
+        )
+    return within, int(np.flatnonzero(within.kept == position)[0])
+
+
+def _fail_if_no_spread(
+    problem: Problem, within: Within, position: int, target: Array, residuals: Array
+) -> None:
+    """Refuse a statistic that has nothing but rounding in its denominator."""
+    if residuals @ residuals <= PERFECT_SHARE * within.total_square:
+        raise EstimationError(
+            "wild bootstrap: the fit is perfect, so that there are no residuals to draw from; no test is needed, or a "
+            "regressor is made of the outcome"
+        )
+    scores = cluster_sums((target * residuals)[None], problem.clusters[0])[0]
+    sizes = cluster_sums(np.abs(target * residuals)[None], problem.clusters[0])[0]
+    if scores @ scores <= _NO_SCORE_SHARE * (sizes @ sizes):
+        raise EstimationError(
+            f"wild bootstrap: the residuals of {problem.names[position]} cancel within every cluster, as where one "
+            "cluster alone identifies it; more clusters have to vary"
+        )
 
 
 def _scores(problem: Problem, within: Within, target: Array, share: Array) -> Array:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import linalg
 
-from withintask.panel.arrays import Array, Codes
+from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.conventions import nested_factors
@@ -19,6 +19,11 @@ _DUMMIES_MAX = 2_000
 # A leverage within this distance of one belongs to a direction that only one cluster identifies;
 # such directions carry no residual and are left out (Moore-Penrose).
 _LEVERAGE_SLACK = 1e-9
+# Share of a coefficient's weights in such directions above which it hangs on that cluster.
+_HANGING_SHARE = 1e-12
+
+LEVERAGE_ONE = "leverage one"
+"""What the message about a coefficient that hangs on one cluster contains."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +34,8 @@ class FewClusters:
     """(k, k)."""
     dof: Array
     """(k,)."""
+    messages: tuple[str, ...] = ()
+    """Which coefficients hang on one cluster."""
 
 
 def few_clusters_covariance(problem: Problem, within: Within, residuals: Array) -> FewClusters:
@@ -46,7 +53,8 @@ def few_clusters_covariance(problem: Problem, within: Within, residuals: Array) 
     Returns
     -------
     FewClusters
-        CR2 with Bell-McCaffrey degrees of freedom; otherwise G−1.
+        CR2 with Bell-McCaffrey degrees of freedom; otherwise G−1. NaN for a coefficient that could not be estimated
+        without one of the clusters (a leverage of one), such as that of the only treated cluster.
 
     Notes
     -----
@@ -68,17 +76,32 @@ def few_clusters_covariance(problem: Problem, within: Within, residuals: Array) 
     bounds = np.concatenate([[0], np.cumsum(np.bincount(codes))])
     groups = [order[start:stop] for start, stop in pairwise(bounds)]
     power = 0.5 if problem.covariance == "CR2" else 1.0
-    bread_rows = within.bread @ within.regressors
-    adjusted = [_adjusted(basis[:, rows], bread_rows[:, rows], power) for rows in groups]
+    bread_rows = within.back.matrix @ within.bread @ within.regressors
+    blocks = [_adjusted(basis[:, rows], bread_rows[:, rows], power) for rows in groups]
+    adjusted = [rows for rows, _ in blocks]
+    squares = np.einsum("ki,ki->k", bread_rows, bread_rows)
+    hanging = np.any([lost > _HANGING_SHARE * squares for _, lost in blocks], axis=0)
     moved = np.array([u @ residuals[rows] for u, rows in zip(adjusted, groups, strict=True)])
     n_groups = len(groups)
+    dof = np.full(len(bread_rows), float(n_groups - 1))
+    factor = (n_groups - 1) / n_groups
     if problem.covariance == "CR2":
-        dof = _satterthwaite(adjusted, [basis[:, rows] for rows in groups])
-        return FewClusters(matrix=moved.T @ moved, dof=dof)
+        dof, factor = _satterthwaite(adjusted, [basis[:, rows] for rows in groups]), 1.0
     if problem.covariance == "jackknife":
         moved = moved - moved.mean(axis=0)
-    matrix = (n_groups - 1) / n_groups * (moved.T @ moved)
-    return FewClusters(matrix=matrix, dof=np.full(len(matrix), float(n_groups - 1)))
+    matrix = factor * (moved.T @ moved)
+    matrix[hanging], matrix[:, hanging], dof[hanging] = np.nan, np.nan, np.nan
+    return FewClusters(matrix=matrix, dof=dof, messages=_messages(problem, within, hanging))
+
+
+def _messages(problem: Problem, within: Within, hanging: Flags) -> tuple[str, ...]:
+    if not hanging.any():
+        return ()
+    names = ", ".join(problem.names[place] for place in within.kept[hanging])
+    return (
+        f"{names} could not be estimated without one of the {problem.n_clusters[0]} clusters ({LEVERAGE_ONE}): no "
+        f"{problem.covariance} errors; more clusters have to vary",
+    )
 
 
 def _hat_basis(problem: Problem, within: Within) -> Array:
@@ -114,13 +137,18 @@ def _dummies(factors: list[Codes], n_rows: int) -> Array:
     )
 
 
-def _adjusted(basis: Array, bread_rows: Array, power: float) -> Array:
-    """Rows b X_g' A_g of one cluster (k, n_g), by the singular values of its hat block."""
+def _adjusted(basis: Array, bread_rows: Array, power: float) -> tuple[Array, Array]:
+    """Rows b X_g' A_g of one cluster (k, n_g), by the singular values of its hat block, and what they lack (k,).
+
+    What they lack is the square of b X_g' in the directions that only this cluster identifies.
+    """
     right, singular, _ = linalg.svd(basis.T, full_matrices=False, check_finite=False)
     left = 1 - singular**2
-    scale = np.where(left > _LEVERAGE_SLACK, np.maximum(left, _LEVERAGE_SLACK) ** -power, 0.0)
-    moved: Array = bread_rows + ((bread_rows @ right) * (scale - 1)) @ right.T
-    return moved
+    is_free = left > _LEVERAGE_SLACK
+    scale = np.where(is_free, np.maximum(left, _LEVERAGE_SLACK) ** -power, 0.0)
+    inside = bread_rows @ right
+    moved: Array = bread_rows + (inside * (scale - 1)) @ right.T
+    return moved, np.asarray(np.sum(inside[:, ~is_free] ** 2, axis=1))
 
 
 def _satterthwaite(adjusted: list[Array], basis: list[Array]) -> Array:

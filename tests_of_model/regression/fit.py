@@ -15,8 +15,11 @@ from withintask.panel.errors import EstimationError, ParameterError
 from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.conventions import SmallSample, small_sample
 from withintask.tests_of_model.regression.covariance import covariance_matrix
-from withintask.tests_of_model.regression.few_clusters import few_clusters_covariance
-from withintask.tests_of_model.regression.first_stage import first_stages
+from withintask.tests_of_model.regression.few_clusters import (
+    LEVERAGE_ONE,
+    few_clusters_covariance,
+)
+from withintask.tests_of_model.regression.first_stage import first_stages, stage_messages
 from withintask.tests_of_model.regression.fitted import Fit, Status
 from withintask.tests_of_model.regression.options import (
     DEFAULT,
@@ -28,11 +31,10 @@ from withintask.tests_of_model.regression.options import (
     Options,
 )
 from withintask.tests_of_model.regression.problem import FEW_CLUSTER_KINDS, Problem, read_problem
-from withintask.tests_of_model.regression.within import Within, project
+from withintask.tests_of_model.regression.within import PERFECT_SHARE, Within, project
 
-# Residual over total sum of squares below which the fit is perfect: rounding of a projection
-# leaves about 1e-30.
-_PERFECT_SHARE = 1e-24
+# Statuses of instrumented regressions whose first stages are told.
+_WITH_STAGES = ("ok", "collinear", "not_identified")
 
 
 def fit(
@@ -69,8 +71,11 @@ def fit(
     -------
     Fit
         Collinear regressors have NaN coefficients (``status="collinear"``), the later of two is
-        dropped. A perfect fit or a single cluster gives coefficients and a NaN covariance. Rows
-        alone in an absorbed level are kept and counted.
+        dropped. A perfect fit or a single cluster gives coefficients and a NaN covariance; so does, for the coefficients
+        it concerns, a single cluster that they hang on where errors are to be corrected for few clusters
+        (``status="leverage_one"``). Instruments that do not move the endogenous regressors, or not apart, give NaN and
+        ``status="not_identified"``. Rows alone in an absorbed level are kept and counted. Neither the units nor the origin
+        of a variable matter.
 
     Raises
     ------
@@ -123,12 +128,13 @@ def fit_problem(problem: Problem) -> Fit:
         )
     params, residuals = _solve(within)
     status, reasons = _status(problem, within, residuals)
+    matrix, dof = np.full(within.bread.shape, np.nan), np.full(len(params), np.nan)
+    stages = first_stages(problem, within) if status in _WITH_STAGES else ()
+    repairs = stage_messages(stages)
     if status in ("ok", "collinear"):
-        matrix, dof, repairs = _inference(problem, within, residuals, sample)
-        stages = first_stages(problem, within) if problem.endogenous else ()
-    else:
-        matrix = np.full(within.bread.shape, np.nan)
-        dof, repairs, stages = np.full(len(params), np.nan), (), ()
+        matrix, dof, more = _inference(problem, within, residuals, sample)
+        repairs += more
+        status = "leverage_one" if any(LEVERAGE_ONE in message for message in more) else status
     kept = within.kept
     all_params, all_dof = np.full((2, len(problem.names)), np.nan)
     all_params[kept], all_dof[kept] = params, dof
@@ -159,14 +165,16 @@ def _solve(within: Within) -> tuple[Array, Array]:
     residuals = within.y - params @ within.regressors
     correction = within.bread @ (within.fitted @ residuals)
     residuals -= correction @ within.regressors
-    return params + correction, residuals
+    return within.back.matrix @ (params + correction) + within.back.vector, residuals
 
 
 def _status(problem: Problem, within: Within, residuals: Array) -> tuple[Status, tuple[str, ...]]:
+    if not within.is_identified:
+        return "not_identified", (_unidentified(problem, within),)
     square = float(residuals @ residuals)
     if problem.pure_square is not None:
         square += float(problem.pure_square.sum())
-    if square <= _PERFECT_SHARE * within.total_square:
+    if square <= PERFECT_SHARE * within.total_square:
         return "perfect_fit", ("the fit is perfect: no standard errors",)
     if problem.covariance not in ("robust", "unadjusted") and min(problem.n_clusters) == 1:
         return "one_cluster", ("there is one cluster: no standard errors",)
@@ -178,9 +186,21 @@ def _inference(
 ) -> tuple[Array, Array, tuple[str, ...]]:
     if problem.covariance in FEW_CLUSTER_KINDS:
         few = few_clusters_covariance(problem, within, residuals)
-        return few.matrix, few.dof, ()
+        return few.matrix, few.dof, few.messages
     found = covariance_matrix(problem, within.bread, within.fitted, residuals, sample)
-    return found.matrix, np.full(len(within.kept), float(sample.dof_t)), found.messages
+    back = within.back.matrix
+    matrix = back @ found.matrix @ back.T
+    return matrix, np.full(len(within.kept), float(sample.dof_t)), found.messages
+
+
+def _unidentified(problem: Problem, within: Within) -> str:
+    names = [problem.names[place] for place in within.kept if place in problem.endogenous]
+    if len(names) == 1:
+        return f"not identified: given the other terms, the instruments do not move {names[0]}"
+    return (
+        f"not identified: given the other terms, the instruments do not move {', '.join(names)} apart from each other "
+        f"(smallest canonical correlation {within.smallest_correlation:.1g})"
+    )
 
 
 def _singletons(projector: Projector | None) -> tuple[str, ...]:

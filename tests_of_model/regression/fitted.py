@@ -11,7 +11,7 @@ from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems, some_examples
 
 CovarianceKind = Literal["cluster", "robust", "unadjusted", "CR2", "CR3", "jackknife"]
-Status = Literal["ok", "collinear", "perfect_fit", "one_cluster"]
+Status = Literal["ok", "collinear", "leverage_one", "perfect_fit", "one_cluster", "not_identified"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +21,18 @@ class FirstStage:
     name: str
     """The endogenous regressor."""
     statistic: float
-    """Wald F of the excluded instruments, with the covariance of the fit."""
+    """Wald F of the excluded instruments, with the covariance of the fit; given the other endogenous regressors where
+    there are several (Sanderson and Windmeijer 2016). Infinite only where the first stage fits perfectly."""
     dof_num: int
-    """Excluded instruments."""
+    """Excluded instruments, less the other endogenous regressors."""
     dof: float
     """Denominator degrees of freedom."""
     p_value: float
     """Of the F statistic."""
     partial_r2: float
     """Share of the regressor, given the other exogenous ones, that the instruments explain."""
+    message: str = ""
+    """What the reader should know of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,8 @@ class Fit:
     residuals: Array
     """Residuals (n_obs,), of the unweighted equation and without the absorbed effects."""
     status: Status
-    """``ok``, or the most serious of ``perfect_fit``, ``one_cluster``, ``collinear``."""
+    """``ok``, or the most serious of ``not_identified``, ``perfect_fit``, ``one_cluster``, ``leverage_one``,
+    ``collinear``."""
     messages: tuple[str, ...]
     """What the reader should know: dropped terms, singletons, repaired covariance."""
     covariance_kind: CovarianceKind

@@ -7,9 +7,11 @@ import numpy.typing as npt
 from scipy import sparse
 
 from withintask.panel.arrays import Array, Codes
+from withintask.panel.errors import EstimationError
+from withintask.tests_of_model.regression.identifiers import compact_codes, known_codes
 
-# A code above this multiple of the number of rows is re-encoded by sorting, below it by counting.
-_SPARSE_CODES = 8
+__all__ = ["compact_codes", "encode", "first_rows", "group_sums", "is_nested", "sorting_order"]
+
 # Rows that settle most questions of nesting.
 _FIRST_ROWS = 512
 
@@ -20,25 +22,30 @@ def encode(*columns: npt.ArrayLike) -> Codes:
     Parameters
     ----------
     columns
-        Arrays (n_obs,) of anything that sorts: integers, strings, dates.
+        Columns (n_obs,) of anything that sorts: integers of any size, decimals, strings, categories, dates.
 
     Returns
     -------
     array of int (n_obs,)
         Codes 0, 1, … in the order of the values.
+
+    Raises
+    ------
+    EstimationError
+        Values that are not known (null, NaN), which are no level; see
+        :func:`withintask.tests_of_model.regression.identifiers.known_codes`.
     """
-    codes = np.zeros(len(np.asarray(columns[0])), dtype=np.intp)
+    codes: Codes | None = None
     for column in columns:
-        inverse = _ordered_codes(np.asarray(column))
-        codes = compact_codes(codes * (np.max(inverse, initial=0) + 1) + inverse)
-    return codes
-
-
-def _ordered_codes(column: npt.NDArray[Any]) -> Codes:
-    """Codes of the distinct values of a column, integers by counting where their range allows it."""
-    if column.size and column.dtype.kind in "iu":
-        return compact_codes(column.astype(np.int64) - int(column.min()))
-    return np.unique(column, return_inverse=True)[1]
+        inner, known = known_codes(column)
+        if not known.all():
+            raise EstimationError(
+                f"encode: {np.count_nonzero(~known):,} of {known.size:,} values are not known (null or NaN), and what "
+                "is not known is no level; leave the rows out first"
+            )
+        codes = inner if codes is None else codes * (np.max(inner, initial=0) + 1) + inner
+        codes = compact_codes(codes)
+    return np.zeros(0, dtype=np.intp) if codes is None else codes
 
 
 def is_nested(inner: Codes, outer: Codes) -> bool:
@@ -51,17 +58,6 @@ def is_nested(inner: Codes, outer: Codes) -> bool:
         if not np.array_equal(owner[inner[:stop]], outer[:stop]):
             return False
     return True
-
-
-def compact_codes(codes: npt.NDArray[Any]) -> Codes:
-    """Renumber non-negative integer codes to 0, 1, … without gaps, keeping their order."""
-    exact = codes.astype(np.intp, copy=False)
-    if np.max(exact, initial=0) > _SPARSE_CODES * len(exact):
-        return np.unique(exact, return_inverse=True)[1].astype(np.intp, copy=False)
-    present = np.bincount(exact) > 0
-    if present.all():
-        return exact
-    return (np.cumsum(present) - 1)[exact]
 
 
 def first_rows(codes: Codes) -> Codes:

@@ -6,10 +6,25 @@ import numpy as np
 
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError, some_examples
+from withintask.tests_of_model.regression.identified import UNSPANNED, smallest_correlation
+from withintask.tests_of_model.regression.origin import (
+    HIDDEN_SHARE,
+    ROUNDING_SHARE,
+    Shift,
+    WayBack,
+    centre,
+    project_settled,
+    shifted,
+    square_of,
+    way_back,
+)
 from withintask.tests_of_model.regression.problem import Problem
 
-# Share of a variable's sum of squares left by the effects below which nothing but rounding is left.
-_ABSORBED_SHARE = 1e-18
+# Residual over total sum of squares below which a fit is perfect: rounding of a projection leaves about 1e-30.
+PERFECT_SHARE = 1e-24
+# Share of the outcome's sum of squares that its sum of squares around the mean is taken to be at least, as less is
+# rounding of the values.
+_CENTRED_SHARE = 1e-4
 # Share of a variable's within sum of squares left by earlier variables below which it is collinear
 # (the tolerance of R's fixest, there on the Cholesky pivot).
 _COLLINEAR_SHARE = 1e-10
@@ -34,23 +49,34 @@ class Within:
     bread: Array
     """Inverse cross-product of the fitted regressors (k, k)."""
     total_square: float
-    """Weighted sum of squares of the outcome before projection."""
+    """Weighted sum of squares of the outcome before projection; around its mean where its origin hides its variation."""
     messages: tuple[str, ...]
     """Which terms were dropped, and why."""
+    smallest_correlation: float
+    """Smallest canonical correlation of the endogenous regressors with the excluded instruments; 1 for least squares."""
+    back: WayBack
+    """To the coefficients of the variables as given, where origins were taken off."""
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether the instruments move each endogenous regressor apart from the others."""
+        return self.smallest_correlation > UNSPANNED
 
 
-def project(problem: Problem) -> Within:
-    """Project the variables off the effects, weight them, and drop what is collinear."""
+def project(problem: Problem, *, as_given: bool = False) -> Within:
+    """Project the variables off the effects, weight them, and drop what is collinear.
+
+    Variables whose origin hides their variation are centred, unless ``as_given``; ``back`` undoes it.
+    """
     stacked = np.concatenate([problem.y[None], problem.regressors, problem.instruments])
     weighted_square = _squares(stacked, problem.weights)
-    projected = stacked if problem.projector is None else problem.projector.residuals(stacked)
-    if problem.weights is not None:
-        projected = projected * np.sqrt(problem.weights)
+    projected, shift = _projected(problem, stacked, weighted_square, as_given=as_given)
     moments = np.array([projected @ row for row in projected])
     n_regressors = len(problem.names)
-    exists = np.diagonal(moments) > _ABSORBED_SHARE * weighted_square
+    exists = np.diagonal(moments) > ROUNDING_SHARE * weighted_square
     columns = np.arange(1, 1 + n_regressors)
     kept, messages = _kept_regressors(problem, moments, columns, exists)
+    correlation = 1.0
     if len(problem.endogenous) == 0:
         place = columns[kept]
         is_whole = len(kept) == n_regressors
@@ -66,7 +92,10 @@ def project(problem: Problem) -> Within:
         instruments = projected[chosen]
         slopes = inverse(moments[np.ix_(chosen, chosen)]) @ moments[np.ix_(chosen, place)]
         fitted = slopes.T @ instruments
-        bread = inverse(fitted @ fitted.T)
+        is_endogenous = np.isin(kept, problem.endogenous)
+        correlation = smallest_correlation(rows[is_endogenous], instruments, n_excluded)
+        is_identified = correlation > UNSPANNED
+        bread = inverse(fitted @ fitted.T) if is_identified else np.full((len(kept),) * 2, np.nan)
     return Within(
         y=projected[0],
         regressors=rows,
@@ -75,9 +104,40 @@ def project(problem: Problem) -> Within:
         kept=kept,
         n_excluded=n_excluded,
         bread=bread,
-        total_square=float(weighted_square[0]),
+        total_square=_total_square(problem, float(weighted_square[0]), float(moments[0, 0])),
         messages=tuple(messages),
+        smallest_correlation=correlation,
+        back=way_back(shift, rows, kept, _ones(problem)),
     )
+
+
+def _projected(
+    problem: Problem, stacked: Array, squares: Array, *, as_given: bool
+) -> tuple[Array, Shift | None]:
+    """Variables off the effects and times the root of the weights, and the origins taken off."""
+    shift = None
+    if problem.projector is not None:
+        projected = problem.projector.residuals(stacked)
+        projected = project_settled(problem.projector, stacked, projected, squares, problem.weights)
+    elif as_given:
+        projected = stacked
+    else:
+        projected, shift = shifted(stacked, squares, len(problem.names), problem.weights)
+    if problem.weights is not None:
+        projected = projected * np.sqrt(problem.weights)
+    return projected, shift
+
+
+def _ones(problem: Problem) -> Array:
+    return np.ones(len(problem.y)) if problem.weights is None else np.sqrt(problem.weights)
+
+
+def _total_square(problem: Problem, square: float, left: float) -> float:
+    """Sum of squares of the outcome; around the mean where the fit leaves so little that its origin matters."""
+    if left >= HIDDEN_SHARE * square:
+        return square
+    centred = square_of(centre(problem.y)[1], problem.weights)
+    return max(centred, _CENTRED_SHARE * square)
 
 
 def independent_rows(moments: Array) -> Codes:
