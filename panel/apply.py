@@ -189,17 +189,19 @@ def _meaning(name: str, ours: str, mapping: TableMapping) -> str:
     """Say what was expected of a cell, by what the mapping says of its column."""
     source = mapping.wide.into if name == CELL and mapping.wide else name
     where = f"every cell of {source!r}"
-    if ours in mapping.codes:
-        return f"{where} has a code that is listed"
-    if ours in mapping.dates:
-        return f"{where} can be read as a date, {mapping.dates[ours].format}"
-    if ours in mapping.functions:
-        return f"{where} can be read and has a {mapping.functions[ours]}"
+    of_kind = (
+        (mapping.codes, "has a code that is listed"),
+        (mapping.dates, "can be read as a date, {0.format}"),
+        (mapping.ranked, "can be read as a time, {0}"),
+        (mapping.functions, "can be read and has a {0}"),
+    )
+    for stated, words in of_kind:
+        if ours in stated:
+            return f"{where} {words.format(stated[ours])}"
     if ours in mapping.convert:
         return f"{where} can be converted without losing a digit"
-    if mapping.decimal_comma:
-        return f"{where} can be read; a point is no decimal sign where the comma is one"
-    return f"{where} can be read"
+    point = "; a point is no decimal sign where the comma is one" if mapping.decimal_comma else ""
+    return f"{where} can be read{point}"
 
 
 def _disorder(frame: pl.LazyFrame, mapping: TableMapping) -> Iterator[Breach]:

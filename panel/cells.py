@@ -6,7 +6,7 @@ from types import MappingProxyType
 import polars as pl
 
 from withintask.panel.mapping import TableMapping
-from withintask.panel.periods import as_date, as_period
+from withintask.panel.periods import as_date, as_moment, as_period
 
 _TRUTH = {"true": True, "false": False}
 _WHOLE = 2.0**53
@@ -45,6 +45,9 @@ def cell_value(
     if ours in mapping.dates:
         rule = mapping.dates[ours]
         return as_period(as_date(raw, theirs, rule.format), rule)
+    if ours in mapping.ranked:
+        moment = as_moment(raw, theirs, mapping.ranked[ours])
+        return moment.rank("dense").over(mapping.columns["worker_id"]).cast(dtype)
     if ours in mapping.codes:
         return _coded(raw, mapping.codes[ours], theirs, dtype)
     is_text = theirs == pl.String

@@ -31,6 +31,9 @@
     [tables.outputs.dates]               # day, week, month, quarter or year from a start
     period = { by = "week", start = "2024-01-01", format = "%d.%m.%Y" }
 
+    [tables.outputs.ranked]              # place among the rows of the worker, by a time
+    sequence = "%d.%m.%Y %H:%M:%S"
+
     [tables.outputs.since]               # true from the date in another column on
     ai_access = { from = "Live since", never_if_null = true }
 
@@ -111,6 +114,8 @@ class TableMapping:
     """our column -> their value, as text -> our value"""
     dates: Mapping[str, PeriodRule] = field(default_factory=dict)
     """our column -> which of their dates is which period"""
+    ranked: Mapping[str, str] = field(default_factory=dict)
+    """our column -> how times are written that put the rows of a worker in order"""
     since: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """our column -> their column with the date from which on it is true"""
     wide: Wide | None = None
@@ -212,7 +217,7 @@ def _unknown_columns(mapping: TableMapping, types: Mapping[str, pl.DataType]) ->
                 "codes",
                 "null_if",
             ),
-            *("dates", "since", "sorted", "leave_out", "aggregate"),
+            *("dates", "ranked", "since", "sorted", "leave_out", "aggregate"),
         )
     }
     return [
@@ -239,6 +244,8 @@ def _unknown_choices(mapping: TableMapping) -> list[str]:
     for column, rule in mapping.since.items():
         if "from" not in rule:
             problems.append(f"since: {column}: no from, the column with the first date")
+    if mapping.ranked and "worker_id" not in mapping.columns:
+        problems.append("ranked: no worker_id among columns, within which rows are ranked")
     if mapping.thousands and mapping.thousands == ("," if mapping.decimal_comma else "."):
         problems.append(f"thousands is {mapping.thousands!r}, which is the decimal sign")
     return problems

@@ -46,12 +46,23 @@ def period_rule(section: Mapping[str, Any]) -> tuple[PeriodRule | None, list[str
 
 def as_date(value: pl.Expr, dtype: pl.DataType, pattern: str) -> pl.Expr:
     """Read text, or a date and time, as a date; null where it cannot be read."""
-    if dtype == pl.String:
-        has_time = any(part in pattern for part in ("%H", "%I", "%s", "%T", "%R", "%X"))
-        if has_time:
-            return value.str.to_datetime(pattern, strict=False).dt.date()
-        return value.str.to_date(pattern, strict=False)
-    return value if dtype == pl.Date else value.dt.date()
+    if dtype == pl.Date or (dtype == pl.String and not has_time(pattern)):
+        return as_moment(value, dtype, pattern)
+    return as_moment(value, dtype, pattern).dt.date()
+
+
+def as_moment(value: pl.Expr, dtype: pl.DataType, pattern: str) -> pl.Expr:
+    """Read text as a date, or as a date and time if the pattern has one; null where it cannot be read."""
+    if dtype != pl.String:
+        return value
+    if has_time(pattern):
+        return value.str.to_datetime(pattern, strict=False)
+    return value.str.to_date(pattern, strict=False)
+
+
+def has_time(pattern: str) -> bool:
+    """Whether a way to write dates tells the time of the day too."""
+    return any(part in pattern for part in ("%H", "%I", "%s", "%T", "%R", "%X"))
 
 
 def as_period(value: pl.Expr, rule: PeriodRule) -> pl.Expr:

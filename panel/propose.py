@@ -16,6 +16,7 @@ from withintask.panel.guesses import guess_control, guess_outcome, guess_period_
 from withintask.panel.manifest import MANIFEST, toml_text
 from withintask.panel.mapping import our_types, table_mapping
 from withintask.panel.outcome import OutcomeKind
+from withintask.panel.periods import has_time
 from withintask.panel.roles import Role, propose_roles
 from withintask.panel.schema import SCHEMA_VERSION, key_of
 from withintask.panel.sniff import Column, Look, look_at
@@ -177,6 +178,7 @@ class _Proposer:
     def _outputs(self) -> tuple[_Draft, dict[str, _Draft]]:
         """Sections of the table outputs, but for what the key and the rows need."""
         main, columns, dates, since = self._file(), _Draft(), _Draft(), _Draft()
+        ranked = _Draft()
         codes: dict[str, _Draft] = {}
         for role in self.roles:
             if role.ours == "ability":
@@ -185,6 +187,7 @@ class _Proposer:
             columns.put(role.ours, role.theirs, role.doubt)
             if role.ours == "period":
                 self._period(column, dates, codes)
+                self._order(column, columns, ranked)
             if role.ours == "ai_access":
                 self._access(column, columns, since, codes)
             if role.ours == "output":
@@ -195,6 +198,7 @@ class _Proposer:
         main.put("convert", self._to_convert())
         main.values = {key: value for key, value in main.values.items() if value != []}
         parts = {"columns": columns, "constants": constants, "dates": dates, "since": since}
+        parts["ranked"] = ranked
         return main, parts | {f"codes.{name}": draft for name, draft in codes.items()}
 
     def _file(self) -> _Draft:
@@ -231,6 +235,18 @@ class _Proposer:
             draft = codes.setdefault("period", _Draft())
             for number, value in enumerate(self._sorted(column), start=1):
                 draft.put(value, number, "in the order of the values, without gaps")
+
+    def _order(self, column: Column, columns: _Draft, ranked: _Draft) -> None:
+        """Where times tell the order of a worker's rows, take it."""
+        worker, pattern = self._theirs("worker_id"), (*column.date_formats, "")[0]
+        is_timed = column.dtype == pl.Datetime or has_time(pattern)
+        if worker is None or not is_timed or self._theirs("sequence") is not None:
+            return
+        pairs = self.look.frame.select(worker.name, column.name).drop_nulls()
+        if pairs.is_duplicated().any():
+            return
+        columns.put("sequence", column.name, "the order of each worker's rows by their times")
+        ranked.put("sequence", pattern)
 
     def _sorted(self, column: Column) -> list[str]:
         return self.look.frame[column.name].drop_nulls().unique().cast(pl.String).sort().to_list()

@@ -43,7 +43,7 @@ _NAMES: Mapping[str, re.Pattern[str]] = MappingProxyType(
         ),
         "period": _words(
             *("period", "date", "day", "week", "month", "quarter", "wave", "round", "year"),
-            *("datetime", "timestamp", "session", "start", "opened", "closed"),
+            *("datetime", "timestamp", "session", "start", "started", "opened", "closed"),
         ),
         "firm_id": _words(
             *("firm", "company", "site", "office", "location", "centre", "center", "plant"),

@@ -7,6 +7,7 @@ import pytest
 
 from withintask.panel.errors import SourceError
 from withintask.panel.store import load_panel, read_panel, write_panel
+from withintask.panel.validate import panel_violations
 
 HEAD = '[panel]\nschema = 2\nname = "trial"\n'
 
@@ -109,6 +110,36 @@ def test_access_begins_at_a_date_of_each_row(tmp_path):
     assert outputs(never)["ai_access"].to_list() == [False, True, False]
     unknown = write(tmp_path, ROWS, section.replace(", NEVER", ""))
     assert outputs(unknown)["ai_access"].to_list() == [False, True, None]
+
+
+TIMES = """who,started,y
+a,01.02.2024 10:00:00,1
+a,01.02.2024 09:00:00,2
+b,03.02.2024 08:00:00,3
+a,31.01.2024 23:00:00,4
+"""
+RANKED = """items = "row"
+constants = { task_id = "t" }
+columns = { worker_id = "who", period = "started", sequence = "started", output = "y" }
+[tables.outputs.dates]
+period = { by = "day", start = "2024-01-31", format = "%d.%m.%Y %H:%M:%S" }
+[tables.outputs.ranked]
+sequence = "%d.%m.%Y %H:%M:%S"
+"""
+
+
+def test_times_put_the_rows_of_each_worker_in_order(tmp_path):
+    found = outputs(write(tmp_path, TIMES, RANKED))
+    assert found["sequence"].to_list() == [3, 2, 1, 1]
+    assert found["period"].to_list() == [2, 2, 4, 1]
+
+
+def test_two_rows_at_one_time_have_no_order(tmp_path):
+    text = TIMES.replace("09:00", "10:00")
+    found = load_panel(write(tmp_path, text, RANKED))
+    assert dict(panel_violations(found.panel).select("rule", "n_rows").iter_rows()) == {
+        "sequence|twice": 2
+    }
 
 
 # Numbers -------------------------------------------------------------------------------------------

@@ -110,6 +110,15 @@ def test_dates_are_counted_and_two_readings_of_them_are_a_doubt(tmp_path):
     assert any("%m/%d/%Y" in doubt for doubt in proposal.doubts)
 
 
+def test_times_without_ties_give_the_order_of_the_rows(tmp_path):
+    text = "agent,call,started,score\na,c1,2024-01-01 09:00:00,1.5\na,c2,2024-01-01 08:00:00,2.5\n"
+    proposal = proposed(tmp_path, text, outcome="positive")
+    write_proposal(proposal, tmp_path / "p")
+    assert read_panel(tmp_path / "p").outputs["sequence"].to_list() == [2, 1]
+    tied = proposed(tmp_path, text.replace("08:00", "09:00"), outcome="positive")
+    assert "sequence" not in document(tied)["tables"]["outputs"]["columns"]
+
+
 def test_a_month_written_as_a_number_becomes_a_count(tmp_path):
     text = "worker_id,task_id,month,output\na,t,202411,1.5\na,t,202412,2\na,t,202501,2\n"
     write_proposal(proposed(tmp_path, text), tmp_path / "p")
