@@ -21,7 +21,7 @@ from drawn_items import Items, draw_items
 from withintask.tests_of_model.components.pair_design import pair_design
 from withintask.tests_of_model.components.pairs import unit_moments
 from withintask.tests_of_model.hypotheses.hypothesis import OK
-from withintask.tests_of_model.hypotheses.pairs import pairs, terms_of
+from withintask.tests_of_model.hypotheses.pairs import TERMS, pairs, terms_of
 from withintask.tests_of_model.samples.comparisons import compare
 from withintask.tests_of_model.samples.item_rows import item_rows
 from withintask.tests_of_model.samples.sample import Sample
@@ -72,7 +72,7 @@ SIZE = {
 
 
 def study(settings, *, replicates, seed):
-    """Coverage, rejections of no effect, unbounded sets and the median estimate of each term."""
+    """Whether each term's set covers, rejects no effect and has no end, (replicate, 3)."""
     random = np.random.default_rng(seed)
     truth, terms = settings.truth(), terms_of(settings.form)
     figures = {term: [] for term in terms}
@@ -81,23 +81,25 @@ def study(settings, *, replicates, seed):
             usable = row.status == OK
             covers = usable and row.conf_low <= truth[row.term] <= row.conf_high
             width = row.conf_high - row.conf_low
-            figures[row.term].append(
-                (covers, row.p_value < 0.05, not np.isfinite(width), row.estimate)
-            )
+            figures[row.term].append((covers, row.p_value < 0.05, not np.isfinite(width)))
     return {term: np.array(values, dtype=float) for term, values in figures.items()}
 
 
 def table(cases, form, *, replicates, seed):
-    """Print one line a setting and term."""
-    print("| workers x items a side | term | truth | median | covers | rejects 0 | without ends |")
-    print("|---|---|---|---|---|---|---|")
+    """Print one line a setting: for each term the share of sets that cover, that reject no effect, and that have no end."""
+    print(f"| workers x items a side | {' | '.join(TERMS)} |")
+    print(f"|{'---|' * (1 + len(TERMS))}")
     for name, case in cases.items():
-        settings = replace(case, form=form) if form else case
-        for term, values in study(settings, replicates=replicates, seed=seed).items():
-            covers, rejects, open_ended = values[:, :3].mean(axis=0)
-            cells = (settings.truth()[term], np.nanmedian(values[:, 3]))
-            figures = " | ".join(f"{x:.3f}" for x in (*cells, covers, rejects, open_ended))
-            print(f"| {name} | {term} | {figures} |", flush=True)
+        figures = study(
+            replace(case, form=form) if form else case, replicates=replicates, seed=seed
+        )
+        cells = [
+            " ".join(f"{x:.3f}".lstrip("0") for x in figures[term][:, :3].mean(axis=0))
+            if term in figures
+            else "–"
+            for term in TERMS
+        ]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def times(seed):

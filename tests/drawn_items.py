@@ -56,6 +56,9 @@ class Items:
         """Return the terms' true values."""
         before = self.ability_sd**2
         after = (1 + self.gap) ** 2 * before + self.effect_sd**2
+        if self.form == "difference":
+            # Controls' ability changes by as much that has nothing to do with AI.
+            before += self.effect_sd**2
         gradient = (1 + self.gap) * self.kept - (self.kept if self.form == "difference" else 1)
         return {
             "delta_log_sd": float(np.log(after / before) / 2),

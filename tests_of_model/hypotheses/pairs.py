@@ -74,7 +74,9 @@ class Ability:
     """What the distance leaves undone; empty if nothing."""
 
 
-def pairs(sample: Sample, *, form: Form, distance: int | None = None) -> tuple[Estimate, ...]:
+def pairs(
+    sample: Sample, *, form: Form, distance: int | None = None, arm: int = 0
+) -> tuple[Estimate, ...]:
     """Estimate ability's spread, its gradient and noise by pairs of different items; sets by inversion.
 
     Parameters
@@ -85,6 +87,8 @@ def pairs(sample: Sample, *, form: Form, distance: int | None = None) -> tuple[E
         What is compared: access within workers, between workers, before and after, or the difference in differences.
     distance
         Smallest distance between the items of a pair; chosen by the persistence of noise if None.
+    arm
+        Number of the arm compared with the control; 0 takes all arms with AI together.
 
     Returns
     -------
@@ -100,7 +104,7 @@ def pairs(sample: Sample, *, form: Form, distance: int | None = None) -> tuple[E
     """
     terms = terms_of(form)
     try:
-        ability = ability_by_pairs(sample.item_rows, form, distance=distance)
+        ability = ability_by_pairs(sample.item_rows, form, distance=distance, arm=arm)
     except EstimationError as error:
         return tuple(failure(term, "unusable", str(error)) for term in terms)
     return tuple(estimate_term(ability, term) for term in terms)
