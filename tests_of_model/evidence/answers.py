@@ -17,6 +17,7 @@ from withintask.tests_of_model.evidence.levers import crossing_probabilities, po
 from withintask.tests_of_model.evidence.measurements import (
     Measurement,
     by_measurement,
+    given_measurement,
     truth_of,
     values_of_measurements,
 )
@@ -24,8 +25,9 @@ from withintask.tests_of_model.evidence.profile_sets import gini_sets
 from withintask.tests_of_model.evidence.sign import by_prior, by_world, sign_row, with_size
 from withintask.tests_of_model.harness.kept import NOT_KEPT, Stages
 from withintask.tests_of_model.harness.parallel import run_all
-from withintask.tests_of_model.moments.bank import Bank, features_at, place
+from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, Bank, features_at, place
 from withintask.tests_of_model.moments.predictive import fail_if_out_of_reach
+from withintask.tests_of_model.moments.reduced import REDUCED
 from withintask.tests_of_model.moments.reweight import N_PARTICLES, Posterior, posterior
 from withintask.tests_of_model.moments.targets import MomentTarget, make_target
 
@@ -169,6 +171,27 @@ def _of_size(job: _Job) -> dict[str, Callable[[], pl.DataFrame]]:
         makers["policies"] = lambda: policy_intervals(job.after, q.bank.base, q.policies)
     makers["crossings"] = lambda: crossing_probabilities(job.after, q.bank.base)
     return makers
+
+
+def _given_all(job: _Job, truth: Mapping[str, float]) -> Posterior:
+    """Posterior given the panel and every measurement but ΔGini: moments as targets, the rest by reweighting."""
+    q, target = job.question, job.after.target
+    moments = [m for m in q.measurements if m.of in REDUCED and m.of not in target.names]
+    assert target.covariance is not None
+    variances = np.concatenate([np.zeros(len(target.names)), [m.std_error**2 for m in moments]])
+    covariance = np.diag(variances)
+    covariance[: len(target.names), : len(target.names)] = target.covariance
+    wider = make_target(
+        [*target.value, *(truth[m.of] for m in moments)],
+        (*target.names, *(m.of for m in moments)),
+        covariance=covariance,
+        source="panel and measurements",
+    )
+    every = posterior(q.bank, wider, fixed=q.fixed, n_particles=q.n_particles, seed=q.seed)
+    for measurement in q.measurements:
+        if measurement not in moments and measurement.of != DELTA_GINI_INCOME:
+            every = given_measurement(every, measurement, truth[measurement.of])
+    return every
 
 
 def _size_row(job: _Job) -> pl.DataFrame:

@@ -69,7 +69,8 @@ def _under(
 ) -> tuple[tuple[str, ...], Array]:
     """Parameters and their values under a policy."""
     if policy.axis == PROPRIETARY_SHARE:
-        total = sum(_column(name, names, values, base) for name in ("commodity", "proprietary"))
+        bought, own = (_column(name, names, values, base) for name in ("commodity", "proprietary"))
+        total = bought + own
         changes = {"commodity": total * (1 - policy.value), "proprietary": total * policy.value}
     else:
         changes = {policy.axis: np.full(len(values), policy.value)}

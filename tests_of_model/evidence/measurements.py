@@ -80,7 +80,10 @@ def given_measurement(after: Posterior, measurement: Measurement, value: float) 
 
 
 def by_measurement(
-    after: Posterior, truth: Mapping[str, float], measurements: Sequence[Measurement]
+    after: Posterior,
+    truth: Mapping[str, float],
+    measurements: Sequence[Measurement],
+    every: Posterior | None = None,
 ) -> pl.DataFrame:
     """Say what the sign is given the panel alone, with each further measurement at its true value, and with all but the answer.
 
@@ -92,16 +95,18 @@ def by_measurement(
         True value of everything that is measured.
     measurements
         What may be measured.
+    every
+        Posterior given all of them but the answer, where few draws of the first would count; reweighted from it if None.
     """
     rows: list[dict[str, object]] = [{"given": "the panel alone", **sign_row(after)}]
     others = [m for m in measurements if m.of != DELTA_GINI_INCOME]
     for measurement in measurements:
         row = sign_row(given_measurement(after, measurement, truth[measurement.of]))
         rows.append({"given": measurement.name, **row})
-    every = after
-    for measurement in others:
-        every = given_measurement(every, measurement, truth[measurement.of])
-    rows.append({"given": "all of these but incomes", **sign_row(every)})
+    together = after if every is None else every
+    for measurement in others if every is None else ():
+        together = given_measurement(together, measurement, truth[measurement.of])
+    rows.append({"given": "all of these but incomes", **sign_row(together)})
     return pl.DataFrame(rows).with_columns(is_thin=pl.col("n_effective") < _FEWEST)
 
 
@@ -167,7 +172,7 @@ def values_of_measurements(
         Measurement, its error, entropy before and expected after, the fall and its Monte-Carlo error, largest first.
     """
     before = float(entropy(after.probability(after.of(DELTA_GINI_INCOME) > 0)))
-    rows = []
+    rows: list[tuple[str, float | None, float, float]] = []
     for measurement in measurements:
         values = measured(after, measurement.of)[:, None]
         covariance = np.array([[measurement.std_error**2]])

@@ -124,7 +124,9 @@ class _Problem:
             prior=prior,
             fixed=dict(after.fixed),
             target=after.target,
-            inverse=np.linalg.inv(with_quadrature(bank, after.target)),
+            inverse=np.asarray(
+                np.linalg.inv(with_quadrature(bank, after.target)), dtype=np.float64
+            ),
             places=[REDUCED.index(name) for name in after.target.names],
             low=-np.array(reach),
             high=np.array(reach),

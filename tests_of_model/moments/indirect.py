@@ -357,8 +357,8 @@ def _noise(panel: Panel) -> dict[str, object]:
             .drop_nulls("variance")
         )
         if like.height:
-            mean = (like["variance"] * like["dof"]).sum() / like["dof"].sum()
-            noise["output_noise"] = math.sqrt(float(mean))
+            total, dof = (like["variance"] * like["dof"]).sum(), like["dof"].sum()
+            noise["output_noise"] = math.sqrt(float(total) / float(dof))
     workers = eager(panel.workers) if panel.workers is not None else None
     if workers is not None and {"ability_log", "ability_retest_log"} <= set(workers.columns):
         gap = (workers["ability_log"] - workers["ability_retest_log"]).drop_nulls()

@@ -28,20 +28,53 @@ def print_tables(tables: Mapping[str, pl.DataFrame]) -> None:
     """Print the answers, one table each."""
     for name, title in _TITLES.items():
         if name in tables:
-            frame = tables[name]
-            print_rows(
-                frame.columns, [[_cell(v) for v in row] for row in frame.rows()], title=title
-            )
+            print_rows(*_readable(tables[name]), title=title)
 
 
 def write_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> None:
-    """Write every table as CSV and all of them as one Markdown page."""
+    """Write every table as CSV, with all columns, and all of them as one Markdown page."""
     parts = []
-    for name, frame in tables.items():
-        save(folder / f"{name}.csv", frame.write_csv)
-        rows = [[_cell(v) for v in row] for row in frame.rows()]
-        parts.append(f"## {_TITLES.get(name, name)}\n\n{markdown_table(frame.columns, rows)}")
+    for name, title in _TITLES.items():
+        if name in tables:
+            save(folder / f"{name}.csv", tables[name].write_csv)
+            parts.append(f"## {title}\n\n{markdown_table(*_readable(tables[name]))}")
     save_text(folder / "sign.md", "\n\n".join(parts) + "\n")
+
+
+def _readable(frame: pl.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Header and cells for readers: ends of intervals in one cell, what is technical left out."""
+    columns: dict[str, list[str]] = {}
+    for name in frame.columns:
+        stem, _, end = name.rpartition("_")
+        if name in _TECHNICAL or (end == "high" and f"{stem}_low" in frame.columns):
+            continue
+        if end == "low" and f"{stem}_high" in frame.columns:
+            ends = zip(frame[name], frame[f"{stem}_high"], strict=True)
+            columns[_INTERVALS.get(stem, stem)] = [f"{a:+.4f} to {b:+.4f}" for a, b in ends]
+        else:
+            columns[_NAMES.get(name, name)] = [_cell(value) for value in frame[name]]
+    return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
+
+
+_TECHNICAL = ("memory", "least_distance", "is_thin", "income_median", "pay_median")
+_INTERVALS = {
+    "income": "ΔGini of income",
+    "pay": "ΔGini of pay",
+    "profile": "profile set",
+    "projection": "projection set",
+}
+_NAMES = {
+    "income_rises": "P(income rises)",
+    "pay_rises": "P(pay rises)",
+    "income_lowers": "P(income lower)",
+    "pay_lowers": "P(pay lower)",
+    "n_effective": "draws that count",
+    "n_bank": "of the bank",
+    "std_error": "std. error",
+    "entropy_before": "before",
+    "entropy_after": "expected after",
+    "mc_error": "MC error",
+}
 
 
 def print_pooled(pooled: "tuple[Pooled, ...]") -> None:
@@ -98,5 +131,9 @@ def forest_plot(table: pl.DataFrame, pooled: "tuple[Pooled, ...]", path: Path) -
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return "0" if abs(value) < _NOTHING else f"{value:.3g}"
     return "" if value is None else str(value)
+
+
+_NOTHING = 1e-4
+"""Below it a figure of these tables is nothing."""
