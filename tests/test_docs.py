@@ -17,23 +17,20 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_the_example_of_the_readme_is_what_estimate_gives():
-    panel = draw_panel("rct-ability", seed=1)
-    rows = estimate(panel, hypotheses=["H1"], estimators=["dispersion_by_access", "gradient_iv"])
+    panel = draw_panel("rct-ability@typical", seed=1)
+    frame = estimate(
+        panel, hypotheses="H1", estimators=["dispersion_by_access", "pairs_difference"]
+    )
+    rows = {(row["estimator"], row["term"]): row for row in frame.iter_rows(named=True)}
     truth = solved(panel.origin.params)[1]["H1"]
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for r in rows.iter_rows(named=True):
-        line = next(
-            line for line in text.splitlines() if r["estimator"] in line and r["term"] in line
-        )
-        shown = [float(x) for x in re.findall(r"-?\d+\.\d{3,4}", line)]
-        expected = [
-            r["estimate"],
-            r["std_error"],
-            r["conf_low"],
-            r["conf_high"],
-            r["p_value"],
-            truth[r["term"]],
-        ]
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("<!-- example:")[2]
+    lines = [line.split() for line in text.split("##")[0].splitlines() if line.startswith("    H1")]
+    assert len(lines) == 3
+    for _, estimator, term, *numbers in lines:
+        row = rows[estimator, term]
+        shown = [float(number.strip("[],")) for number in numbers]
+        names = ("estimate", "std_error", "conf_low", "conf_high", "p_value")
+        expected = [*(row[name] for name in names), truth[term]]
         assert shown == pytest.approx(expected, abs=6e-4)
 
 
