@@ -27,8 +27,10 @@ TERMS = (LOG, PERCENT, LEVELS)
 
 _ENOUGH = 0.9
 """Share of rows that must lie in cells of both sides for the cells' means to be taken out."""
-N_ASSIGNMENTS = 999
-"""With the observed assignment this makes p-values multiples of 1/1000."""
+N_ASSIGNMENTS = 499
+"""With the observed assignment this makes p-values multiples of 1/500."""
+_MOST_UNITS = 20_000
+"""Units above which the clustered test says the same and assignments would take long."""
 _SEED = 20_260_102
 
 
@@ -274,9 +276,10 @@ def _randomized(chosen: EffectRows, form: str) -> Estimate:
     unit, stratum = _assigned(chosen, form)
     first = np.unique(unit, return_index=True)[1]
     total, has_ai = group_sums(unit, left), chosen.has_ai[first]
-    block = encode(stratum[first])
-    draws = _permutations(has_ai, block)
-    statistic = np.abs(_studentized(total, np.vstack([has_ai, draws]), block))
+    if first.size > _MOST_UNITS:
+        reason = f"{first.size:,} units were assigned; from {_MOST_UNITS:,} on the clustered test says the same"
+        return failure(LOG, "unusable", reason)
+    statistic = np.abs(_statistics(total, has_ai, encode(stratum[first])))
     extreme = statistic >= statistic[0] * (1 - statistic.size * np.finfo(float).eps)
     fit = _fit(chosen, rows.value, Options())
     return Estimate(
@@ -302,27 +305,24 @@ def _assigned(chosen: EffectRows, form: str) -> tuple[Codes, Codes]:
     return encode(rows.assignment), rows.stratum
 
 
-def _permutations(has_ai: Array, block: Codes) -> Array:
-    """Assignments with as many units with access in every block, (assignment, unit)."""
+def _statistics(total: Array, has_ai: Array, block: Codes) -> Array:
+    """Statistic of the observed assignment, then of assignments with as many units with access in every block."""
+    size = np.bincount(block)
+    centred = total - (group_sums(block, total) / size)[block]
+    share = (group_sums(block, has_ai) / size)[block]
     random = np.random.default_rng(_SEED)
     order = np.argsort(block, kind="stable")
-    drawn = np.empty((N_ASSIGNMENTS, has_ai.size))
-    for number in range(N_ASSIGNMENTS):
-        shuffled = np.lexsort((random.random(has_ai.size), block))
-        drawn[number, order] = has_ai[shuffled]
-    return drawn
+    statistics, drawn = [_studentized(centred, has_ai - share)], np.empty_like(has_ai)
+    for _ in range(N_ASSIGNMENTS):
+        drawn[order] = has_ai[np.argsort(block + random.random(block.size))]
+        statistics.append(_studentized(centred, drawn - share))
+    return np.array(statistics)
 
 
-def _studentized(total: Array, assignments: Array, block: Codes) -> Array:
-    """Sum of units' residuals over those with access, in deviation from the block, over its robust error, (assignment,)."""
-    size = np.bincount(block)
-    share = group_sums(block, assignments[0]) / size
-    centred = total - (group_sums(block, total) / size)[block]
-    treated = assignments - share[block]
-    slope = (treated @ centred) / (treated**2).sum(axis=1)
-    left = centred - slope[:, None] * treated
-    error = np.sqrt(((treated * left) ** 2).sum(axis=1))
-    return np.asarray((treated @ centred) / error)
+def _studentized(centred: Array, treated: Array) -> float:
+    """Sum of units' residuals over those with access, both in deviation from their block, over its robust error."""
+    left = centred - (treated @ centred) / (treated @ treated) * treated
+    return float((treated @ centred) / np.sqrt(((treated * left) ** 2).sum()))
 
 
 _ITEMS = ("outputs.output", "outputs.ai_access varies")

@@ -1,5 +1,7 @@
 """Pairs of items give the spread of ability without its noise."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -129,8 +131,6 @@ def crossed(unit, item, side):
 
 def expected_product(rows):
     """Mean over draws of each unit's moment where abilities are independent with variance one, exactly."""
-    from dataclasses import replace
-
     total = 0.0
     for unit in range(rows.pairs.n_units):
         ability = (rows.pairs.unit == unit).astype(float)
@@ -158,8 +158,6 @@ def test_items_that_all_share_cost_the_factor_of_their_number():
     unit, item = np.repeat(np.arange(5), 4), np.tile(np.arange(4), 5)
     rows = crossed(unit, item, np.zeros(20, dtype=np.int64))
     values = np.random.default_rng(1).standard_normal((5, 4))
-    from dataclasses import replace
-
     left = values - values.mean(axis=0)
     product = (left.sum(axis=1) ** 2 - (left**2).sum(axis=1)) / (4 * 3) * 5 / 4
     moments = unit_moments(replace(rows, value=values.ravel()))
@@ -398,3 +396,17 @@ def test_pairs_agree_with_restricted_maximum_likelihood_where_both_apply():
     ours = np.nanmean(unit_moments(design.rows).product[:2], axis=1)
     # Balanced items: both are the analysis of variance.
     np.testing.assert_allclose(ours, variance, rtol=1e-4)
+
+
+def test_pairs_of_shared_items_are_the_two_way_analysis_of_variance():
+    # Which is restricted maximum likelihood where every worker does every item.
+    n, k = 9, 6
+    values = np.random.default_rng(4).standard_normal((n, k)) + np.arange(n)[:, None]
+    left = values - values.mean(axis=0)
+    by_worker = left.mean(axis=1)
+    between = k * (by_worker**2).sum() / (n - 1)
+    within = ((left - by_worker[:, None]) ** 2).sum() / ((n - 1) * (k - 1))
+    unit, item = np.repeat(np.arange(n), k), np.tile(np.arange(k), n)
+    rows = replace(crossed(unit, item, np.zeros(n * k, dtype=np.int64)), value=values.ravel())
+    ours = unit_moments(rows).product[0].mean()
+    assert ours == pytest.approx((between - within) / k, rel=1e-12)
