@@ -228,10 +228,19 @@ def _edited(db: Path, *, is_new: bool) -> Iterator[duckdb.DuckDBPyConnection]:
             shutil.copyfile(db, temporary)
         with duckdb.connect(str(temporary), config={"memory_limit": _MEMORY}) as connection:
             if is_new:
-                for table in TABLES:
-                    create_table(connection, table)
-                insert(connection, SOC_BRIDGE, load_bridge())
+                with _one_transaction(connection):
+                    for table in TABLES:
+                        create_table(connection, table)
+                    insert(connection, SOC_BRIDGE, load_bridge())
             yield connection
+
+
+@contextmanager
+def _one_transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Write hundreds of comments at once: each by itself would wait for the disk."""
+    connection.execute("BEGIN")
+    yield
+    connection.execute("COMMIT")
 
 
 def _delete(connection: duckdb.DuckDBPyConnection, publications: Sequence[tuple[str, str]]) -> None:
@@ -313,9 +322,10 @@ def _finish(
     insert(connection, SOURCE, found)
     connection.execute(f"DELETE FROM {EXPOSURE_MEASURE.name}")
     insert(connection, EXPOSURE_MEASURE, describe_measures(connection, own))
-    for view in VIEWS:
-        connection.execute(f"CREATE OR REPLACE VIEW {view.table.name} AS {view.sql}")
-        comment_on(connection, "VIEW", view.table)
+    with _one_transaction(connection):
+        for view in VIEWS:
+            connection.execute(f"CREATE OR REPLACE VIEW {view.table.name} AS {view.sql}")
+            comment_on(connection, "VIEW", view.table)
     connection.execute(f"CREATE OR REPLACE TABLE {_SETTINGS} (value VARCHAR)")
     connection.execute(f"INSERT INTO {_SETTINGS} VALUES (?)", [request.settings])
 

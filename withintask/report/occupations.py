@@ -27,6 +27,8 @@ and years, each segment of the series by itself, errors clustered by minor group
 of exposure (`sd`) or from the lowest rank to the highest (`rank`). OEWS pools six half-yearly panels: of May 2023 one in six is from
 after the release of ChatGPT, of May 2024 three, of May 2025 five; neighbouring years share four of six, which clusters leave free.
 *Post minus pre* compares years that AI is in with years that it is not; *full effect* is the slope on the share of panels from after.
+Shares of use are skewed: by standard deviations a few occupations decide, and only their slopes by rank compare with other measures.
+Nothing here is a test of the model: an occupation mixes tasks, firms and prices, and the second figure shows what choices do.
 """
 _SHOWN = """## How much of a known compression would such data have shown?
 
