@@ -1,6 +1,5 @@
 """Read published files safely: hashes, size limits, zip archives that are not what they claim."""
 
-import hashlib
 import io
 import zipfile
 from collections.abc import Iterator
@@ -37,15 +36,6 @@ class Member:
 
     name: str
     content: bytes
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal, read in blocks."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_CHUNK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def require_directory(path: str | Path) -> Path:

@@ -16,6 +16,8 @@ one check are in one message: :func:`list_problems` lays them out, at most five 
 from collections.abc import Iterable, Sequence
 
 _EXAMPLES = 5
+_LONGEST = 80
+"""Characters of a cell or name of a file that a message quotes."""
 
 
 class ModelError(Exception):
@@ -80,6 +82,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     near = get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def shortened(text: str) -> str:
+    """Return text of a file as it may stand in a message: at most 80 characters, control codes written out."""
+    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"
 
 
 def some_examples(values: Sequence[object]) -> str:

@@ -57,7 +57,7 @@ def simulate(
     settings
         Changes such as n_workers=800 or proprietary=0.5, of the design or of the parameters.
     stream
-        Draw and write in chunks, for a panel larger than memory; the folder must be new.
+        Draw and write in chunks, for a panel larger than memory; the folder must be new, or hold this very panel.
     """
     from withintask.tests_of_model.harness.synthetic import (
         draw_panel,
@@ -99,6 +99,8 @@ def estimate(
     format: TableFormat = "table",  # noqa: A002 (the option's name)
     out: Path | None = None,
     figure: Path | None = None,
+    verify: bool = True,
+    allow_outside: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Estimate H1 to H4 on a panel, with the truth beside a synthetic one.
 
@@ -120,8 +122,13 @@ def estimate(
         File to write instead of printing; needed for parquet.
     figure
         File for a figure of the estimates with their intervals (png, pdf, svg).
+    verify
+        Compare each file with its SHA-256, where the manifest has it; --no-verify is for those in a hurry.
+    allow_outside
+        Read files outside the folder of the manifest, if it names some.
     """
     from withintask.panel.memory import as_panel
+    from withintask.panel.store import read_panel
     from withintask.report.design import design_text
     from withintask.report.estimate_figure import draw_estimates
     from withintask.report.tables import write_table
@@ -130,7 +137,8 @@ def estimate(
     from withintask.tests_of_model.hypotheses.estimate import estimate as run
     from withintask.tests_of_model.hypotheses.recommend import recommended_estimators
 
-    whole = as_panel(panel)
+    scanned = read_panel(panel, lazy=True, check=False, verify=verify, allow_outside=allow_outside)
+    whole = as_panel(scanned)
     chosen = recommended_estimators(whole, hypothesis or ()) if recommended else ()
     rows = run(
         whole,
