@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from withintask.panel.checksums import damaged_files
+from withintask.panel.consent import is_remembered
 from withintask.panel.mapping import TableMapping
 from withintask.panel.references import Breach
 
@@ -26,10 +27,15 @@ def is_inside(folder: Path, file: str) -> bool:
     return (folder / file).resolve().is_relative_to(folder.resolve())
 
 
+def may_be_read(folder: Path, file: str) -> bool:
+    """Tell whether a manifest may name a file: one inside its folder, or one that this user described there."""
+    return is_inside(folder, file) or is_remembered(folder, file)
+
+
 def outside_breaches(folder: Path, mappings: Sequence[TableMapping]) -> Iterator[Breach]:
     """Name the tables whose file, or a part of it, lies outside the folder."""
     for mapping in mappings:
-        if not all(is_inside(folder, name) for name in (mapping.file, *_parts(folder, mapping))):
+        if not all(may_be_read(folder, name) for name in (mapping.file, *_parts(folder, mapping))):
             meaning = f"the file {mapping.file!r} {OUTSIDE}"
             yield Breach(table=mapping.name, rule="file_outside", n_rows=1, meaning=meaning)
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import polars as pl
 
 from withintask.panel.errors import ParameterError, SchemaError, SourceError, list_problems
-from withintask.panel.files import OUTSIDE, damage_breaches, is_inside, outside_breaches
+from withintask.panel.files import OUTSIDE, damage_breaches, may_be_read, outside_breaches
 from withintask.panel.manifest import (
     MANIFEST,
     OF_READER,
@@ -246,7 +246,7 @@ def _understood(document: dict[str, Any], manifest: Path) -> tuple[PanelInfo, li
 
 
 def _fail_if_outside(manifest: Path, file: str, *, allow_outside: bool) -> None:
-    if not allow_outside and not is_inside(manifest.parent, file):
+    if not allow_outside and not may_be_read(manifest.parent, file):
         raise SourceError(f"{manifest}: [panel] file {file!r}: {OUTSIDE}")
 
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from polars.testing import assert_frame_equal
 from strategies import panels
 
+from withintask.panel.consent import remember_outside
 from withintask.panel.errors import SchemaError, SourceError
 from withintask.panel.panel import Panel, PanelInfo
 from withintask.panel.store import load_panel, read_panel, read_sections, write_panel
@@ -136,6 +137,21 @@ def test_a_table_outside_the_folder_is_read_only_when_asked(panel, tmp_path):
         with pytest.raises(SourceError, match="lies outside the folder"):
             read_panel(tmp_path / name)
         assert_same_panel(read_panel(tmp_path / name, allow_outside=True), panel)
+
+
+def test_whoever_described_a_file_outside_reads_it_and_whoever_gets_the_folder_does_not(
+    panel, tmp_path
+):
+    write_panel(panel, tmp_path / "other")
+    (tmp_path / "mine").mkdir()
+    file = "../other/outputs.parquet"
+    text = f'[panel]\nschema = 1\nname = "p"\n[tables.outputs]\nfile = "{file}"\n'
+    (tmp_path / "mine" / "panel.toml").write_text(text)
+    remember_outside(tmp_path / "mine", [file])
+    assert read_panel(tmp_path / "mine").outputs.equals(panel.outputs)
+    (tmp_path / "mine").rename(tmp_path / "sent")
+    with pytest.raises(SourceError, match="lies outside the folder"):
+        read_panel(tmp_path / "sent")
 
 
 def test_a_database_outside_the_folder_is_read_only_when_asked(panel, tmp_path):
