@@ -26,7 +26,7 @@ BATCH_ROWS = 2**17
 SECTIONS_TABLE = "panel_sections"
 """What else is kept with a panel, as JSON."""
 
-_CLOSED: dict[str, str | bool | int | float | list[str]] = {
+CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -100,7 +100,7 @@ def connection(file: Path) -> "DuckDBPyConnection":
     if not file.is_file():
         raise SourceError(f"{file}: no such file; expected a DuckDB file")
     try:
-        return duckdb.connect(str(file), read_only=True, config=_CLOSED)
+        return duckdb.connect(str(file), read_only=True, config=CLOSED)
     except duckdb.Error as error:
         raise SourceError(f"{file}: cannot be read as a DuckDB file: {error}") from error
 
