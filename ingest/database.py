@@ -11,6 +11,7 @@ from withintask.ingest.tables import Table
 from withintask.panel.atomic import replacing
 from withintask.panel.duck import CLOSED
 from withintask.panel.errors import ParameterError, SourceError
+from withintask.panel.escape import in_spreadsheet
 
 FORMATS = ("table", "csv", "json", "parquet")
 
@@ -80,13 +81,15 @@ def query(db: str | Path, sql: str, *, allow_files: bool = False) -> pl.DataFram
 def write_rows(frame: pl.DataFrame, path: Path, file_format: str) -> None:
     """Write rows as csv, json or parquet; the file appears only when it is complete.
 
+    In CSV, text that a spreadsheet would take for a formula gets an apostrophe.
+
     Raises
     ------
     ParameterError
         If the format is unknown.
     """
     writers: dict[str, Callable[[Path], object]] = {
-        "csv": frame.write_csv,
+        "csv": in_spreadsheet(frame).write_csv,
         "json": frame.write_json,
         "parquet": frame.write_parquet,
     }

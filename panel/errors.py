@@ -84,9 +84,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
+def printable(text: str) -> str:
+    """Write out control codes, line ends apart: text of a file must not steer a terminal."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def one_line(text: str) -> str:
+    """Write out control codes and line ends, which could move the cursor or forge rows of a table."""
+    return printable(text).replace("\n", r"\n")
+
+
 def shortened(text: str) -> str:
-    """Return text of a file as it may stand in a message: at most 80 characters, control codes written out."""
-    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """Return text of a file as it may stand in a message: one line, at most 80 characters, control codes written out."""
+    plain = one_line(text)
     return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"
 
 

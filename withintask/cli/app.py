@@ -10,8 +10,10 @@ from withintask.cli import data, exposure, msm, oews, panel, regime, sign
 
 app = App(
     name="withintask",
-    help="Does generative AI equalize workers, and who gets the gains? Data, simulator and tests.",
+    help="Does generative AI equalize workers, and who gets the gains? Data, simulator and tests. "
+    "An error is one message; --debug shows its traceback.",
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 app.command(oews.app)
 app.command(data.app)
@@ -128,6 +130,7 @@ def estimate(
         Read files outside the folder of the manifest, if it names some.
     """
     from withintask.panel.memory import as_panel
+    from withintask.panel.profile import few_people
     from withintask.panel.store import read_panel
     from withintask.report.design import design_text
     from withintask.report.estimate_figure import draw_estimates
@@ -139,6 +142,8 @@ def estimate(
 
     scanned = read_panel(panel, lazy=True, check=False, verify=verify, allow_outside=allow_outside)
     whole = as_panel(scanned)
+    for sentence in few_people(whole):
+        print(sentence, file=sys.stderr)
     chosen = recommended_estimators(whole, hypothesis or ()) if recommended else ()
     rows = run(
         whole,
@@ -327,17 +332,3 @@ def demo(*, out: Path = Path("out/demo"), replicates: int = 200) -> None:
     from withintask.report.demo import run_demo
 
     run_demo(out, replicates=replicates)
-
-
-def main() -> None:
-    """Run the command line; an error of ours is one message and exit status 1, never a traceback."""
-    from withintask.panel.errors import ModelError
-
-    try:
-        app()
-    except ModelError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        print("interrupted; what was finished is stored", file=sys.stderr)
-        raise SystemExit(130) from None

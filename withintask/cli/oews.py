@@ -127,6 +127,7 @@ def download(
     base_url: str = "",
     attempts: int = 4,
     timeout: float = 60.0,
+    limit: float = 3600.0,
 ) -> None:
     """Download the archives of BLS; complete ones are kept, interrupted ones resumed.
 
@@ -146,6 +147,8 @@ def download(
         Attempts for each archive.
     timeout
         Longest silence of the server, in seconds.
+    limit
+        Longest time for one archive, in seconds.
     """
     from withintask.ingest.oews.download import Settings, default_base_url
     from withintask.ingest.options import parse_years
@@ -156,12 +159,15 @@ def download(
         email=email,
         n_attempts=attempts,
         timeout_seconds=timeout,
+        limit_seconds=limit,
     )
     run_download(to, years=parse_years(years) or (), settings=settings, level=level)
 
 
 def _csv(frame: "pl.DataFrame") -> str:
-    return frame.write_csv().rstrip("\n")
+    from withintask.panel.escape import in_spreadsheet
+
+    return in_spreadsheet(frame).write_csv().rstrip("\n")
 
 
 def _json(frame: "pl.DataFrame") -> str:
