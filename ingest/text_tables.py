@@ -96,6 +96,8 @@ def read_workbook(content: bytes, name: str) -> tuple[Sheet, ...]:
     check_workbook(content, name)
     try:
         reader = fastexcel.read_excel(content)
+        if not reader.sheet_names:
+            raise SourceError(f"{name}: a workbook without a sheet")
         return tuple(_read_sheet(reader, sheet, name) for sheet in reader.sheet_names)
     except fastexcel.FastExcelError as fault:
         reason = str(fault).splitlines()[0]

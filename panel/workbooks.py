@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from xml.parsers import expat
 from zipfile import ZipFile
 
 import numpy as np
@@ -22,6 +23,7 @@ _MARK = b"sheetData"
 
 _PLAIN_CELL = b'<c r="'
 _OTHER_CELLS = (b"<c>", b"<c/", b"<c\n", b"<c\t", b"<c\r", b":c ", b":c>", b":row")
+_XML = (".xml", ".rels")
 _STRINGS = "xl/sharedstrings.xml"
 _COLUMN = re.compile(rb"<(?:\w+:)?c\s[^>]*?\br\s*=\s*[\"']([A-Za-z]+)")
 _ROW_OF_CELL = re.compile(rb"<(?:\w+:)?c\s[^>]*?\br\s*=\s*[\"'][A-Za-z]+(\d+)")
@@ -29,6 +31,7 @@ _ROW = re.compile(rb"<(?:\w+:)?row\s[^>]*?\br\s*=\s*[\"'](\d+)")
 _ROW_START = re.compile(rb"<(?:\w+:)?row[\s>/]")
 _CELL_START = re.compile(rb"<(?:\w+:)?c[\s>/]")
 _SHARED = re.compile(rb"<(?:\w+:)?c\s[^>]*?\bt\s*=\s*[\"']s[\"'][^>]*>\s*<(?:\w+:)?v>(\d+)<")
+_NUMBER_OF_TEXT = re.compile(rb't="s"[^>]*><v>([^<]*)<')
 _STRING_START = re.compile(rb"<(?:\w+:)?si[\s>/]")
 _SHORTEST_SHARED = 10
 """Characters of a cell that shares a text: ``<c t="s"><v>``, at least."""
@@ -50,11 +53,18 @@ def check_workbook(content: bytes, name: str, *, limits: Limits = LIMITS) -> Non
     cells; where that bound is too large, or cells are written in other ways, they are read one by one.
     """
     sheets: dict[str, _Bound] = {}
+    texts: dict[str, _Form] = {}
 
     def watch(member: str, block: bytes) -> None:
         sheets.setdefault(member, _Bound()).take(block)
+        if member.lower().endswith(_XML):
+            texts.setdefault(member, _Form()).take(block)
 
     check_archive(content, name, limits=limits, watch=watch)
+    damaged = [f"{member}: {fault}" for member, form in texts.items() if (fault := form.fault())]
+    if damaged:
+        advice = "Save the workbook again, or download it again."
+        raise SourceError(list_problems(name, damaged, advice=advice))
     with opened(content, name) as book:
         lengths = _string_lengths(book)
         problems = [
@@ -63,12 +73,46 @@ def check_workbook(content: bytes, name: str, *, limits: Limits = LIMITS) -> Non
             if bound.is_sheet
             for problem in (
                 *_problems_of_size(book, member, bound, limits),
+                *_problems_of_numbers(member, bound, lengths.size),
                 *_problems_of_text(book, member, lengths, limits),
             )
         ]
     if problems:
         advice = "Save the cells that hold data alone."
         raise SourceError(list_problems(name, problems, advice=advice))
+
+
+class _Form:
+    """Whether a member is well-formed XML: readers of workbooks pass over what is not, and cells vanish."""
+
+    def __init__(self) -> None:
+        self._parser = expat.ParserCreate()
+        self._parser.EntityDeclHandler = self._refuse_entity
+        self._fault = ""
+
+    def take(self, block: bytes) -> None:
+        self._parse(block, is_last=False)
+
+    def fault(self) -> str:
+        """Say what is wrong; nothing if all is well."""
+        self._parse(b"", is_last=True)
+        return self._fault
+
+    def _parse(self, block: bytes, *, is_last: bool) -> None:
+        if not self._fault:
+            try:
+                self._parser.Parse(block, is_last)
+            except (expat.ExpatError, LookupError, ValueError) as error:
+                self._fault = f"is not well-formed XML ({error})"
+            except _EntityError:
+                self._fault = "declares entities, which no spreadsheet does"
+
+    def _refuse_entity(self, *_: object) -> None:
+        raise _EntityError
+
+
+class _EntityError(Exception):
+    """A member declares an entity: a way to make much text of little."""
 
 
 @dataclass
@@ -83,11 +127,14 @@ class _Bound:
     is_sheet: bool = False
     is_plain: bool = True
     rest: bytes = b""
+    shared: set[bytes] = field(default_factory=set)
+    """numbers of the shared texts that its cells name"""
 
     def take(self, block: bytes) -> None:
         text, self.rest = _cut(self.rest + block)
         self.is_sheet = self.is_sheet or _MARK in text
         self.n_rows += text.count(b"<row")
+        self.shared.update(_NUMBER_OF_TEXT.findall(text))
         self.is_plain = self.is_plain and _is_plain(text)
         while self.is_plain and (beyond := self._beyond(text)) is not None:
             column, digits = beyond.groups()
@@ -151,6 +198,13 @@ def _problems_of_size(book: ZipFile, member: str, bound: _Bound, limits: Limits)
     elif rows * columns > limits.max_cells:
         size = f"{rows:,} rows x {columns:,} columns"
         yield f"{member}: reaches over {size}; at most {limits.max_cells:,} cells are read"
+
+
+def _problems_of_numbers(member: str, bound: _Bound, n_texts: int) -> Iterator[str]:
+    """A reader passes over a cell whose shared text does not exist."""
+    wrong = [n for n in bound.shared if not n.strip().isdigit() or int(n) >= n_texts]
+    if wrong:
+        yield f"{member}: {len(wrong):,} cells or more name a text that the workbook does not have"
 
 
 def _problems_of_text(book: ZipFile, member: str, lengths: Any, limits: Limits) -> Iterator[str]:
