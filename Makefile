@@ -2,13 +2,17 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test lint types install
+.PHONY: demo test attack lint types install
 demo: .venv/installed
 	$(BIN)/withintask demo
 
 test: .venv/installed
 	$(BIN)/python -m compileall -q panel ingest sim tests_of_model withintask
 	$(BIN)/pytest -n auto -q
+
+# The long attacks: kills at every kind of step, pairs of writers, flipped bits, fuzzed files.
+attack: .venv/installed
+	WITHINTASK_ATTACK=1 $(BIN)/pytest -q tests/attacks
 
 install: .venv/installed
 

@@ -9,7 +9,9 @@ import polars as pl
 
 from withintask.ingest.tables import Table
 from withintask.panel.atomic import replacing
+from withintask.panel.duck import CLOSED
 from withintask.panel.errors import ParameterError, SourceError
+from withintask.panel.escape import in_spreadsheet
 
 FORMATS = ("table", "csv", "json", "parquet")
 
@@ -21,14 +23,17 @@ def new_database(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def connect(db: str | Path) -> duckdb.DuckDBPyConnection:
-    """Open a store for reading.
+def connect(db: str | Path, *, allow_files: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open a store for reading; queries reach no other file and load no extension unless asked.
 
     Parameters
     ----------
     db
         File written by :func:`withintask.ingest.store.build_oews` or
         :func:`withintask.ingest.store.build_store`.
+    allow_files
+        Whether queries may read and write other files and load extensions. Connections of one
+        process to one database are all of one kind.
 
     Raises
     ------
@@ -39,15 +44,22 @@ def connect(db: str | Path) -> duckdb.DuckDBPyConnection:
     if not path.is_file():
         raise SourceError(f"{path}: no such database; `withintask data build` makes it")
     try:
-        return duckdb.connect(str(path), read_only=True)
+        return duckdb.connect(str(path), read_only=True, config={} if allow_files else CLOSED)
     except duckdb.Error as fault:
         raise SourceError(
             f"{path}: not a readable DuckDB database ({_first_line(fault)})"
         ) from fault
 
 
-def query(db: str | Path, sql: str) -> pl.DataFrame:
+def query(db: str | Path, sql: str, *, allow_files: bool = False) -> pl.DataFrame:
     """Run one SQL query on a store and return its rows.
+
+    Parameters
+    ----------
+    db, allow_files
+        As for :func:`connect`.
+    sql
+        The query.
 
     Raises
     ------
@@ -56,7 +68,7 @@ def query(db: str | Path, sql: str) -> pl.DataFrame:
     SourceError
         If the store cannot be opened.
     """
-    with connect(db) as connection:
+    with connect(db, allow_files=allow_files) as connection:
         try:
             rows: pl.DataFrame = connection.sql(sql).pl()
         except AttributeError:  # a statement without rows gives no relation
@@ -69,13 +81,15 @@ def query(db: str | Path, sql: str) -> pl.DataFrame:
 def write_rows(frame: pl.DataFrame, path: Path, file_format: str) -> None:
     """Write rows as csv, json or parquet; the file appears only when it is complete.
 
+    In CSV, text that a spreadsheet would take for a formula gets an apostrophe.
+
     Raises
     ------
     ParameterError
         If the format is unknown.
     """
     writers: dict[str, Callable[[Path], object]] = {
-        "csv": frame.write_csv,
+        "csv": in_spreadsheet(frame).write_csv,
         "json": frame.write_json,
         "parquet": frame.write_parquet,
     }

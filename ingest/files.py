@@ -1,51 +1,26 @@
-"""Read published files safely: hashes, size limits, zip archives that are not what they claim."""
+"""Published files on disk: folders, and archives that are checked before they are read."""
 
-import hashlib
-import io
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
-from withintask.panel.errors import SourceError, list_problems
+from withintask.panel.archives import (
+    LIMITS,
+    Limits,
+    Member,
+    check_archive,
+    is_inside_folder,
+    read_members,
+)
+from withintask.panel.errors import SourceError
 
-_CHUNK = 1 << 20
-_ZIP_FAULTS = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """The largest archive we are willing to open."""
-
-    max_members: int = 10_000
-    """Members of one archive; the largest BLS workbook has about twenty."""
-    max_bytes: int = 4 << 30
-    """Unpacked bytes of one archive; the sheet of an `all` workbook unpacks to about 1 GB."""
-    max_ratio: int = 200
-    """Unpacked over packed bytes of one member; sheets of numbers stay under 30."""
-    small_bytes: int = 1 << 20
-    """Members smaller than this may have any ratio: a sheet of blanks packs very well."""
-
-
-LIMITS = Limits()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Member:
-    """One file as bytes, with the name to show in messages: ``archive.zip!folder/book.xlsx``."""
-
-    name: str
-    content: bytes
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal, read in blocks."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_CHUNK):
-            digest.update(block)
-    return digest.hexdigest()
+__all__ = [
+    "LIMITS",
+    "Limits",
+    "Member",
+    "check_archive",
+    "is_inside_folder",
+    "read_members",
+    "require_directory",
+]
 
 
 def require_directory(path: str | Path) -> Path:
@@ -62,98 +37,3 @@ def require_directory(path: str | Path) -> Path:
     if not directory.is_dir():
         raise SourceError(f"{directory}: a directory was expected, this is a file")
     return directory
-
-
-def check_archive(content: bytes, name: str, *, limits: Limits = LIMITS) -> None:
-    """Refuse an archive that is damaged, too large or that leaves its folder.
-
-    Every member is unpacked once in blocks and thrown away, so a truncated archive, a wrong
-    checksum and a size that was declared too small are found before anything else reads it.
-
-    Raises
-    ------
-    SourceError
-        With the list of everything that is wrong.
-    """
-    with _opened(content, name) as archive:
-        problems = list(_problems_of_members(archive.infolist(), limits))
-        if not problems:
-            problems = [p for info in archive.infolist() for p in _damage_of(archive, info, limits)]
-    if problems:
-        raise SourceError(list_problems(name, problems, advice="Download the file again."))
-
-
-def read_members(
-    path: Path, name: str, suffixes: tuple[str, ...], *, limits: Limits = LIMITS
-) -> list[Member]:
-    """Return the members of an archive whose names end in one of the suffixes; nothing is written.
-
-    Raises
-    ------
-    SourceError
-        If :func:`check_archive` refuses the archive.
-    """
-    content = path.read_bytes()
-    check_archive(content, name, limits=limits)
-    with _opened(content, name) as archive:
-        return [
-            Member(name=f"{name}!{info.filename}", content=archive.read(info))
-            for info in archive.infolist()
-            if info.filename.lower().endswith(suffixes)
-        ]
-
-
-def is_inside_folder(name: str) -> bool:
-    """Tell whether a member or file name stays inside the folder it is joined to."""
-    parts = PurePosixPath(name.replace("\\", "/"))
-    return not (
-        parts.is_absolute() or ".." in parts.parts or PureWindowsPath(name).drive or "\0" in name
-    )
-
-
-@contextmanager
-def _opened(content: bytes, name: str) -> Iterator[zipfile.ZipFile]:
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-    except _ZIP_FAULTS as fault:
-        raise SourceError(
-            f"{name}: not a complete zip archive ({len(content):,} bytes, {fault}); "
-            "it may be truncated or not a workbook at all. Download the file again."
-        ) from fault
-    with archive:
-        yield archive
-
-
-def _problems_of_members(infos: list[zipfile.ZipInfo], limits: Limits) -> Iterator[str]:
-    if len(infos) > limits.max_members:
-        yield f"{len(infos):,} members; at most {limits.max_members:,} are opened"
-    total = sum(info.file_size for info in infos)
-    if total > limits.max_bytes:
-        yield f"unpacks to {total:,} bytes; at most {limits.max_bytes:,} are read (zip bomb?)"
-    for info in infos:
-        if not is_inside_folder(info.filename):
-            yield f"member {info.filename!r} leaves the target folder"
-        if _is_bomb(info.file_size, info.compress_size, limits):
-            sizes = f"{info.compress_size:,} to {info.file_size:,} bytes"
-            yield f"member {info.filename!r} unpacks from {sizes} (zip bomb?)"
-
-
-def _is_bomb(unpacked: int, packed: int, limits: Limits) -> bool:
-    return unpacked > limits.small_bytes and unpacked > limits.max_ratio * max(packed, 1)
-
-
-def _damage_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> Iterator[str]:
-    left = limits.max_bytes
-    try:
-        with archive.open(info) as stream:
-            while block := stream.read(_CHUNK):
-                left -= len(block)
-                if left < 0:
-                    yield f"member {info.filename!r} unpacks to over {limits.max_bytes:,} bytes"
-                    return
-    except (*_ZIP_FAULTS, ValueError) as fault:
-        yield f"member {info.filename!r} is damaged: {fault}"
-    except Exception as fault:  # zlib.error has no public base class but Exception
-        if type(fault).__name__ != "error":
-            raise
-        yield f"member {info.filename!r} is damaged: {fault}"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
-from withintask.ingest.files import sha256_of
 from withintask.ingest.publication import Folders, Publication, name_within
 from withintask.ingest.tables import Table, column
+from withintask.panel.checksums import sha256_of
 
 UNRECOGNIZED, SKIPPED = "unrecognized", "skipped"
 UNREAD = (UNRECOGNIZED, SKIPPED)

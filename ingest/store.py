@@ -194,7 +194,7 @@ def _build(
             own = own_descriptions([p.path for p in publications])
             _finish(connection, found, request, own)
     if parquet_dir is not None:
-        with connect(db) as connection:
+        with connect(db, allow_files=True) as connection:
             export_parquet(connection, Path(parquet_dir))
     with connect(db) as connection:
         audit = connection.sql("SELECT * FROM audit ORDER BY year, source_file").pl()
@@ -209,15 +209,24 @@ def _build(
 
 
 def _stored_sources(db: Path, request: _Request) -> pl.DataFrame | None:
-    """Return table `source` of an existing store, or None if it must be built anew."""
+    """Return table `source` of an existing store, or None if it must be built anew.
+
+    Raises
+    ------
+    SourceError
+        If the file is no store of ours, which is not replaced.
+    """
     if not db.is_file():
         return None
-    try:
-        with duckdb.connect(str(db), read_only=True) as connection:
+    with connect(db) as connection:
+        names = {name for (name,) in connection.sql("SHOW TABLES").fetchall()}
+        if names and "source" not in names:
+            raise SourceError(f"{db}: holds tables that are not ours; name another file")
+        try:
             settings = connection.sql(f"SELECT value FROM {_SETTINGS}").fetchall()
             stored: pl.DataFrame = connection.sql("SELECT * FROM source").pl()
-    except duckdb.Error:
-        return None
+        except duckdb.Error:
+            return None
     return stored if settings == [(request.settings,)] else None
 
 

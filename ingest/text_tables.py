@@ -4,6 +4,7 @@ Type inference decides on a column from its first rows and turns a later mark su
 null without a word. So nothing is inferred here; :mod:`withintask.ingest.oews.clean` decides.
 """
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +14,16 @@ import fastexcel
 import polars as pl
 import pyarrow as pa
 
-from withintask.ingest.files import check_archive
+from withintask.ingest.files import LIMITS
 from withintask.panel.errors import SourceError, list_problems, some_examples
+from withintask.panel.workbooks import check_workbook
 
 _BOM = "\ufeff"
 _HEADER_SEARCH_ROWS = 30
 _ROW_LABEL = "source_row"
+_BLOCK = _LONGEST_LINE = 1 << 20
+"""Bytes of a block, and of a line that can be a header."""
+
 _SHOWN_AS = {
     "Div0": "#DIV/0!",
     "NA": "#N/A",
@@ -88,9 +93,11 @@ def read_workbook(content: bytes, name: str) -> tuple[Sheet, ...]:
     SourceError
         If the bytes are no readable xlsx workbook.
     """
-    check_archive(content, name)
+    check_workbook(content, name)
     try:
         reader = fastexcel.read_excel(content)
+        if not reader.sheet_names:
+            raise SourceError(f"{name}: a workbook without a sheet")
         return tuple(_read_sheet(reader, sheet, name) for sheet in reader.sheet_names)
     except fastexcel.FastExcelError as fault:
         reason = str(fault).splitlines()[0]
@@ -106,8 +113,9 @@ def read_delimited(content: bytes | Path, name: str, *, separator: str = ",") ->
     Raises
     ------
     SourceError
-        If the file is empty, not UTF-8 or ragged.
+        If the file is empty, not UTF-8, ragged, or has more columns or cells than are read.
     """
+    _refuse_large(content, name, separator)
     try:
         cells = pl.read_csv(
             content,
@@ -122,6 +130,20 @@ def read_delimited(content: bytes | Path, name: str, *, separator: str = ",") ->
         ) from fault
     filled = pl.all().str.strip_chars() != ""
     return Sheet(file=name, name="", cells=cells.with_columns(pl.when(filled).then(pl.all())))
+
+
+def _refuse_large(content: bytes | Path, name: str, separator: str) -> None:
+    """Refuse more columns or cells than a table has, before a reader makes room for them."""
+    with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as stream:
+        first = stream.readline(_LONGEST_LINE)
+        n_columns = first.count(separator.encode()) + 1
+        n_rows = 1 + sum(block.count(b"\n") for block in iter(lambda: stream.read(_BLOCK), b""))
+    if len(first) == _LONGEST_LINE or n_columns > LIMITS.max_columns:
+        size = f"{n_columns:,} columns in the first line"
+        raise SourceError(f"{name}: {size}; at most {LIMITS.max_columns:,} are read")
+    if n_rows * n_columns > LIMITS.max_cells:
+        size = f"{n_rows:,} lines x {n_columns:,} columns"
+        raise SourceError(f"{name}: {size}; at most {LIMITS.max_cells:,} cells are read")
 
 
 def table_under(sheet: Sheet, header_row: int) -> TextTable:

@@ -1,6 +1,11 @@
-"""The one way to replace a file or a folder: complete under another name first, then renamed."""
+"""The one way to replace a file or a folder: complete under another name first, then renamed.
+
+Whoever replaces something holds its lock meanwhile (:mod:`withintask.panel.locks`). So what lies under
+another name when the lock is free was left by a process that died, and the next writer removes it.
+"""
 
 import os
+import re
 import secrets
 import shutil
 import time
@@ -9,9 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from withintask.panel.errors import ParameterError
+from withintask.panel.locks import locked
 
 _TRIES = 100
 _PAUSE_SECONDS = 0.02
+_NEW, _OLD = "tmp", "old"
+
+PART_OF_DATABASE = ".part"
+"""Added to the temporary name of a database by who fills it from a file."""
+
+_ADDED = (".wal", ".tmp", PART_OF_DATABASE)
+"""Names beside a temporary name; the first two are DuckDB's."""
 
 
 @contextmanager
@@ -27,17 +40,22 @@ def replacing(path: Path) -> Iterator[Path]:
     ------
     ParameterError
         If path is a directory.
+    SourceError
+        If another process is writing the file and does not end.
     """
     if path.is_dir():
         raise ParameterError(f"{path}: is a directory; give the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
-    try:
-        yield temporary
-        put_in_place(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-        temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
+    with locked(path) as was_left:
+        if was_left:
+            remove_leftovers(path)
+        temporary = _beside(path, _NEW)
+        try:
+            yield temporary
+            put_in_place(temporary, path)
+        finally:
+            for name in (temporary.name, *(temporary.name + end for end in _ADDED)):
+                _remove(temporary.with_name(name))
 
 
 @contextmanager
@@ -47,19 +65,59 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path
-        The folder, there already or not; whether it may be replaced is for the caller to say.
+        The folder, there already or not; whether it may be replaced is for the caller to say, in
+        the block, where no other writer can interfere.
+
+    Raises
+    ------
+    SourceError
+        If another process is writing the folder and does not end.
+
+    Notes
+    -----
+    A new folder appears in one step. An old one is renamed first; if the process is killed between
+    the two steps, the next writer gives it its name back.
     """
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary, discarded = _beside(path), _beside(path)
-    temporary.mkdir()
+    with locked(path) as was_left:
+        if was_left:
+            remove_leftovers(path)
+        with staging_beside(path) as staging:
+            yield staging
+            discarded = _beside(path, _OLD)
+            if path.exists():
+                put_in_place(path, discarded)
+            put_in_place(staging, path)
+            _remove(discarded)
+
+
+@contextmanager
+def staging_beside(path: Path) -> Iterator[Path]:
+    """Give an empty folder beside a folder whose lock is held; what is left of it in the end is deleted."""
+    staging = _beside(path, _NEW)
+    staging.mkdir()
     try:
-        yield temporary
-        if path.exists():
-            put_in_place(path, discarded)
-        put_in_place(temporary, path)
+        yield staging
     finally:
-        remove_folder(temporary)
-        remove_folder(discarded)
+        _remove(staging)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what dead runs left beside a file or folder whose lock is held.
+
+    An old folder that was renamed to make room gets its name back if nothing came in its place.
+    """
+    ends = "|".join(map(re.escape, ("", *_ADDED)))
+    name = (
+        rf"\.{re.escape(path.stem)}\.[0-9a-f]{{8}}\.({_NEW}|{_OLD}){re.escape(path.suffix)}({ends})"
+    )
+    for entry in list(path.parent.iterdir()):
+        parts = re.fullmatch(name, entry.name)
+        if parts and parts[1] == _OLD and not path.exists():
+            put_in_place(entry, path)
+        elif parts:
+            _remove(entry)
 
 
 def save(path: Path, write: Callable[[Path], object]) -> None:
@@ -88,5 +146,12 @@ def remove_folder(folder: Path) -> None:
         time.sleep(_PAUSE_SECONDS)
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        remove_folder(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _beside(path: Path, kind: str) -> Path:
+    return path.with_name(f".{path.stem}.{secrets.token_hex(4)}.{kind}{path.suffix}")

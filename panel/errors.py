@@ -16,6 +16,8 @@ one check are in one message: :func:`list_problems` lays them out, at most five 
 from collections.abc import Iterable, Sequence
 
 _EXAMPLES = 5
+_LONGEST = 80
+"""Characters of a cell or name of a file that a message quotes."""
 
 
 class ModelError(Exception):
@@ -80,6 +82,24 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     near = get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def printable(text: str) -> str:
+    """Write out control codes, line ends apart: text of a file must not steer a terminal."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def one_line(text: str) -> str:
+    """Write out control codes and line ends, which could move the cursor or forge rows of a table."""
+    return printable(text).replace("\n", r"\n")
+
+
+def shortened(text: str) -> str:
+    """Return text of a file as it may stand in a message: one line, at most 80 characters, control codes written out."""
+    plain = one_line(text)
+    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"
 
 
 def some_examples(values: Sequence[object]) -> str:

@@ -10,6 +10,7 @@ import polars as pl
 
 from withintask.panel.errors import SourceError
 from withintask.panel.mapping import TableMapping
+from withintask.panel.workbooks import check_workbook
 
 _EXTRA = "pip install 'withintask[files]'"
 
@@ -67,6 +68,8 @@ def _empty_as_null(frame: pl.DataFrame) -> pl.DataFrame:
 def _workbook(file: Path, mapping: TableMapping) -> pl.DataFrame:
     import fastexcel
 
+    if file.suffix.lower() == ".xlsx":
+        check_workbook(file.read_bytes(), file.name)
     book = fastexcel.read_excel(str(file))
     sheets = book.sheet_names
     if mapping.sheet and mapping.sheet not in sheets:

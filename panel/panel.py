@@ -37,6 +37,8 @@ class PanelInfo:
     """the value of `outputs.arm` with which the others are compared; None if there are no arms"""
     covariates: tuple[str, ...] = ()
     """further columns that are kept and checked, each ``table.column``"""
+    is_pseudonymized: bool = False
+    """whether ids of people and firms are keyed hashes"""
 
     @property
     def outcome_kind(self) -> OutcomeKind:

@@ -1,5 +1,6 @@
 """What a panel covers, without showing any row: coverage, balance, overlap, mobility, cells."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,12 +15,15 @@ MIN_CELL = 10
 UNITS = {
     "workers": "worker_id",
     "outputs": "worker_id",
+    "abilities": "worker_id",
     "pay": "worker_id",
     "firms": "firm_id",
     "postings": "posting_id",
     "screening": "applicant_id",
 }
 """The people or firms whose number a figure rests on; other tables describe neither."""
+
+_HALF = 0.5
 
 _COLUMNS = {
     "section": pl.String,
@@ -49,8 +53,36 @@ class Figure:
     """the period, where it is about one"""
 
 
+def few_people(panel: Panel, *, min_cell: int = MIN_CELL) -> list[str]:
+    """Say which tables of a panel are about fewer people or firms than a figure may rest on.
+
+    Parameters
+    ----------
+    panel
+        Any panel.
+    min_cell
+        Fewest people or firms.
+
+    Returns
+    -------
+    list
+        A sentence a table; none if all rest on enough.
+    """
+    sentences = []
+    for table, frame in panel.tables().items():
+        unit = UNITS.get(table)
+        if unit is not None and _has(frame, unit):
+            n = _first(frame, [pl.col(unit).drop_nulls().n_unique().alias("n")])["n"]
+            if n < min_cell:
+                kind = unit.removesuffix("_id")
+                sentences.append(
+                    f"{table}: rests on fewer than {min_cell} {kind}s; figures may disclose them"
+                )
+    return sentences
+
+
 def profile(panel: Panel, *, min_cell: int = MIN_CELL) -> pl.DataFrame:
-    """Describe a panel in figures that rest on enough people.
+    """Describe a panel in figures that rest on enough people, rounded so that differences rest on enough as well.
 
     Parameters
     ----------
@@ -58,7 +90,8 @@ def profile(panel: Panel, *, min_cell: int = MIN_CELL) -> pl.DataFrame:
         Any panel; lazy tables are streamed.
     min_cell
         Fewest people or firms behind a figure. A share is also suppressed if fewer than this,
-        but not none, have the property or lack it.
+        but not none, have the property or lack it. Every number of people, firms or their rows is
+        rounded to a multiple of it, and shares are those of the rounded numbers; 1 rounds nothing.
 
     Returns
     -------
@@ -70,6 +103,12 @@ def profile(panel: Panel, *, min_cell: int = MIN_CELL) -> pl.DataFrame:
     ------
     ParameterError
         If ``min_cell`` is below one.
+
+    Notes
+    -----
+    Exact bases of 100, 98 and 95 would disclose groups of 2 and 3 that are suppressed where they
+    stand alone. Of rounded numbers, any two are equal or differ by `min_cell` or more, in one table,
+    across tables and for what is left of a base.
     """
     if min_cell < 1:
         raise ParameterError(f"min_cell is {min_cell}; expected at least 1")
@@ -83,16 +122,24 @@ def _row(figure: Figure, min_cell: int) -> tuple[object, ...]:
     head = (figure.section, figure.item, figure.period)
     if _is_disclosive(figure, min_cell):
         return (*head, None, None, True)
-    value = figure.value
-    if figure.count is not None and figure.base:
-        value = figure.count / figure.base
-    return (*head, value, figure.base, False)
+    if figure.base is None:
+        return (*head, figure.value, None, False)
+    base = _rounded(figure.base, min_cell)
+    if figure.count is not None:
+        return (*head, _rounded(figure.count, min_cell) / base, base, False)
+    value = None if figure.value is None else float(_rounded(figure.value, min_cell))
+    return (*head, value, base, False)
+
+
+def _rounded(number: float, min_cell: int) -> int:
+    """Round to a multiple of the smallest cell, halves up."""
+    return math.floor(number / min_cell + _HALF) * min_cell
 
 
 def _is_disclosive(figure: Figure, min_cell: int) -> bool:
     if figure.base is None:
         return False
-    if figure.base < min_cell:
+    if figure.base < max(min_cell, 1):
         return True
     if figure.count is None:
         return False

@@ -11,9 +11,10 @@ import polars as pl
 
 from withintask.panel.apply import apply_mapping
 from withintask.panel.atomic import save_text
+from withintask.panel.consent import remember_outside
 from withintask.panel.errors import ParameterError, SourceError, list_problems, some_examples
 from withintask.panel.guesses import guess_control, guess_outcome, guess_period_rule
-from withintask.panel.manifest import MANIFEST, toml_text
+from withintask.panel.manifest import MANIFEST, read_manifest, toml_text
 from withintask.panel.mapping import our_types, table_mapping
 from withintask.panel.outcome import OutcomeKind
 from withintask.panel.periods import has_time
@@ -129,6 +130,8 @@ def write_proposal(proposal: Proposal, folder: Path) -> Path:
         raise SourceError(f"{manifest}: is there already and may have been edited; name a folder")
     folder.mkdir(parents=True, exist_ok=True)
     save_text(manifest, proposal.text)
+    tables = read_manifest(manifest).get("tables", {}).values()
+    remember_outside(folder, {table["file"] for table in tables if "file" in table})
     return manifest
 
 

@@ -1,23 +1,27 @@
 """Replace ids by keyed hashes, the same in every table."""
 
-import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
 import polars as pl
 
 from withintask.panel.errors import ParameterError, list_problems
+from withintask.panel.keys import key_problems
 from withintask.panel.panel import Frame, Panel
 
-PSEUDONYMIZED = ("worker_id", "firm_id", "posting_id", "applicant_id")
-"""Ids of people and firms; codes of occupations and industries and ids of tasks stay readable."""
+PSEUDONYMIZED = (
+    "worker_id",
+    "firm_id",
+    "posting_id",
+    "applicant_id",
+    "rater_id",
+    "assignment_id",
+    "stratum_id",
+)
+"""Ids of people and firms, and of what was assigned, which may be either; codes and ids of tasks and items stay readable."""
 
-KEY_VARIABLE = "WITHINTASK_PANEL_KEY"
-SHORTEST_KEY = 16
-"""Bytes: 128 bits, beyond exhaustive search (NIST SP 800-107, section 5.3.4)."""
-
-LONGEST_KEY = blake2b.MAX_KEY_SIZE
 DIGEST_BYTES = 16
 """128 bits: ids collide with probability below 1e-22 among 10^8."""
 
@@ -37,13 +41,14 @@ def pseudonymize(panel: Panel, key: bytes, *, columns: Sequence[str] = PSEUDONYM
     Returns
     -------
     Panel
-        The panel with ids such as ``w3f…``; nulls stay null, rows and other columns stay as
-        they are.
+        The panel with ids such as ``w3f…``, marked as pseudonymized; nulls stay null, rows and
+        other columns stay as they are.
 
     Raises
     ------
     ParameterError
-        If the key is too short or too long, or a column holds no ids.
+        If the key is too short, too long or can be guessed, a column holds no ids, or the panel
+        is pseudonymized already.
 
     Notes
     -----
@@ -58,50 +63,68 @@ def pseudonymize(panel: Panel, key: bytes, *, columns: Sequence[str] = PSEUDONYM
         for column in present:
             hashed = _replaced(hashed, column, key)
         tables[name] = hashed if isinstance(frame, pl.LazyFrame) else hashed.collect()
-    return panel.with_tables(**tables)
+    info = replace(panel.info, is_pseudonymized=True)
+    return replace(panel.with_tables(**tables), info=info)
 
 
-def read_key(key_file: Path | None, *, keep_out_of: Sequence[Path] = ()) -> bytes:
-    """Read the key from a file, or from the environment variable ``WITHINTASK_PANEL_KEY``.
+def pseudonymize_to(
+    source: Path, out: Path, key: bytes, *, columns: Sequence[str] = PSEUDONYMIZED
+) -> Path:
+    """Write a pseudonymized copy of a panel, complete or not at all.
 
     Parameters
     ----------
-    key_file
-        A file with the key as text; None for the environment variable.
-    keep_out_of
-        Folders with data, in which a key may not lie.
+    source
+        Folder with a ``panel.toml``, the ``panel.toml`` itself, or a DuckDB file.
+    out
+        Another folder or DuckDB file: new, empty or an earlier copy, which is replaced.
+    key, columns
+        As for :func:`pseudonymize`.
 
     Raises
     ------
     ParameterError
-        If there is no key, or it lies with the data.
+        If one place lies in the other, `out` holds a panel that is no copy, or as :func:`pseudonymize`.
+    SourceError, SchemaError
+        If the source cannot be read or breaks a rule.
     """
-    if key_file is None:
-        text = os.environ.get(KEY_VARIABLE, "")
-        if not text:
-            raise ParameterError(f"no key: name a key file, or set {KEY_VARIABLE}")
-        return text.encode()
-    if not key_file.is_file():
-        raise ParameterError(f"{key_file}: no such key file")
-    inside = [folder for folder in keep_out_of if _is_inside(key_file, folder)]
-    if inside:
-        raise ParameterError(f"{key_file}: the key lies with the data in {inside[0]}; move it")
-    return key_file.read_text(encoding="utf-8").strip().encode()
+    from withintask.panel.store import read_panel, write_panel
+
+    _fail_if_together(source, out)
+    _fail_if_original(out)
+    panel = pseudonymize(read_panel(source, lazy=True), key, columns=columns)
+    return write_panel(panel, out)
 
 
-def _is_inside(file: Path, folder: Path) -> bool:
-    return file.resolve().is_relative_to(folder.resolve())
+def _fail_if_together(source: Path, out: Path) -> None:
+    folder = source.parent if source.suffix == ".toml" else source
+    read, written = folder.resolve(), out.resolve()
+    if read.is_relative_to(written) or written.is_relative_to(read):
+        raise ParameterError(
+            f"{out}: lies in the panel {source} or around it; an original is not written to: name another place"
+        )
+
+
+def _fail_if_original(out: Path) -> None:
+    from withintask.panel.store import is_panel, read_info
+
+    if is_panel(out) and not read_info(out).is_pseudonymized:
+        raise ParameterError(
+            f"{out}: holds a panel that is no pseudonymized copy; it may be an original and is not "
+            "replaced: name another place, or remove it"
+        )
 
 
 def _fail_if_unusable(panel: Panel, key: bytes, columns: Sequence[str]) -> None:
-    problems = list(_problems(panel, key, columns))
+    problems = [*key_problems(key), *_problems(panel, columns)]
     if problems:
         raise ParameterError(list_problems(f"pseudonymize {panel.info.name}", problems))
 
 
-def _problems(panel: Panel, key: bytes, columns: Sequence[str]) -> Iterator[str]:
-    if not SHORTEST_KEY <= len(key) <= LONGEST_KEY:
-        yield f"the key has {len(key)} bytes; expected {SHORTEST_KEY} to {LONGEST_KEY}"
+def _problems(panel: Panel, columns: Sequence[str]) -> Iterator[str]:
+    if panel.info.is_pseudonymized:
+        yield f"is pseudonymized already; {_AGAIN}"
+        return
     for column in columns:
         types = [
             frame.lazy().collect_schema()[column]
@@ -113,6 +136,21 @@ def _problems(panel: Panel, key: bytes, columns: Sequence[str]) -> Iterator[str]
             yield f"{column} is {wrong[0]}, not text"
         if not types and column not in PSEUDONYMIZED:
             yield f"no table has a column {column}"
+        if not wrong and any(_looks_hashed(frame, column) for frame in panel.tables().values()):
+            yield f"every {column} looks like a pseudonym; {_AGAIN}"
+
+
+_AGAIN = "hashes of hashes can no longer be linked: start from the original"
+
+
+def _looks_hashed(frame: Frame, column: str) -> bool:
+    if column not in frame.lazy().collect_schema():
+        return False
+    pattern = rf"^{column[0]}[0-9a-f]{{{2 * DIGEST_BYTES}}}$"
+    is_hash = pl.col(column).str.contains(pattern)
+    counts = frame.lazy().select(n=is_hash.count(), n_hashes=is_hash.sum())
+    n_ids, n_hashes = counts.collect(engine="streaming").row(0)
+    return bool(n_ids and n_ids == n_hashes)
 
 
 def _replaced(frame: pl.LazyFrame, column: str, key: bytes) -> pl.LazyFrame:

@@ -19,7 +19,13 @@ class ViolationReport:
     """``table, rule, n_rows, examples, meaning``; no row if the panel is valid"""
 
 
-def violation_report(path: str | Path, *, with_outputs: bool = True) -> ViolationReport:
+def violation_report(
+    path: str | Path,
+    *,
+    with_outputs: bool = True,
+    verify: bool = True,
+    allow_outside: bool = False,
+) -> ViolationReport:
     """Check a panel on disk, streaming its tables.
 
     Parameters
@@ -28,13 +34,15 @@ def violation_report(path: str | Path, *, with_outputs: bool = True) -> Violatio
         As for :func:`withintask.panel.store.read_panel`.
     with_outputs
         Whether the table ``outputs`` must be there.
+    verify, allow_outside
+        As for :func:`withintask.panel.store.read_panel`.
 
     Raises
     ------
     SourceError
         If the path is not a panel or its mapping is wrong.
     """
-    loaded = load_panel(path)
+    loaded = load_panel(path, verify=verify, allow_outside=allow_outside)
     unread = set(loaded.problems["table"])
     expects_outputs = with_outputs and "outputs" not in unread
     broken = panel_violations(loaded.panel, with_outputs=expects_outputs)

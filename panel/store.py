@@ -1,5 +1,7 @@
 """A panel on disk: a folder of Parquet or CSV files with ``panel.toml``, or a DuckDB file."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -8,7 +10,14 @@ from typing import Any, Literal, get_args
 import polars as pl
 
 from withintask.panel.errors import ParameterError, SchemaError, SourceError, list_problems
-from withintask.panel.manifest import MANIFEST, read_manifest
+from withintask.panel.files import OUTSIDE, damage_breaches, may_be_read, outside_breaches
+from withintask.panel.manifest import (
+    MANIFEST,
+    OF_READER,
+    file_hashes,
+    read_manifest,
+    type_problems,
+)
 from withintask.panel.mapping import TableMapping, table_mapping
 from withintask.panel.panel import TABLES, Panel, PanelInfo, panel_info
 from withintask.panel.tables import read_tables
@@ -29,20 +38,29 @@ class Loaded:
     """``table, rule, n_rows, examples, meaning`` of what could not be read"""
 
 
-def write_panel(panel: Panel, path: str | Path, *, layout: Layout | None = None) -> Path:
-    """Write a panel to disk; until it is complete a reader sees what was there before.
+def write_panel(
+    panel: Panel,
+    path: str | Path,
+    *,
+    layout: Layout | None = None,
+    sections: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Path:
+    """Write a panel to disk in one step; until it is complete a reader sees what was there before.
 
     Parameters
     ----------
     panel
         Any panel; lazy tables are streamed to disk. It is not validated.
     path
-        A folder (Parquet or CSV) that is new, empty or holds a panel, which is then replaced as
-        a whole; or a DuckDB file, new or holding a panel. Other files and folders inside the
-        folder, such as ``synthetic/``, are left alone.
+        A folder (Parquet or CSV) that is new, empty or holds a panel that was written like this,
+        which is then replaced as a whole; or a DuckDB file, new or holding a panel. Other files
+        and folders inside the folder are left alone.
     layout
         ``parquet``, ``csv`` or ``duckdb``; by default DuckDB if the path ends in ``.duckdb`` or
         ``.db``, else Parquet.
+    sections
+        Further sections to keep with the panel, such as the recipe of a synthetic one; readers of
+        panels ignore them, :func:`read_sections` returns them.
 
     Returns
     -------
@@ -52,7 +70,13 @@ def write_panel(panel: Panel, path: str | Path, *, layout: Layout | None = None)
     Raises
     ------
     SourceError
-        If the path holds something that is not a panel.
+        If the path holds something that is not a panel, or files that its owner described in a
+        ``panel.toml``; or another process is writing there.
+
+    Notes
+    -----
+    A process that is killed leaves the old panel or the new one. The next writer removes what
+    else it left.
     """
     from withintask.panel import duck, folder
 
@@ -61,11 +85,18 @@ def write_panel(panel: Panel, path: str | Path, *, layout: Layout | None = None)
     if chosen not in get_args(Layout):
         raise ParameterError(f"write_panel: layout {chosen!r} is not one of {get_args(Layout)}")
     if chosen == "duckdb":
-        return duck.write_file(panel, target)
-    return folder.write_folder(panel, target, layout=chosen)
+        return duck.write_file(panel, target, sections=sections)
+    return folder.write_folder(panel, target, layout=chosen, sections=sections)
 
 
-def read_panel(path: str | Path, *, lazy: bool = False, check: bool = True) -> Panel:
+def read_panel(
+    path: str | Path,
+    *,
+    lazy: bool = False,
+    check: bool = True,
+    verify: bool = True,
+    allow_outside: bool = False,
+) -> Panel:
     """Read a panel from disk, and refuse one that breaks a rule.
 
     Parameters
@@ -77,27 +108,38 @@ def read_panel(path: str | Path, *, lazy: bool = False, check: bool = True) -> P
         Whether tables are scanned (``pl.LazyFrame``) rather than held.
     check
         Whether the panel is validated; a lazy one is streamed once for that.
+    verify
+        Whether each file is compared with its SHA-256, where the manifest has it.
+    allow_outside
+        Whether the manifest may name files outside its folder.
 
     Raises
     ------
     SourceError
-        If it is not a panel, a file is missing or a cell cannot be read: all such problems.
+        If it is not a panel, a file is missing or damaged or a cell cannot be read: all such
+        problems.
     SchemaError
         If it breaks a rule: all broken rules with their counts.
     """
-    loaded = load_panel(path)
+    loaded = load_panel(path, verify=verify, allow_outside=allow_outside)
     if loaded.problems.height:
         raise SourceError(violation_message(str(path), loaded.problems))
-    if check:
-        broken = panel_violations(loaded.panel)
-        if broken.height:
-            raise SchemaError(violation_message(str(path), broken))
-    panel = replace(loaded.panel, origin=Path(path))
-    return panel if lazy else panel.collect()
+    with _readable(str(path)):
+        if check:
+            broken = panel_violations(loaded.panel)
+            if broken.height:
+                raise SchemaError(violation_message(str(path), broken))
+        panel = replace(loaded.panel, origin=Path(path))
+        return panel if lazy else panel.collect()
 
 
-def load_panel(path: str | Path) -> Loaded:
+def load_panel(path: str | Path, *, verify: bool = True, allow_outside: bool = False) -> Loaded:
     """Scan a panel without validating it, and list what could not be read.
+
+    Parameters
+    ----------
+    path, verify, allow_outside
+        As for :func:`read_panel`.
 
     Raises
     ------
@@ -113,27 +155,77 @@ def load_panel(path: str | Path) -> Loaded:
     document = read_manifest(manifest)
     info, mappings = _understood(document, manifest)
     layout = document["panel"].get("format", "csv")
-    database = manifest.parent / document["panel"].get("file", "")
+    problems = [] if allow_outside else list(outside_breaches(manifest.parent, mappings))
+    expected = file_hashes(document, manifest) if verify else None
+    problems += damage_breaches(manifest.parent, mappings, expected or {})
+    refused = {problem.table for problem in problems}
     scan = None
     if layout == "duckdb":
-        connect = duck.connection(database)
-        scan = partial(duck.scan_table, connect)
-    tables = read_tables(manifest.parent, mappings, scan=scan, outcome=info.outcome)
+        database = document["panel"].get("file", "")
+        _fail_if_outside(manifest, database, allow_outside=allow_outside)
+        scan = partial(duck.scan_table, duck.connection(manifest.parent / database))
+    usable = [mapping for mapping in mappings if mapping.name not in refused]
+    tables = read_tables(manifest.parent, usable, scan=scan, outcome=info.outcome)
     if tables.notes:
         info = replace(info, note="; ".join(filter(None, (info.note, *tables.notes))))
     panel = Panel(info=info).with_tables(**tables.frames)
-    return Loaded(panel=panel, problems=breach_frame(tables.problems))
+    return Loaded(panel=panel, problems=breach_frame([*problems, *tables.problems]))
+
+
+def is_panel(path: str | Path) -> bool:
+    """Tell whether a path holds what :func:`read_panel` would look at."""
+    source = Path(path)
+    return (source / MANIFEST).is_file() or (source.is_file() and source.suffix in DUCKDB_SUFFIXES)
+
+
+def read_info(path: str | Path) -> PanelInfo:
+    """Return the head of a panel without looking at its tables.
+
+    Raises
+    ------
+    SourceError
+        If the path is not a panel.
+    """
+    from withintask.panel import duck
+
+    source = Path(path)
+    if source.is_file() and source.suffix in DUCKDB_SUFFIXES:
+        return duck.read_file(source).info
+    manifest = source if source.suffix == ".toml" else source / MANIFEST
+    return _understood(read_manifest(manifest), manifest)[0]
+
+
+def read_sections(path: str | Path) -> dict[str, dict[str, Any]]:
+    """Return the further sections that :func:`write_panel` kept with a panel, by name.
+
+    Raises
+    ------
+    SourceError
+        If the path is not a panel.
+    """
+    from withintask.panel import duck
+
+    source = Path(path)
+    if source.is_file() and source.suffix in DUCKDB_SUFFIXES:
+        return duck.read_sections(source)
+    document = read_manifest(source if source.suffix == ".toml" else source / MANIFEST)
+    return {
+        name: section
+        for name, section in document.items()
+        if name not in OF_READER and isinstance(section, dict)
+    }
 
 
 def _understood(document: dict[str, Any], manifest: Path) -> tuple[PanelInfo, list[TableMapping]]:
     """Read the head and the tables of a manifest; refuse whatever is not known."""
     from withintask.panel.schema import READABLE_VERSIONS, SCHEMA_VERSION
 
-    head, tables = document.get("panel"), document.get("tables", {})
-    if not isinstance(head, dict):
-        raise SourceError(f"{manifest}: expected a section [panel]")
+    problems = list(type_problems(document))
+    if problems:
+        raise SourceError(list_problems(str(manifest), problems, advice="Correct the manifest."))
+    head, tables = document["panel"], document.get("tables", {})
     known = [field.name for field in fields(PanelInfo) if field.name != "covariates"]
-    problems = [f"[panel] {key} is not known" for key in head if key not in (*known, *_OF_STORE)]
+    problems += [f"[panel] {key} is not known" for key in head if key not in (*known, *_OF_STORE)]
     problems += [f"[panel] has no {key}" for key in ("schema", "name") if key not in head]
     if head.get("schema", SCHEMA_VERSION) not in READABLE_VERSIONS:
         readable = " and ".join(map(str, READABLE_VERSIONS))
@@ -151,3 +243,17 @@ def _understood(document: dict[str, Any], manifest: Path) -> tuple[PanelInfo, li
     info = panel_info({key: head[key] for key in known if key in head})
     covariates = tuple(f"{m.name}.{column}" for m in mappings for column in m.covariates)
     return replace(info, covariates=covariates), mappings
+
+
+def _fail_if_outside(manifest: Path, file: str, *, allow_outside: bool) -> None:
+    if not allow_outside and not may_be_read(manifest.parent, file):
+        raise SourceError(f"{manifest}: [panel] file {file!r}: {OUTSIDE}")
+
+
+@contextmanager
+def _readable(where: str) -> Iterator[None]:
+    """Turn what Polars says of a damaged file into an error of ours."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise SourceError(f"{where}: cannot be read ({type(error).__name__})") from error

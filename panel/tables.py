@@ -9,13 +9,11 @@ import polars as pl
 from withintask.panel.apply import apply_mapping
 from withintask.panel.csv_source import scan_text_csv
 from withintask.panel.errors import SourceError
+from withintask.panel.files import PARTS
 from withintask.panel.foreign import READERS, read_foreign
 from withintask.panel.mapping import TableMapping
 from withintask.panel.references import Breach
 from withintask.panel.units import name_questions
-
-PARTS = "/*.parquet"
-"""A table in parts: every Parquet file of a folder, in the order of their names."""
 
 Scan = Callable[[TableMapping], pl.LazyFrame]
 """Scans the table that a mapping names in a database."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from withintask.panel.atomic import save_text
+from withintask.panel.atomic import replacing_folder, save_text
 from withintask.panel.codebook import codebook
 from withintask.panel.errors import SourceError
 from withintask.panel.manifest import MANIFEST
@@ -62,13 +62,25 @@ def write_template(folder: str | Path) -> Path:
         If the folder holds anything.
     """
     target = Path(folder)
+    _fail_if_not_empty(target)
+    if target.exists():
+        _write(target)
+        return target
+    with replacing_folder(target) as staging:
+        _fail_if_not_empty(target)
+        _write(staging)
+    return target
+
+
+def _fail_if_not_empty(target: Path) -> None:
     if target.exists() and (target.is_file() or any(target.iterdir())):
         raise SourceError(f"{target}: is not empty; name a new folder for the template")
-    target.mkdir(parents=True, exist_ok=True)
+
+
+def _write(target: Path) -> None:
     sections = [_HEAD]
     for name, schema in SCHEMAS.items():
         save_text(target / f"{name}.csv", ",".join(schema.column_names()) + "\n")
         sections.append(f'[tables.{name}]\nfile = "{name}.csv"\n')
     save_text(target / CODEBOOK, codebook())
     save_text(target / MANIFEST, "\n".join(sections))
-    return target

@@ -1,20 +1,20 @@
 """Panels larger than memory: drawn in chunks of whole firms and written as partitioned Parquet."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from withintask.panel.arrays import Array
 from withintask.panel.atomic import replacing_folder
 from withintask.panel.errors import ParameterError, SourceError, list_problems
-from withintask.panel.folder import manifest_text
-from withintask.panel.manifest import MANIFEST
+from withintask.panel.folder import publish
 from withintask.panel.panel import TABLES, Frame
+from withintask.panel.store import is_panel, read_sections
 from withintask.sim import tables
 from withintask.sim.design import Design
 from withintask.sim.design_checks import check_design
@@ -67,6 +67,7 @@ def write_streamed(
     replicate: int = 0,
     rows_per_chunk: int = ROWS_PER_CHUNK,
     on_progress: Progress | None = None,
+    sections: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Written:
     """Draw a panel chunk by chunk into a folder of partitioned Parquet.
 
@@ -77,12 +78,15 @@ def write_streamed(
     seed, replicate
         Equal numbers give the panel that ``simulate(economy, design, draw_shocks(design, seed=seed))`` holds.
     folder
-        Folder that does not exist yet; it appears only when complete.
+        Folder that does not exist yet, or holds a panel with the same sections, which is replaced;
+        it appears only when complete.
     rows_per_chunk
         Rows of the largest table drawn at a time, rounded to whole firms; memory grows with it, the
         panel does not depend on it.
     on_progress
         Called after every chunk.
+    sections
+        Further sections of the manifest, as for :func:`withintask.panel.store.write_panel`.
 
     Returns
     -------
@@ -95,19 +99,20 @@ def write_streamed(
     ParameterError
         If the design cannot be streamed or filled, or rows_per_chunk is not positive.
     SourceError
-        If the folder exists.
+        If the folder exists, or another process is writing it.
 
     Notes
     -----
     One thread draws the next chunk while another writes the last one.
     """
     target = Path(folder)
-    _fail_if_not_streamable(economy, design, target, rows_per_chunk)
+    _fail_if_not_streamable(economy, design, target, rows_per_chunk, sections)
     source = _open(economy, design, seed=seed, replicate=replicate)
     bounds = chunk_bounds(design, rows_per_chunk)
     with replacing_folder(target) as staging:
+        _fail_if_there(target, sections)
         counts = _write_chunks(source, bounds, staging, on_progress)
-        _write_rest(source, staging, counts)
+        _write_rest(source, staging, counts, sections)
     return Written(folder=target, n_rows=max(counts.values(), default=0), n_chunks=len(bounds))
 
 
@@ -210,7 +215,12 @@ def _write(frame: Frame, file: Path) -> None:
     frame.lazy().collect().write_parquet(file, compression=_COMPRESSION, compression_level=_LEVEL)
 
 
-def _write_rest(source: _Source, staging: Path, counts: dict[str, int]) -> None:
+def _write_rest(
+    source: _Source,
+    staging: Path,
+    counts: dict[str, int],
+    sections: Mapping[str, Mapping[str, Any]] | None,
+) -> None:
     """Write the tables that firms, tasks and occupations share, and the manifest."""
     design = source.design
     frames = setting_frames(source.economy, design, source.setting, source.rollout, source.common)
@@ -222,12 +232,15 @@ def _write_rest(source: _Source, staging: Path, counts: dict[str, int]) -> None:
         _write(frame, staging / f"{name}.parquet")
         files[name] = {"n_rows": frame.height, "file": f"{name}.parquet"}  # type: ignore[union-attr]
     in_order = {name: files[name] for name in TABLES if name in files}
-    text = manifest_text(panel_info(design), in_order, layout="parquet")
-    (staging / MANIFEST).write_text(text, encoding="utf-8")
+    publish(staging, panel_info(design), in_order, layout="parquet", sections=sections)
 
 
 def _fail_if_not_streamable(
-    economy: Economy, design: Design, target: Path, rows_per_chunk: int
+    economy: Economy,
+    design: Design,
+    target: Path,
+    rows_per_chunk: int,
+    sections: Mapping[str, Mapping[str, Any]] | None,
 ) -> None:
     check_design(design, economy.params)
     problems = [
@@ -239,5 +252,12 @@ def _fail_if_not_streamable(
         problems.append(f"rows_per_chunk = {rows_per_chunk}: expected at least 1")
     if problems:
         raise ParameterError(list_problems(f"streaming design {design.name}", problems))
-    if target.exists():
+    _fail_if_there(target, sections)
+
+
+def _fail_if_there(target: Path, sections: Mapping[str, Mapping[str, Any]] | None) -> None:
+    """Refuse a folder that is there, unless it is the very panel: its writer may have been killed when it was done."""
+    if target.exists() and not (
+        sections and is_panel(target) and read_sections(target) == sections
+    ):
         raise SourceError(f"{target}: exists already; name a new folder or remove it")

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-COMMAND = [sys.executable, "-c", "from withintask.cli.app import main; main()"]
+COMMAND = [sys.executable, "-c", "from withintask.cli.main import main; main()"]
 
 
 def run(*words, cwd):

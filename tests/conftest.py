@@ -2,12 +2,15 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 # Before NumPy is loaded: tests run in as many processes as there are cores, and BLAS threads on top of them fight for these.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# What a user's own state folder would keep is kept where tests may write.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="withintask-state-")
 
 ROOT = Path(__file__).resolve().parents[1]
 # What tests of several folders share: command_line, reference_simulator, strategies.

@@ -6,8 +6,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from threading import Event, Thread
+from typing import Any
 from urllib.parse import urlsplit
 
 from withintask.ingest.files import LIMITS, check_archive
@@ -22,6 +25,7 @@ _ADVICE = {
     _FORBIDDEN: "BLS refuses the request: give your own e-mail address with --email and try later",
     _NOT_FOUND: "there is no such file: is the year published at this level?",
 }
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _TRANSIENT = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)
 
 
@@ -37,6 +41,8 @@ class Settings:
     """Pause before the second attempt; it doubles with every further one."""
     timeout_seconds: float = 60.0
     """Longest silence of the server."""
+    limit_seconds: float = 3600.0
+    """Longest time for one archive, all attempts and pauses included."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +129,8 @@ def _check_settings(settings: Settings) -> None:
     if not local or "." not in domain or any(c.isspace() for c in settings.email):
         problems.append(f"e-mail address {settings.email!r}: BLS asks for a real one")
     parts = urlsplit(settings.base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        problems.append(f"base URL {settings.base_url!r} is no http(s) address")
+    if not _is_safe(settings.base_url) or not parts.hostname:
+        problems.append(f"base URL {settings.base_url!r} is no https address")
     if settings.n_attempts < 1:
         problems.append(f"{settings.n_attempts} attempts: at least one is needed")
     if problems:
@@ -138,11 +144,13 @@ def _fetch(
         return Downloaded(path=path, n_bytes=path.stat().st_size, was_there=True, n_attempts=0)
     part = path.with_name(f"{path.name}.part")
     fault: Exception | None = None
+    end = time.monotonic() + settings.limit_seconds
     for attempt in range(1, settings.n_attempts + 1):
         if attempt > 1:
-            time.sleep(settings.pause_seconds * 2 ** (attempt - 2))
+            pause = settings.pause_seconds * 2 ** (attempt - 2)
+            time.sleep(max(0.0, min(pause, end - time.monotonic())))
         try:
-            _transfer(path.name, part, settings, on_progress)
+            _within(end, path.name, partial(_transfer, path.name, part, settings, on_progress))
             put_in_place(part, path)
             return Downloaded(
                 path=path, n_bytes=path.stat().st_size, was_there=False, n_attempts=attempt
@@ -151,6 +159,46 @@ def _fetch(
             _raise_if_final(path.name, error)
             fault = error
     raise SourceError(f"{path.name}: gave up after {settings.n_attempts} attempts: {fault}")
+
+
+def _within(end: float, name: str, transfer: Callable[[Event], None]) -> None:
+    """Run a transfer until it ends or the time is over: a server that sends a byte a minute is never silent."""
+    stop, faults = Event(), list[BaseException]()
+
+    def run() -> None:
+        try:
+            transfer(stop)
+        except BaseException as fault:
+            faults.append(fault)
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        thread.join(max(0.0, end - time.monotonic()))
+    finally:
+        stop.set()
+    if thread.is_alive():
+        raise SourceError(f"{name}: the time limit is over; run the same command to resume")
+    if faults:
+        raise faults[0]
+
+
+def _is_safe(url: str) -> bool:
+    """Tell whether an address is https, or on this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
+
+
+class _SafeRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows https alone."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        if not _is_safe(newurl):
+            fp.close()
+            raise SourceError(f"{newurl}: the server redirects to an address without https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _is_complete(path: Path) -> bool:
@@ -175,11 +223,13 @@ def _transfer(
     part: Path,
     settings: Settings,
     on_progress: Callable[[str, int, int | None], None] | None,
+    stop: Event,
 ) -> None:
     """Fetch what is missing of one file into `part`, and check that it is a whole archive."""
     there = part.stat().st_size if part.is_file() else 0
     try:
-        with urllib.request.urlopen(
+        opener = urllib.request.build_opener(_SafeRedirects)
+        with opener.open(
             _request(name, there, settings), timeout=settings.timeout_seconds
         ) as answer:
             start = there if answer.status == _PARTIAL and _starts_at(answer, there) else 0
@@ -189,7 +239,7 @@ def _transfer(
                     f"{name}: {total:,} bytes; at most {LIMITS.max_bytes:,} are fetched"
                 )
             size = _append(
-                answer, part, start, lambda n: on_progress and on_progress(name, n, total)
+                answer, part, start, stop, lambda n: on_progress and on_progress(name, n, total)
             )
     except urllib.error.HTTPError as error:
         if error.code == _BAD_RANGE:
@@ -224,11 +274,17 @@ def _total(answer: http.client.HTTPResponse, start: int) -> int | None:
 
 
 def _append(
-    answer: http.client.HTTPResponse, part: Path, start: int, report: Callable[[int], object]
+    answer: http.client.HTTPResponse,
+    part: Path,
+    start: int,
+    stop: Event,
+    report: Callable[[int], object],
 ) -> int:
     size = start
     with part.open("ab" if start else "wb") as stream:
         for block in _blocks(answer):
+            if stop.is_set():
+                break
             stream.write(block)
             size += len(block)
             if size > LIMITS.max_bytes:
@@ -238,5 +294,5 @@ def _append(
 
 
 def _blocks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
-    while block := answer.read(_CHUNK):
+    while block := answer.read1(_CHUNK):
         yield block

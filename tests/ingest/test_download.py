@@ -1,7 +1,9 @@
 """Downloads against a server on this machine that serves, truncates, stalls, refuses and breaks."""
 
+import gc
 import io
 import threading
+import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -45,6 +47,18 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, content[:10], length=len(content))
             self.wfile.flush()
             server.release.wait(timeout=10)
+        elif behaviour == "drip":
+            self.answer(200, b"", length=len(content))
+            while not server.release.wait(timeout=0.05):
+                self.wfile.write(b"x")
+        elif behaviour == "drip headers":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+            while not server.release.wait(timeout=0.05):
+                self.wfile.write(b"x")
+        elif isinstance(behaviour, str) and "://" in behaviour:
+            self.send_response(302)
+            self.send_header("Location", behaviour)
+            self.end_headers()
         elif behaviour == "html":
             page = b"<html>Access Denied</html>"
             self.answer(200, page, length=len(page))
@@ -207,7 +221,7 @@ def test_an_address_that_is_none_is_refused_before_anything_is_sent(server, tmp_
 
 def test_a_base_url_that_is_no_web_address_is_refused(tmp_path):
     wrong = Settings(base_url="file:///etc", email="you@example.org")
-    with pytest.raises(ParameterError, match=r"no http\(s\) address"):
+    with pytest.raises(ParameterError, match="no https address"):
         download_oews(tmp_path, years=[2024], settings=wrong)
 
 
@@ -217,3 +231,33 @@ def test_the_command_downloads_and_says_what_it_did(server, tmp_path, capsys):
     oews(words, exit_on_error=False, result_action="return_value")
     assert f"{NAME}: " in capsys.readouterr().out
     assert (tmp_path / NAME).is_file()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("behaviour", ["drip", "drip headers"])
+def test_a_server_that_sends_a_byte_now_and_then_ends_with_the_time_limit(
+    server, tmp_path, behaviour
+):
+    server.behaviours = [behaviour]
+    with pytest.raises(SourceError, match="the time limit is over"):
+        fetch(server, tmp_path, limit_seconds=0.5)
+    server.release.set()  # the transfer that was given up ends here, not in another test
+    time.sleep(0.3)
+    gc.collect()
+
+
+@pytest.mark.parametrize(
+    "target", ["http://example.org/oesm24nat.zip", "file:///etc/passwd", "ftp://example.org/a.zip"]
+)
+def test_a_redirect_away_from_https_is_not_followed(server, tmp_path, target):
+    server.behaviours = [target]
+    with pytest.raises(SourceError, match="without https|HTTP 302"):
+        fetch(server, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["http://www.bls.gov/oes", "file:///tmp", "ftp://a.b", "x"])
+def test_only_https_is_asked(tmp_path, url):
+    asked = Settings(base_url=url, email="you@example.org")
+    with pytest.raises(ParameterError, match="is no https address"):
+        download_oews(tmp_path, years=[2024], settings=asked)

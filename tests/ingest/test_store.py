@@ -136,12 +136,21 @@ def test_the_same_table_in_two_files_is_refused_with_both_places(source, db, tin
     assert "national_M2024_dl.xlsx row 2" in message
 
 
-def test_a_database_of_someone_else_is_replaced_only_by_a_complete_store(source, db):
+def test_a_database_of_someone_else_is_not_replaced(source, db):
     db.parent.mkdir()
     with duckdb.connect(str(db)) as connection:
         connection.execute("CREATE TABLE mine (x INTEGER)")
-    build_oews(source, db)
-    assert "oews" in set(query(db, "SELECT table_name FROM duckdb_tables()")["table_name"])
+    with pytest.raises(SourceError, match="holds tables that are not ours"):
+        build_oews(source, db)
+    assert query(db, "SELECT table_name FROM duckdb_tables()")["table_name"].to_list() == ["mine"]
+
+
+def test_a_file_that_is_no_database_is_not_replaced(source, db):
+    db.parent.mkdir()
+    db.write_text("years of work")
+    with pytest.raises(SourceError, match="not a readable DuckDB database"):
+        build_oews(source, db)
+    assert db.read_text() == "years of work"
 
 
 def test_the_bridge_decides_how_occupations_are_compared(source, db, tiny_book):

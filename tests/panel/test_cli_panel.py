@@ -116,8 +116,10 @@ def test_profile_prints_its_figures(tmp_path, capsys):
 def test_pseudonymize_writes_a_valid_copy_without_the_key(tmp_path, capsys):
     outputs = pl.DataFrame({"worker_id": ["w"], "task_id": ["t"], "period": [1], "output": [1.0]})
     folder = write_panel(Panel(info=PanelInfo(name="p"), outputs=outputs), tmp_path / "p")
-    key = tmp_path / "key"
+    key = tmp_path / "keys" / "key"
+    key.parent.mkdir()
     key.write_text("a secret of more than 16 bytes")
+    key.chmod(0o600)
     run("pseudonymize", folder, "--out", tmp_path / "q", "--key-file", key)
     written = b"".join(file.read_bytes() for file in (tmp_path / "q").iterdir())
     assert b"a secret" not in written

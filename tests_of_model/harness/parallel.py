@@ -1,6 +1,7 @@
 """Run one function on many items, in order, with progress; executors by name. Results never depend on which one runs."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
     Executor,
@@ -10,7 +11,8 @@ from concurrent.futures import (
     as_completed,
 )
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
+from threading import Thread
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -89,13 +91,23 @@ def open_executor(engine: str, n_workers: int, *, dask: str = "") -> Iterator[Ex
             raise ParameterError(
                 "--dask needs the optional extra: pip install 'withintask[cluster]'"
             ) from error
-        with Client(dask, set_as_default=False) as client:
+        try:
+            client = Client(dask, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ParameterError(
+                f"--dask {dask}: no scheduler answers there ({type(error).__name__}); start one with dask scheduler"
+            ) from error
+        with client:
             yield client.get_executor(pure=False)
     elif engine == "serial":
         yield None
     elif engine == "threads":
         with ThreadPoolExecutor(n_workers) as threads:
-            yield threads
+            try:
+                yield threads
+            except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)
+                raise
     elif engine == "processes":
         with process_pool(n_workers) as pool:
             yield pool
@@ -117,16 +129,58 @@ def processes(n_processes: int) -> Iterator[Executor | None]:
 def process_pool(n_processes: int) -> Iterator[Executor]:
     """Yield a pool of fresh processes, which Polars needs, with one thread of Polars and of BLAS each."""
     before = {name: os.environ.get(name) for name in _THREADS}
+    others = set(active_children())
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
-        with ProcessPoolExecutor(n_processes, mp_context=get_context("spawn")) as pool:
-            yield pool
+        with ProcessPoolExecutor(
+            n_processes, mp_context=get_context("spawn"), initializer=_end_with_parent
+        ) as pool:
+            try:
+                _start(pool, n_processes)
+                yield pool
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for child in set(active_children()) - others:
+                    child.terminate()
+                raise
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _start(pool: Executor, n_processes: int) -> None:
+    """Start every process with Ctrl-C kept from it: the parent alone answers it, when it can."""
+    with _interrupt_held_back():
+        for _ in range(n_processes):
+            pool.submit(os.getpid)
+
+
+@contextmanager
+def _interrupt_held_back() -> Iterator[None]:
+    """Let Ctrl-C wait; what is started meanwhile never gets it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent ends, however that ends."""
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

@@ -214,13 +214,24 @@ def _store(
 
 
 def _current(block: Block, stored: pl.DataFrame) -> pl.DataFrame:
-    """Rows of the estimators asked for, at their present version."""
+    """Rows of the estimators asked for, at their present version, that are there for every replicate, each term once."""
     wanted = pl.DataFrame(
         [(h.name, e.name, e.version) for h, e in _estimators(block.estimators)],
         schema={"hypothesis": pl.String, "estimator": pl.String, "estimator_version": pl.Int64},
         orient="row",
     )
-    return stored.join(wanted, on=wanted.columns, how="semi", maintain_order="left")
+    present = stored.join(wanted, on=wanted.columns, how="semi", maintain_order="left")
+    number = pl.col("replicate")
+    is_ours = number.is_between(block.first, block.last - 1) & (pl.col("seed") == block.seed)
+    complete = (
+        present.group_by("hypothesis", "estimator")
+        .agg(
+            is_whole=(number.n_unique() == block.last - block.first) & is_ours.all(),
+            is_single=~pl.struct("replicate", "term").is_duplicated().any(),
+        )
+        .filter("is_whole", "is_single")
+    )
+    return present.join(complete, on=("hypothesis", "estimator"), how="semi", maintain_order="left")
 
 
 def _missing_estimators(block: Block, stored: pl.DataFrame) -> tuple[Named, ...]:

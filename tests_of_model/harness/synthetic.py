@@ -1,17 +1,17 @@
 """Synthetic panels on disk: drawn by name, and their truth computed again from the recipe beside them."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from withintask.panel.atomic import save_text
 from withintask.panel.errors import SourceError
+from withintask.panel.manifest import MANIFEST, file_hashes, read_manifest
 from withintask.panel.panel import Panel
-from withintask.panel.store import write_panel
+from withintask.panel.store import read_sections, write_panel
 from withintask.sim.design import Design
 from withintask.sim.designs import load_design
 from withintask.sim.economy import solve_economy
@@ -23,8 +23,11 @@ from withintask.sim.worlds import load_world
 from withintask.tests_of_model.harness.replicate import solved
 from withintask.tests_of_model.harness.settings import apply_settings
 
-RECIPE = Path("synthetic") / "recipe.json"
-"""Where a synthetic panel keeps what its truth follows from; readers of panels ignore it."""
+SECTION = "recipe"
+"""Section of the manifest in which a synthetic panel keeps what its truth follows from; readers of panels ignore it."""
+
+_OLD_RECIPE = Path("synthetic") / "recipe.json"
+"""Where it was kept before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +109,15 @@ def stream_panel(
     """
     changed, recipe = _recipe(design, world, seed, replicate, settings)
     economy = solve_economy(recipe.params)
-    written = write_streamed(
-        economy, changed, seed=seed, replicate=replicate, folder=folder, on_progress=on_progress
+    return write_streamed(
+        economy,
+        changed,
+        seed=seed,
+        replicate=replicate,
+        folder=folder,
+        on_progress=on_progress,
+        sections=_sections(recipe),
     )
-    _write_recipe(recipe, folder)
-    return written
 
 
 def _recipe(
@@ -125,23 +132,17 @@ def _recipe(
     return chosen.change_design(changed), recipe
 
 
-def write_synthetic(panel: Panel, folder: Path) -> None:
-    """Write a panel, with the recipe by which it was drawn beside it."""
-    write_panel(panel, folder)
-    if isinstance(panel.origin, Recipe):
-        _write_recipe(panel.origin, folder)
+def write_synthetic(panel: Panel, path: Path) -> None:
+    """Write a panel, in one step with the recipe by which it was drawn."""
+    recipe = panel.origin
+    write_panel(panel, path, sections=_sections(recipe) if isinstance(recipe, Recipe) else None)
 
 
-def _write_recipe(recipe: Recipe, folder: Path) -> None:
-    plain = {**asdict(recipe), "params": {k: _plain(v) for k, v in asdict(recipe.params).items()}}
-    save_text(folder / RECIPE, json.dumps(plain, indent=1))
+def _sections(recipe: Recipe) -> dict[str, dict[str, Any]]:
+    return {SECTION: asdict(recipe)}
 
 
-def _plain(value: float) -> float | str:
-    return value if math.isfinite(value) else "inf"
-
-
-def read_recipe(folder: Path) -> Recipe | None:
+def read_recipe(path: Path) -> Recipe | None:
     """Read the recipe of a panel; None if the panel is not synthetic.
 
     Raises
@@ -149,15 +150,27 @@ def read_recipe(folder: Path) -> Recipe | None:
     SourceError
         If there is one that cannot be read.
     """
-    path = folder / RECIPE
-    if not path.is_file():
+    plain = read_sections(path).get(SECTION) or _old_recipe(path)
+    if plain is None:
         return None
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
         values = {name: float(v) if v == "inf" else v for name, v in plain.pop("params").items()}
         return Recipe(**plain, params=make_params(values, where=str(path)))
-    except (ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{path}: not a recipe of a synthetic panel: {error}") from error
+    except (AttributeError, ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"{path}: no recipe of a synthetic panel: {error}") from error
+
+
+def _old_recipe(path: Path) -> dict[str, Any] | None:
+    """Read the recipe of a panel whose manifest has neither a recipe nor hashes: it lies beside the manifest."""
+    folder = path.parent if path.suffix == ".toml" else path
+    file = folder / _OLD_RECIPE
+    if not file.is_file() or file_hashes(read_manifest(folder / MANIFEST), folder) is not None:
+        return None
+    try:
+        plain: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SourceError(f"{file}: not a recipe of a synthetic panel: {error}") from error
+    return plain
 
 
 def recipe_of(panel: Panel) -> Recipe | None:

@@ -10,8 +10,10 @@ from withintask.cli import data, exposure, msm, oews, panel, regime, sign
 
 app = App(
     name="withintask",
-    help="Does generative AI equalize workers, and who gets the gains? Data, simulator and tests.",
+    help="Does generative AI equalize workers, and who gets the gains? Data, simulator and tests. "
+    "An error is one message; --debug shows its traceback.",
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 app.command(oews.app)
 app.command(data.app)
@@ -57,7 +59,7 @@ def simulate(
     settings
         Changes such as n_workers=800 or proprietary=0.5, of the design or of the parameters.
     stream
-        Draw and write in chunks, for a panel larger than memory; the folder must be new.
+        Draw and write in chunks, for a panel larger than memory; the folder must be new, or hold this very panel.
     """
     from withintask.tests_of_model.harness.synthetic import (
         draw_panel,
@@ -99,6 +101,8 @@ def estimate(
     format: TableFormat = "table",  # noqa: A002 (the option's name)
     out: Path | None = None,
     figure: Path | None = None,
+    verify: bool = True,
+    allow_outside: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Estimate H1 to H4 on a panel, with the truth beside a synthetic one.
 
@@ -120,8 +124,14 @@ def estimate(
         File to write instead of printing; needed for parquet.
     figure
         File for a figure of the estimates with their intervals (png, pdf, svg).
+    verify
+        Compare each file with its SHA-256, where the manifest has it; --no-verify is for those in a hurry.
+    allow_outside
+        Read files outside the folder of the manifest, if it names some.
     """
     from withintask.panel.memory import as_panel
+    from withintask.panel.profile import few_people
+    from withintask.panel.store import read_panel
     from withintask.report.design import design_text
     from withintask.report.estimate_figure import draw_estimates
     from withintask.report.tables import write_table
@@ -130,7 +140,10 @@ def estimate(
     from withintask.tests_of_model.hypotheses.estimate import estimate as run
     from withintask.tests_of_model.hypotheses.recommend import recommended_estimators
 
-    whole = as_panel(panel)
+    scanned = read_panel(panel, lazy=True, check=False, verify=verify, allow_outside=allow_outside)
+    whole = as_panel(scanned)
+    for sentence in few_people(whole):
+        print(sentence, file=sys.stderr)
     chosen = recommended_estimators(whole, hypothesis or ()) if recommended else ()
     rows = run(
         whole,
@@ -319,17 +332,3 @@ def demo(*, out: Path = Path("out/demo"), replicates: int = 200) -> None:
     from withintask.report.demo import run_demo
 
     run_demo(out, replicates=replicates)
-
-
-def main() -> None:
-    """Run the command line; an error of ours is one message and exit status 1, never a traceback."""
-    from withintask.panel.errors import ModelError
-
-    try:
-        app()
-    except ModelError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        print("interrupted; what was finished is stored", file=sys.stderr)
-        raise SystemExit(130) from None

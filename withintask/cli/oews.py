@@ -83,8 +83,9 @@ def query(
     db: Path,
     file_format: Annotated[Format, Parameter("--format")] = "table",
     out: Path | None = None,
+    allow_files: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Run a SQL query on a database and print the rows or write them to a file.
+    """Run a SQL query on a database, which it only reads, and print the rows or write them to a file.
 
     Parameters
     ----------
@@ -96,6 +97,8 @@ def query(
         Form of the answer; parquet needs --out.
     out
         File to write instead of printing.
+    allow_files
+        Let the query read and write other files and load extensions; closed unless you say so.
     """
     from withintask.ingest.database import query as run_query
     from withintask.ingest.database import write_rows
@@ -105,7 +108,7 @@ def query(
 
     if file_format == "parquet" and out is None:
         raise ParameterError("--format parquet is binary: give the file to write with --out")
-    rows = run_query(db, sql)
+    rows = run_query(db, sql, allow_files=allow_files)
     if out is None:
         print({"table": frame_table, "csv": _csv, "json": _json}[file_format](rows))
     elif file_format == "table":
@@ -124,6 +127,7 @@ def download(
     base_url: str = "",
     attempts: int = 4,
     timeout: float = 60.0,
+    limit: float = 3600.0,
 ) -> None:
     """Download the archives of BLS; complete ones are kept, interrupted ones resumed.
 
@@ -143,6 +147,8 @@ def download(
         Attempts for each archive.
     timeout
         Longest silence of the server, in seconds.
+    limit
+        Longest time for one archive, in seconds.
     """
     from withintask.ingest.oews.download import Settings, default_base_url
     from withintask.ingest.options import parse_years
@@ -153,12 +159,15 @@ def download(
         email=email,
         n_attempts=attempts,
         timeout_seconds=timeout,
+        limit_seconds=limit,
     )
     run_download(to, years=parse_years(years) or (), settings=settings, level=level)
 
 
 def _csv(frame: "pl.DataFrame") -> str:
-    return frame.write_csv().rstrip("\n")
+    from withintask.panel.escape import in_spreadsheet
+
+    return in_spreadsheet(frame).write_csv().rstrip("\n")
 
 
 def _json(frame: "pl.DataFrame") -> str:

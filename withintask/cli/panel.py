@@ -179,6 +179,8 @@ def validate(
     json: Annotated[bool, Parameter(negative="")] = False,
     show_keys: Annotated[bool, Parameter(negative="")] = False,
     without_outputs: Annotated[bool, Parameter(negative="")] = False,
+    verify: bool = True,
+    allow_outside: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Report everything in a panel that breaks a rule, with counts; exit 1 if anything does.
 
@@ -192,10 +194,16 @@ def validate(
         Name keys of offending rows. They can identify people: off unless asked.
     without_outputs
         Accept a panel without the table outputs, such as a pay panel.
+    verify
+        Compare each file with its SHA-256, where the manifest has it; --no-verify is for those in a hurry.
+    allow_outside
+        Read files outside the folder of the manifest, if it names some.
     """
     from withintask.panel.report import violation_report
 
-    report = violation_report(path, with_outputs=not without_outputs)
+    report = violation_report(
+        path, with_outputs=not without_outputs, verify=verify, allow_outside=allow_outside
+    )
     shown = report.violations if show_keys else report.violations.drop("examples")
     if json:
         print(_as_json(report.name, shown))
@@ -214,6 +222,8 @@ def profile(
     *,
     min_cell: int | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
+    verify: bool = True,
+    allow_outside: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Show coverage, balance, overlap of AI use, mobility and cell sizes of a panel.
 
@@ -225,12 +235,14 @@ def profile(
         Fewest people or firms behind a figure (10 if left out); others are suppressed.
     json
         Print JSON instead of a table.
+    verify, allow_outside
+        As for validate.
     """
     from withintask.panel.profile import MIN_CELL
     from withintask.panel.profile import profile as profiled
     from withintask.panel.store import read_panel
 
-    panel = read_panel(path, lazy=True)
+    panel = read_panel(path, lazy=True, verify=verify, allow_outside=allow_outside)
     figures = profiled(panel, min_cell=MIN_CELL if min_cell is None else min_cell)
     print(figures.write_json() if json else _as_table(figures))
 
@@ -252,20 +264,17 @@ def pseudonymize(
     out
         Folder (or .duckdb file) to write.
     key_file
-        File with a secret of 16 to 64 bytes, kept apart from the data; without it, the secret
-        is taken from the environment variable WITHINTASK_PANEL_KEY.
+        File with a secret of 16 to 64 bytes that only you can read, neither in a panel nor beside
+        it; without it, the secret is taken from the environment variable WITHINTASK_PANEL_KEY.
     also
         Further id columns to replace, such as task_id.
     """
-    from withintask.panel.pseudonymize import PSEUDONYMIZED, read_key
-    from withintask.panel.pseudonymize import pseudonymize as pseudonymized
-    from withintask.panel.store import read_panel, write_panel
+    from withintask.panel.keys import read_key
+    from withintask.panel.pseudonymize import PSEUDONYMIZED, pseudonymize_to
 
-    folder = path if path.is_dir() else path.parent
-    key = read_key(key_file, keep_out_of=(folder, out))
-    columns = (*PSEUDONYMIZED, *(also or ()))
-    panel = pseudonymized(read_panel(path, lazy=True), key, columns=columns)
-    print(f"{write_panel(panel, out)}: written; the key is not stored")
+    key = read_key(key_file, keep_out_of=(path if path.is_dir() else path.parent, out))
+    written = pseudonymize_to(path, out, key, columns=(*PSEUDONYMIZED, *(also or ())))
+    print(f"{written}: written; the key is not stored")
 
 
 @app.command(name="import")

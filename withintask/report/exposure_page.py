@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from withintask.panel.escape import in_markdown
+
 if TYPE_CHECKING:
     from withintask.ingest.exposure.compare import Comparison
 
@@ -40,7 +42,7 @@ def grid(frame: pl.DataFrame) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(map(in_markdown, cells)) + " |"
 
 
 def _shown(cell: object) -> str:

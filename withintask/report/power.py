@@ -7,6 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from withintask.panel.atomic import save
+from withintask.panel.profile import few_people
+from withintask.panel.store import read_panel
 from withintask.report.progress import progress, run_study
 from withintask.report.terminal import print_rows
 from withintask.tests_of_model.harness.diagnosands import LEVEL
@@ -154,6 +156,8 @@ def _print_pilot(question: PowerQuestion) -> None:
     if question.pilot is not None:
         values = ", ".join(f"{name} = {_plain(v)}" for name, v in question.from_pilot().items())
         print(f"From {question.pilot}: {values or 'nothing that the design did not have'}")
+        for sentence in few_people(read_panel(question.pilot, lazy=True, check=False)):
+            print(sentence)
 
 
 def _plain(value: object) -> str:

@@ -9,6 +9,7 @@ from withintask.ingest import education_changes, occupation_changes
 from withintask.ingest.panels.adapters import import_panel
 from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ParameterError
+from withintask.panel.escape import in_spreadsheet
 from withintask.panel.panel import Panel
 from withintask.report.tables import markdown_table
 from withintask.report.terminal import print_rows
@@ -89,7 +90,7 @@ def run_results(data: Path, out: Path, store: Path | None = None) -> None:
     }
     for name, frame in frames.items():
         save(out / f"{name}.parquet", frame.write_parquet)
-        save(out / f"{name}.csv", frame.write_csv)
+        save(out / f"{name}.csv", in_spreadsheet(frame).write_csv)
     draw_occupations(frames["occupations"], out / "results.png")
     tables = {name: _table(frame, _LABELS[name]) for name, frame in frames.items()}
     for name, (header, rows) in tables.items():

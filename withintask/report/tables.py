@@ -8,12 +8,14 @@ import polars as pl
 
 from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ParameterError
+from withintask.panel.escape import in_latex, in_markdown, in_spreadsheet
 from withintask.tests_of_model.hypotheses.hypothesis import OK
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Write a table as Markdown, one line a row."""
-    lines = [header, ["---"] * len(header), *rows]
+    cells = [[in_markdown(cell) for cell in row] for row in rows]
+    lines = [header, ["---"] * len(header), *cells]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
@@ -33,7 +35,7 @@ def write_table(frame: pl.DataFrame, kind: str, out: Path | None) -> None:
     if kind == "json":
         content = frame.write_json()
     elif kind == "csv":
-        content = frame.write_csv()
+        content = in_spreadsheet(frame).write_csv()
     else:
         content = _latex(frame) if kind == "latex" else str(frame)
     if out is None:
@@ -63,4 +65,4 @@ def _latex(frame: pl.DataFrame) -> str:
 def _latex_cell(value: object, digits: int | None) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "--"
-    return f"{value:.{digits}f}" if digits is not None else str(value).replace("_", r"\_")
+    return f"{value:.{digits}f}" if digits is not None else in_latex(str(value))

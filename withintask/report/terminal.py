@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from withintask.panel.errors import one_line
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -154,7 +156,7 @@ def _record(header: Sequence[str], row: Sequence[str], width: int) -> str:
 def _shown(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:,.10g}" if isinstance(value, float) else str(value)
+    return f"{value:,.10g}" if isinstance(value, float) else one_line(str(value))
 
 
 def _cells(row: dict[str, object]) -> tuple[str, ...]:
@@ -174,5 +176,5 @@ def _cells(row: dict[str, object]) -> tuple[str, ...]:
         number("truth"),
         f"{row['n_obs']:,}",
         str(row["n_clusters"]),
-        str(row["message"]),
+        one_line(str(row["message"])),
     )

@@ -330,6 +330,20 @@ def test_a_damaged_part_is_refused_by_name(study, tmp_path):
         replicate(study, ledger=tmp_path)
 
 
+@pytest.mark.parametrize("spoil", ["too few", "twice", "of another seed"])
+def test_a_part_without_every_replicate_once_is_run_again(study, serial, tmp_path, spoil):
+    replicate(study, ledger=tmp_path)
+    part = next(tmp_path.glob("*.parquet"))
+    rows = pl.read_parquet(part)
+    spoilt = {
+        "too few": rows.filter(pl.col("replicate") > pl.col("replicate").min()),
+        "twice": pl.concat([rows, rows.head(1)]),
+        "of another seed": rows.with_columns(seed=pl.col("seed") + 1),
+    }[spoil]
+    spoilt.write_parquet(part)
+    assert replicate(study, ledger=tmp_path).equals(serial)
+
+
 def test_a_failed_fit_is_a_row_with_its_message(serial):
     gaps = not_estimable(serial)
     assert (

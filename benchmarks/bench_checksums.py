@@ -1,0 +1,47 @@
+"""What comparing files with their SHA-256 adds to reading a panel.
+
+Run ``python benchmarks/bench_checksums.py [n_rows] [repeats]`` (10 million rows, 5 times by default). Reading with and without
+takes turns, so that both see the same machine; printed are the least times and their ratio.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench_panel import N_ROWS, run
+
+from withintask.panel.store import read_panel
+
+REPEATS = 5
+
+
+def main() -> None:
+    """Write the panel of ``bench_panel.py`` and read it in turns."""
+    n_rows = int(sys.argv[1]) if len(sys.argv) > 1 else N_ROWS
+    repeats = int(sys.argv[2]) if len(sys.argv) > 2 else REPEATS
+    with tempfile.TemporaryDirectory() as folder:
+        run("--make", str(n_rows), folder)
+        panel = Path(folder) / "panel"
+        size = sum(file.stat().st_size for file in panel.iterdir())
+        print(f"{n_rows:,} rows, {size / 1e6:,.0f} MB")
+        for lazy in (False, True):
+            times = [
+                (seconds(panel, lazy, True), seconds(panel, lazy, False)) for _ in range(repeats)
+            ]
+            verified, plain = (min(column) for column in zip(*times, strict=True))
+            how = "lazy, checked" if lazy else "in memory, checked"
+            print(
+                f"{how:20} {plain:.2f} s; with SHA-256 {verified:.2f} s: {verified / plain - 1:+.1%}"
+            )
+
+
+def seconds(panel: Path, lazy: bool, verify: bool) -> float:
+    """Read once."""
+    start = time.perf_counter()
+    read_panel(panel, lazy=lazy, verify=verify)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

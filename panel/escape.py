@@ -1,0 +1,40 @@
+"""Text from files as it may stand in a spreadsheet, Markdown or LaTeX: read as text, never obeyed."""
+
+import re
+
+import polars as pl
+
+from withintask.panel.errors import printable
+
+_FORMULA = r"^[=+\-@\t\r]"
+"""How a cell begins that a spreadsheet takes for a formula (OWASP, CSV injection)."""
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+}
+_BAR = re.compile(r"(?<!\\)\|")
+
+
+def in_spreadsheet(frame: pl.DataFrame) -> pl.DataFrame:
+    """Put an apostrophe before text that a spreadsheet would take for a formula; numbers stay numbers."""
+    text = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+    return frame.with_columns(
+        pl.when(pl.col(name).str.contains(_FORMULA))
+        .then(pl.concat_str(pl.lit("'"), name))
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name in text
+    )
+
+
+def in_markdown(text: str) -> str:
+    """Keep a cell in its place of a table, and markup of HTML from being one."""
+    return _BAR.sub(r"\|", " ".join(text.splitlines())).replace("<", "&lt;")
+
+
+def in_latex(text: str) -> str:
+    """Write out the characters that are commands."""
+    return "".join(_LATEX.get(c, c) for c in printable(text))
