@@ -181,8 +181,9 @@ def values_of_measurements(
     names = list(after.target.names)
     values = np.column_stack([after.of(name) for name in names])
     for name, covariance in (panels or {}).items():
-        added = added_covariance(after.target, covariance)
-        rows.append((name, None, *value_of(after, values, added, n_outer=n_outer, seed=seed)))
+        combination, variance = added_information(after.target, covariance)
+        shown, errors = values @ combination, np.diag(variance)
+        rows.append((name, None, *value_of(after, shown, errors, n_outer=n_outer, seed=seed)))
     return pl.DataFrame(
         [
             {
@@ -198,8 +199,21 @@ def values_of_measurements(
     ).sort("fall", descending=True)
 
 
-def added_covariance(target: MomentTarget, covariance: Array) -> Array:
-    """Covariance of an independent panel that makes of the target's errors those of a better panel.
+def added_information(target: MomentTarget, covariance: Array) -> tuple[Array, Array]:
+    """What a better panel adds to the target's: combinations of moments, and the variance with which it shows each.
+
+    Parameters
+    ----------
+    target
+        Moments with the errors of the first panel.
+    covariance
+        Errors of the better one, (moment, moment).
+
+    Returns
+    -------
+    tuple of arrays
+        Combinations (moment, combination), and variances (combination,) of an independent panel that makes of the first
+        panel's errors those of the better one; combinations in which both are alike are left out.
 
     Raises
     ------
@@ -207,10 +221,19 @@ def added_covariance(target: MomentTarget, covariance: Array) -> Array:
         If the panel is worse in some direction.
     """
     assert target.covariance is not None
-    gain = np.linalg.inv(covariance) - np.linalg.inv(target.covariance)
-    if np.linalg.eigvalsh(gain).min() <= 0:
-        raise ParameterError("added_covariance: the other panel is worse in some direction")
-    return np.asarray(np.linalg.inv(gain))
+    unit = target.std_error
+    first, better = (
+        np.linalg.inv(matrix / np.outer(unit, unit)) for matrix in (target.covariance, covariance)
+    )
+    gain, direction = np.linalg.eigh(better - first)
+    if gain.min() < -_ALIKE * np.linalg.eigvalsh(better).max():
+        raise ParameterError("added_information: the other panel is worse in some direction")
+    kept = gain > _ALIKE * gain.max(initial=0.0)
+    return np.asarray(direction[:, kept] / unit[:, None]), np.asarray(1 / gain[kept])
+
+
+_ALIKE = 0.02
+"""Share of the largest gain, or of the largest precision, below which two panels are alike in a direction."""
 
 
 def truth_of(features: Array, params: Params) -> dict[str, float]:

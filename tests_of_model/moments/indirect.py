@@ -66,6 +66,12 @@ class Binding:
         """Mean estimates at the model's moments, (moment,)."""
         return np.asarray(self.coefficients[0] + self.coefficients[1] * (moments - self.center))
 
+    @property
+    def target_covariance(self) -> Array:
+        """Covariance of moments freed of bias: that of the estimates over the slopes, (moment, moment)."""
+        slope = self.coefficients[1]
+        return np.asarray(self.covariance / np.outer(slope, slope))
+
     def invert(self, estimates: Array) -> Array:
         """Moments at which the mean estimates are those given, (moment,).
 
@@ -203,13 +209,32 @@ def indirect_target(estimates: Array, binding: Binding, *, source: str) -> Momen
     EstimationError
         If an estimate does not move with its moment.
     """
-    slope = binding.coefficients[1]
     return make_target(
         binding.invert(estimates),
         binding.names,
-        covariance=binding.covariance / np.outer(slope, slope),
+        covariance=binding.target_covariance,
         source=f"{source}; by indirect inference from {binding.n_panels} simulated panels of its design",
         status="estimated",
+    )
+
+
+def binding_at(
+    base: Params,
+    prior: Prior,
+    output_noise: float,
+    *,
+    n_panels: int = N_DRAWS,
+    executor: Executor | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Binding:
+    """Estimate the binding functions of the packaged design at another noise of single outputs, log points."""
+    return estimate_binding(
+        change_design(load_design(DESIGN), output_noise=output_noise),
+        base,
+        prior,
+        n_panels=n_panels,
+        executor=executor,
+        on_progress=on_progress,
     )
 
 

@@ -65,6 +65,7 @@ def sign(
     draws: int = 2**16,
     particles: int = 2**10,
     replicates: int = 200,
+    noise: float | None = None,
     seed: int = 0,
     cache: Path = Path("cache"),
     out: Path = Path("out/sign"),
@@ -91,6 +92,9 @@ def sign(
         Draws of each posterior where few of the bank count.
     replicates
         Simulated panels from which errors are taken.
+    noise
+        Noise of single outputs in that panel, log points: errors are then those of moments freed of the estimators' bias, and
+        a second rater of every output is among the measurements. The design's own, and no such correction, if left out.
     seed
         Seed of the moves.
     cache
@@ -111,6 +115,7 @@ def sign(
     from withintask.tests_of_model.harness.parallel import processes as pool
     from withintask.tests_of_model.harness.settings import parse_values
     from withintask.tests_of_model.moments.bank import make_bank
+    from withintask.tests_of_model.moments.indirect import binding_at
     from withintask.tests_of_model.moments.noise import panel_noise
     from withintask.tests_of_model.moments.of_panel import OF_PANEL
     from withintask.tests_of_model.moments.priors import load_prior
@@ -126,7 +131,24 @@ def sign(
             executor=executor,
             on_progress=lambda done, total: report("bank", done, total),
         )
-        if target is None:
+        panels = {}
+        if target is not None:
+            wanted = load_target(target)
+        elif noise is not None:
+            one, two = (
+                binding_at(
+                    base,
+                    drawn.prior,
+                    level,
+                    n_panels=replicates,
+                    executor=executor,
+                    on_progress=lambda done, total: report("noisy panels", done, total),
+                )
+                for level in (noise, noise / 2**0.5)
+            )
+            wanted = target_of(drawn, base, OF_PANEL, one.target_covariance)
+            panels = {"two_raters": two.target_covariance}
+        else:
             spread = panel_noise(
                 base,
                 n_replicates=replicates,
@@ -135,8 +157,6 @@ def sign(
                 on_progress=lambda done, total: report("panels", done, total),
             )
             wanted = target_of(drawn, base, OF_PANEL, spread.covariance)
-        else:
-            wanted = load_target(target)
         question = Question(
             bank=drawn,
             target=wanted,
@@ -144,6 +164,7 @@ def sign(
             sizes=sizes or ((1.0, 16.0, 256.0) if target is None else (1.0,)),
             fixed=known,
             measurements=load_measurements(),
+            panels=panels,
             policies=load_policies(),
             worlds=load_worlds(),
             n_particles=particles,
@@ -155,10 +176,11 @@ def sign(
             executor=executor,
             on_progress=lambda done, total: report("answers", done, total),
         )
+    print(f"free: {', '.join(name for name in drawn.prior.names if name not in known)}")
     if known:
-        print(
-            f"taken as known: {', '.join(f'{name} = {value:g}' for name, value in known.items())}"
-        )
+        values = ", ".join(f"{name} = {value:g}" for name, value in known.items())
+        print(f"taken as known: {values}")
+    print("all other parameters are held at their values")
     print_tables(tables)
     write_tables(tables, out)
     print(f"\n{out}: tables")

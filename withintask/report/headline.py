@@ -174,7 +174,7 @@ def _lead(page: Headline) -> str:
     counted = ", ".join(f"{verdicts.count(v)} {word}" for v, word in words.items() if v in verdicts)
     return (
         f"At the fitted parameters the dispersion of output within tasks changes by {moments[0]:+.3f} in logs and the Gini of income by "
-        f"{moments[-1]:+.4f}. A linked panel of {smallest['n_workers']:,.0f} workers leaves "
+        f"{moments[-1]:+.4f}. If ownership, assets, ψ, R0, η0 and ρ were known exactly, a linked panel of {smallest['n_workers']:,.0f} workers would leave "
         f"{'its sign open' if smallest['spans_zero'] else 'no doubt of its sign'}: parameters in their plausible ranges that m1–m5 do not "
         f"reject give {smallest['low']:+.4f} to {smallest['high']:+.4f}. {_threshold_in_words(page)} "
         f"Of the {len(verdicts)} claims below, in this closure, {counted}."

@@ -11,7 +11,7 @@ from withintask.tests_of_model.evidence.answers import Question, answer, target_
 from withintask.tests_of_model.evidence.levers import crossing_probabilities, policy_intervals
 from withintask.tests_of_model.evidence.measurements import (
     Measurement,
-    added_covariance,
+    added_information,
     by_measurement,
     given_measurement,
     load_measurements,
@@ -92,11 +92,22 @@ def test_information_is_worth_more_the_sharper_it_is(after):
 
 
 def test_a_panel_of_twice_the_size_adds_an_independent_one_of_the_same(target):
-    np.testing.assert_allclose(
-        added_covariance(target, with_size(target, 2.0).covariance), COVARIANCE, rtol=1e-9
-    )
+    combination, variance = added_information(target, with_size(target, 2.0).covariance)
+    gained = combination @ np.diag(1 / variance) @ combination.T
+    np.testing.assert_allclose(gained, np.linalg.inv(COVARIANCE), rtol=1e-9, atol=1e-6)
     with pytest.raises(ParameterError, match="worse in some direction"):
-        added_covariance(target, with_size(target, 0.5).covariance)
+        added_information(target, with_size(target, 0.5).covariance)
+
+
+def test_a_panel_that_is_better_at_one_moment_adds_that_alone(target):
+    better = COVARIANCE.copy()
+    better[0, 0] /= 3
+    combination, variance = added_information(target, better)
+    assert variance.size == 1
+    shown = combination[:, 0] * target.std_error
+    np.testing.assert_allclose(np.abs(shown), [1, 0, 0], atol=1e-12)
+    # Precision 3 in place of 1: an independent look with half of the variance.
+    np.testing.assert_allclose(variance, [1 / 2])
 
 
 def test_a_policy_that_changes_nothing_has_no_effect(bank, target, params):
