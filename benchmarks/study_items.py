@@ -21,7 +21,8 @@ from drawn_items import Items, draw_items
 from withintask.tests_of_model.components.pair_design import pair_design
 from withintask.tests_of_model.components.pairs import unit_moments
 from withintask.tests_of_model.hypotheses.hypothesis import OK
-from withintask.tests_of_model.hypotheses.pairs import TERMS, pairs, terms_of
+from withintask.tests_of_model.hypotheses.pair_terms import TERMS, terms_of
+from withintask.tests_of_model.hypotheses.pairs import pairs
 from withintask.tests_of_model.samples.comparisons import compare
 from withintask.tests_of_model.samples.item_rows import item_rows
 from withintask.tests_of_model.samples.sample import Sample

@@ -12,13 +12,8 @@ from withintask.panel.errors import ParameterError
 from withintask.tests_of_model.components.pair_sums import pair_sums
 from withintask.tests_of_model.components.pairs import SidedRows, UnitMoments
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate
-from withintask.tests_of_model.hypotheses.pairs import (
-    NOISE,
-    Ability,
-    ability_by_pairs,
-    estimate_term,
-    terms_of,
-)
+from withintask.tests_of_model.hypotheses.pair_terms import NOISE, Ability, estimate_term, terms_of
+from withintask.tests_of_model.hypotheses.pairs import ability_by_pairs
 from withintask.tests_of_model.samples.comparisons import Form
 from withintask.tests_of_model.samples.sample import Sample
 

@@ -8,13 +8,8 @@ from scipy import special
 from withintask.panel.panel import Panel, PanelInfo
 from withintask.tests_of_model.components.logits import logit_variance
 from withintask.tests_of_model.hypotheses.hypothesis import OK
-from withintask.tests_of_model.hypotheses.pairs import (
-    GRADIENT,
-    LOG_CV,
-    LOG_SD,
-    pairs,
-    spread_of_logits,
-)
+from withintask.tests_of_model.hypotheses.pair_terms import GRADIENT, LOG_CV, LOG_SD
+from withintask.tests_of_model.hypotheses.pairs import pairs, spread_of_logits
 from withintask.tests_of_model.samples.sample import Sample
 
 N = 100

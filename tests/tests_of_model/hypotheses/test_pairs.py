@@ -15,15 +15,14 @@ from withintask.tests_of_model.components.pair_design import pair_design
 from withintask.tests_of_model.components.pair_sums import PairRows, pair_sums
 from withintask.tests_of_model.components.pairs import SidedRows, unit_moments
 from withintask.tests_of_model.hypotheses.hypothesis import OK
-from withintask.tests_of_model.hypotheses.pairs import (
+from withintask.tests_of_model.hypotheses.pair_terms import (
     GRADIENT,
     LOG_CV,
     LOG_SD,
     NOISE,
-    ability_by_pairs,
     estimate_term,
-    pairs,
 )
+from withintask.tests_of_model.hypotheses.pairs import ability_by_pairs, pairs
 from withintask.tests_of_model.hypotheses.persistence import assuming, persistence_curve
 from withintask.tests_of_model.samples.comparisons import compare
 from withintask.tests_of_model.samples.item_rows import item_rows
