@@ -17,8 +17,9 @@ from withintask.tests_of_model.evidence.sign import entropy, sign_row
 from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, FEATURES
 from withintask.tests_of_model.moments.moments import ALL_NAMES
 from withintask.tests_of_model.moments.reduced import MOVES
-from withintask.tests_of_model.moments.reweight import Posterior, log_normal
+from withintask.tests_of_model.moments.reweight import Posterior
 from withintask.tests_of_model.moments.targets import MomentTarget
+from withintask.tests_of_model.moments.weights import log_normal
 
 N_OUTER = 400
 """Outcomes of a measurement over which its value is averaged."""

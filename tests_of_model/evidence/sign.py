@@ -10,8 +10,9 @@ from scipy.special import xlogy
 from withintask.panel.arrays import Array
 from withintask.sim.worlds import World
 from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, DELTA_GINI_PAY, Bank
-from withintask.tests_of_model.moments.reweight import Posterior, normalized, posterior
+from withintask.tests_of_model.moments.reweight import Posterior, posterior
 from withintask.tests_of_model.moments.targets import MomentTarget
+from withintask.tests_of_model.moments.weights import normalized
 
 
 def entropy(probability: Array | float) -> Array:

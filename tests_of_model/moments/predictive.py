@@ -8,13 +8,9 @@ from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.tests_of_model.moments.bank import Bank, place
 from withintask.tests_of_model.moments.priors import Prior
-from withintask.tests_of_model.moments.reweight import (
-    fail_if_without_errors,
-    normalized,
-    weighted_quantile,
-    with_quadrature,
-)
+from withintask.tests_of_model.moments.reweight import fail_if_without_errors, with_quadrature
 from withintask.tests_of_model.moments.targets import MomentTarget
+from withintask.tests_of_model.moments.weights import normalized, weighted_quantile
 
 OUT_OF_REACH = 0.001
 """Prior-predictive p-value below which targets are refused."""

@@ -1,6 +1,6 @@
 """Posteriors of the parameters given moments: the bank reweighted, and refined near the mass where few of its draws count."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,12 @@ from withintask.tests_of_model.moments.moments import params_with
 from withintask.tests_of_model.moments.priors import Prior
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
 from withintask.tests_of_model.moments.targets import MomentTarget
+from withintask.tests_of_model.moments.weights import (
+    effective_number,
+    log_normal,
+    normalized,
+    weighted_quantile,
+)
 
 N_PARTICLES = 2**10
 """Draws of a refined posterior."""
@@ -180,31 +186,6 @@ def fail_if_without_errors(target: MomentTarget) -> None:
         raise ParameterError(
             "posterior: every target needs a std_error, or the targets a covariance"
         )
-
-
-def log_normal(gap: Array, covariance: Array) -> Array:
-    """Log density of gaps (draw, moment) up to a constant, (draw,)."""
-    root = np.linalg.cholesky(covariance)
-    scores = np.linalg.solve(root, gap.T)
-    return np.asarray(-np.sum(scores**2, axis=0) / 2)
-
-
-def normalized(log_weight: Array) -> Array:
-    """Weights that sum to 1, (draw,)."""
-    weight = np.exp(log_weight - np.max(log_weight))
-    return np.asarray(weight / weight.sum())
-
-
-def effective_number(weight: Array) -> float:
-    """Effective number of weighted draws, (Σw)²/Σw² (Kish 1965)."""
-    return float(weight.sum() ** 2 / np.sum(weight**2))
-
-
-def weighted_quantile(values: Array, weight: Array, levels: Sequence[float]) -> Array:
-    """Quantiles of weighted draws, (level,)."""
-    order = np.argsort(values)
-    reached = np.cumsum(weight[order]) - weight[order] / 2
-    return np.interp(levels, reached, values[order])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,9 +1,17 @@
 """Commands of `withintask sign`, `withintask evidence` and `withintask msm bank`."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from withintask.panel.arrays import Array
+    from withintask.sim.params import Params
+    from withintask.tests_of_model.evidence.answers import Question
+    from withintask.tests_of_model.moments.bank import Bank
+    from withintask.tests_of_model.moments.targets import MomentTarget
 
 Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)]
 Sizes = Annotated[list[float] | None, Parameter(negative="", consume_multiple=True)]
@@ -107,17 +115,11 @@ def sign(
     from withintask.report.progress import stages
     from withintask.report.sign import print_tables, write_tables
     from withintask.sim.params import load_params
-    from withintask.sim.policies import load_policies
-    from withintask.sim.worlds import load_worlds
-    from withintask.tests_of_model.evidence.answers import Question, answer, target_of
-    from withintask.tests_of_model.evidence.measurements import load_measurements
+    from withintask.tests_of_model.evidence.answers import answer, panel_errors
     from withintask.tests_of_model.harness.kept import Stages
     from withintask.tests_of_model.harness.parallel import processes as pool
     from withintask.tests_of_model.harness.settings import parse_values
     from withintask.tests_of_model.moments.bank import make_bank
-    from withintask.tests_of_model.moments.indirect import binding_at
-    from withintask.tests_of_model.moments.noise import panel_noise
-    from withintask.tests_of_model.moments.of_panel import OF_PANEL
     from withintask.tests_of_model.moments.priors import load_prior
     from withintask.tests_of_model.moments.targets import load_target
 
@@ -131,42 +133,23 @@ def sign(
             executor=executor,
             on_progress=lambda done, total: report("bank", done, total),
         )
-        panels = {}
-        if target is not None:
-            wanted = load_target(target)
-        elif noise is not None:
-            one, two = (
-                binding_at(
-                    base,
-                    drawn.prior,
-                    level,
-                    n_panels=replicates,
-                    executor=executor,
-                    on_progress=lambda done, total: report("noisy panels", done, total),
-                )
-                for level in (noise, noise / 2**0.5)
-            )
-            wanted = target_of(drawn, base, OF_PANEL, one.target_covariance)
-            panels = {"two_raters": two.target_covariance}
-        else:
-            spread = panel_noise(
-                base,
+        wanted, panels = (
+            (load_target(target), {})
+            if target is not None
+            else panel_errors(
+                drawn,
                 n_replicates=replicates,
-                executor=executor,
+                noise=noise,
                 ledger=cache / "panel_noise",
+                executor=executor,
                 on_progress=lambda done, total: report("panels", done, total),
             )
-            wanted = target_of(drawn, base, OF_PANEL, spread.covariance)
-        question = Question(
-            bank=drawn,
-            target=wanted,
-            truth=base if target is None else None,
-            sizes=sizes or ((1.0, 16.0, 256.0) if target is None else (1.0,)),
+        )
+        question = _question(drawn, wanted, panels, None if target is not None else base)
+        question = replace(
+            question,
+            sizes=sizes or question.sizes,
             fixed=known,
-            measurements=load_measurements(),
-            panels=panels,
-            policies=load_policies(),
-            worlds=load_worlds(),
             n_particles=particles,
             seed=seed,
         )
@@ -184,6 +167,27 @@ def sign(
     print_tables(tables)
     write_tables(tables, out)
     print(f"\n{out}: tables")
+
+
+def _question(
+    drawn: "Bank", wanted: "MomentTarget", panels: "dict[str, Array]", truth: "Params | None"
+) -> "Question":
+    """Everything packaged that can be asked; panel sizes only where the panel is simulated."""
+    from withintask.sim.policies import load_policies
+    from withintask.sim.worlds import load_worlds
+    from withintask.tests_of_model.evidence.answers import SIZES, Question
+    from withintask.tests_of_model.evidence.measurements import load_measurements
+
+    return Question(
+        bank=drawn,
+        target=wanted,
+        truth=truth,
+        sizes=SIZES[:1] if truth is None else SIZES,
+        measurements=load_measurements(),
+        panels=panels,
+        policies=load_policies(),
+        worlds=load_worlds(),
+    )
 
 
 def evidence(

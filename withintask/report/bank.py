@@ -19,7 +19,7 @@ def print_bank(bank: "Bank") -> None:
         place,
     )
     from withintask.tests_of_model.moments.moments import N_WORKERS
-    from withintask.tests_of_model.moments.reweight import (
+    from withintask.tests_of_model.moments.weights import (
         effective_number,
         normalized,
         weighted_quantile,

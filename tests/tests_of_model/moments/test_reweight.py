@@ -8,14 +8,14 @@ from withintask.sim.params import load_params
 from withintask.tests_of_model.moments.bank import make_bank
 from withintask.tests_of_model.moments.predictive import fail_if_out_of_reach, prior_predictive
 from withintask.tests_of_model.moments.priors import load_prior
-from withintask.tests_of_model.moments.reweight import (
+from withintask.tests_of_model.moments.reweight import posterior
+from withintask.tests_of_model.moments.targets import make_target
+from withintask.tests_of_model.moments.weights import (
     effective_number,
     log_normal,
     normalized,
-    posterior,
     weighted_quantile,
 )
-from withintask.tests_of_model.moments.targets import make_target
 
 N_DRAWS = 2**12
 VAGUE = {"m1": 0.1, "m2": 0.1, "m4": 0.05}

@@ -1,0 +1,59 @@
+"""Time of one draw of the bank, beside one economy solved for the same moments.
+
+    python benchmarks/bench_bank.py
+
+Prints processor time: of the ten reduced moments, of both changes of the Gini, of the twelve features from one economy of as many
+points, and what 2^16 draws take on one core and on two.
+"""
+
+import time
+
+import numpy as np
+
+from withintask.sim.economy import solve_economy
+from withintask.sim.params import load_params
+from withintask.tests_of_model.harness.parallel import one_blas_thread
+from withintask.tests_of_model.moments.bank import N_DRAWS, N_WORKERS, ginis_at
+from withintask.tests_of_model.moments.moments import ALL_NAMES, economy_moments, params_with
+from withintask.tests_of_model.moments.priors import load_prior
+from withintask.tests_of_model.moments.reduced import reduced_moments
+
+N_REDUCED, N_SOLVED = 2**13, 2**9
+
+
+def main() -> None:
+    """Measure and print."""
+    params, prior = load_params(), load_prior()
+    values = prior.quantile(np.random.default_rng(0).uniform(size=(N_REDUCED, len(prior.names))))
+    reduced_moments(params, prior.names, values[:2])
+    ginis_at(params, prior.names, values[:2], n_workers=N_WORKERS)
+    with one_blas_thread():
+        reduced = timed(lambda: reduced_moments(params, prior.names, values), N_REDUCED)
+        few = values[:N_SOLVED]
+        ginis = timed(lambda: ginis_at(params, prior.names, few, n_workers=N_WORKERS), N_SOLVED)
+        whole = timed(lambda: [solved(params, prior.names, row) for row in few], N_SOLVED)
+    total = (reduced + ginis) * N_DRAWS
+    print(
+        f"reduced moments {1e3 * reduced:.3f} ms, changes of the Gini {1e3 * ginis:.2f} ms a draw"
+    )
+    print(f"the same from one economy {1e3 * whole:.2f} ms, ratio {whole / (reduced + ginis):.1f}")
+    print(
+        f"{N_DRAWS:,} draws: {total / 60:.1f} minutes on one core, {total / 120:.1f} on two (limit 20)"
+    )
+
+
+def timed(function, n) -> float:
+    """Processor seconds a draw."""
+    start = time.process_time()
+    function()
+    return (time.process_time() - start) / n
+
+
+def solved(params, names, row):
+    """All moments of one economy with uncut tails."""
+    economy = solve_economy(params_with(params, names, row), n_workers=N_WORKERS, is_cut=False)
+    return economy_moments(economy, ALL_NAMES)
+
+
+if __name__ == "__main__":
+    main()
