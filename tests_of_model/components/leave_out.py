@@ -21,7 +21,7 @@ class LeaveOutChange(NamedTuple):
     change: float
     """Leave-out-corrected variance after minus before, squared log points."""
     std_error: float
-    """Over firms drawn from a population."""
+    """Over firms drawn from a population, and over random projections where firms are many."""
     n_firms: int
     """Firms in the leave-one-out connected set of either side."""
     message: str
@@ -29,7 +29,12 @@ class LeaveOutChange(NamedTuple):
 
 
 def leave_out_change(
-    log_pay: npt.ArrayLike, worker: npt.ArrayLike, firm: npt.ArrayLike, is_post: npt.ArrayLike
+    log_pay: npt.ArrayLike,
+    worker: npt.ArrayLike,
+    firm: npt.ArrayLike,
+    is_post: npt.ArrayLike,
+    *,
+    n_projections: int | None = None,
 ) -> LeaveOutChange:
     """Estimate how the variance of firm effects changes, on each side's leave-one-out set.
 
@@ -42,6 +47,9 @@ def leave_out_change(
         NaN) are left out and counted in the message.
     is_post
         Whether the row is after adoption (n_obs,), bool or 0 and 1.
+    n_projections
+        As for :func:`withintask.tests_of_model.components.two_way.two_way_components`: None for exact leverages unless firms
+        are many.
 
     Returns
     -------
@@ -60,29 +68,38 @@ def leave_out_change(
     set; the sets may differ, and the message gives their sizes.
 
     The error is that of a weighted mean over firms of (ψ̂ - ψ̄)² after minus before. It counts the draw
-    of firms and the estimation error of each ψ̂, whose correlation between firms tied by movers it leaves out.
+    of firms and the estimation error of each ψ̂, whose correlation between firms tied by movers it leaves out. Where leverages
+    are projected, the variances of both sides' simulation errors are added.
     """
     y, post, workers, firms = _read(log_pay, worker, firm, is_post)
     known = {"worker": workers >= 0, "firm": firms >= 0}
     note = left_out_ids(known)
     y, post, workers, firms = _known(y, post, workers, firms)
-    before = _named(y[~post], workers[~post], firms[~post], "before")
-    after = _named(y[post], workers[post], firms[post], "after")
+    before = _named(y[~post], workers[~post], firms[~post], "before", n_projections)
+    after = _named(y[post], workers[post], firms[post], "after", n_projections)
     influence = np.zeros(int(firms.max()) + 1)
     influence[np.unique(firms[post])[after.firms]] += _influence(after)
     influence[np.unique(firms[~post])[before.firms]] -= _influence(before)
     n_firms = int(np.count_nonzero(influence))
     return LeaveOutChange(
         change=after.leave_out.firm - before.leave_out.firm,
-        std_error=float(np.sqrt(n_firms / (n_firms - 1) * influence @ influence)),
+        std_error=float(
+            np.sqrt(
+                n_firms / (n_firms - 1) * influence @ influence
+                + before.simulation.firm**2
+                + after.simulation.firm**2
+            )
+        ),
         n_firms=n_firms,
         message="; ".join(part for part in (_message(before, after), note) if part),
     )
 
 
-def _named(y: Array, worker: Codes, firm: Codes, name: str) -> VarianceComponents:
+def _named(
+    y: Array, worker: Codes, firm: Codes, name: str, n_projections: int | None
+) -> VarianceComponents:
     try:
-        return two_way_components(y, worker, firm, leave_out="match")
+        return two_way_components(y, worker, firm, leave_out="match", n_projections=n_projections)
     except EstimationError as error:
         raise EstimationError(f"leave-out change, {name}: {error}") from error
 
@@ -98,6 +115,12 @@ def _message(before: VarianceComponents, after: VarianceComponents) -> str:
         f"{side.n_movers} movers in the leave-one-out connected set"
         for name, side in (("before", before), ("after", after))
     ]
+    simulated = float(np.hypot(before.simulation.firm, after.simulation.firm))
+    if simulated > 0:
+        parts.append(
+            f"leverages by {max(before.n_projections, after.n_projections)} random projections, whose error of "
+            f"{simulated:.2g} is in the standard error"
+        )
     if min(before.leave_out.firm, after.leave_out.firm) <= 0:
         parts.append("a corrected variance is not positive")
     return "; ".join(parts)

@@ -1,26 +1,34 @@
 """Variance of worker and firm effects: plug-in, homoskedastic and leave-out (KSS) corrected."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg, sparse
 
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError, ParameterError, list_problems
+from withintask.tests_of_model.components.leverages import (
+    Leverages,
+    exact_leverages,
+    firm_inverse,
+)
+from withintask.tests_of_model.components.matches import Matches, make_matches
 from withintask.tests_of_model.components.mover_graph import LeaveOut, Pruned, leave_out_connected
-from withintask.tests_of_model.regression.absorb import Projector, compact_codes, encode
+from withintask.tests_of_model.components.projections import projected_leverages
+from withintask.tests_of_model.regression.absorb import compact_codes
 from withintask.tests_of_model.regression.fit import fit
-from withintask.tests_of_model.regression.grouping import group_sums, sorting_order
+from withintask.tests_of_model.regression.grouping import group_sums
 from withintask.tests_of_model.regression.identifiers import known_codes
 from withintask.tests_of_model.regression.options import Effects, Inference
 
-# Firms up to which leverages are computed from the dense inverse of the firm system.
-_FIRMS_MAX = 8_000
-# Entries gathered at once.
-_ENTRIES_AT_ONCE = 2**22
+EXACT_FIRMS = 8_000
+"""Firms up to which leverages are computed exactly unless asked otherwise, from the dense inverse of the firm system."""
+PROJECTIONS = 100
+"""Random projections above."""
+# Firms up to which exact leverages may be asked for: three dense matrices in memory.
+_FIRMS_MAX = 16_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +59,10 @@ class VarianceComponents:
     """Corrected under one error variance (Andrews et al. 2008)."""
     leave_out: Components
     """Corrected with an unbiased variance for each error (Kline, Saggio and Sølvsten 2020)."""
+    simulation: Components
+    """Standard errors of ``leave_out`` from the random projections; zero where leverages are exact."""
+    n_projections: int
+    """Random projections; 0 where leverages are exact."""
     total: float
     """Variance of the outcome in the set."""
     error: float
@@ -86,6 +98,8 @@ def two_way_components(
     *,
     controls: npt.ArrayLike | None = None,
     leave_out: LeaveOut = "match",
+    n_projections: int | None = None,
+    seed: int = 0,
 ) -> VarianceComponents:
     """Decompose the variance of pay into worker effects, firm effects and their covariance.
 
@@ -101,6 +115,11 @@ def two_way_components(
     leave_out
         ``match``: errors may be correlated within a worker-firm match. ``observation``: errors
         are independent.
+    n_projections
+        Random projections for the leverages; 0 for exact ones, None for exact ones up to :data:`EXACT_FIRMS` firms and
+        :data:`PROJECTIONS` projections above.
+    seed
+        Of the projections.
 
     Returns
     -------
@@ -109,9 +128,9 @@ def two_way_components(
     Raises
     ------
     EstimationError
-        Bad data, too few movers, or more firms than exact leverages allow.
+        Bad data, too few movers, or exact leverages asked for with more firms than memory holds.
     ParameterError
-        An unknown unit to leave out.
+        An unknown unit to leave out, or a number of projections that is not possible.
 
     Notes
     -----
@@ -124,33 +143,48 @@ def two_way_components(
 
     With worker effects eliminated, S⁻¹x_o has the firm part z = G f, f the firm of the match minus
     the worker's mix of firms, G the inverse of the firm Laplacian; all leverages and traces follow
-    from quadratic forms of f in G, G Q G and G D G. They are exact, without random projections.
+    from quadratic forms of f in G, G Q G and G D G, exact up to :data:`EXACT_FIRMS` firms. Above, they are estimated by
+    random projections (their computational appendix), whose error is in ``simulation``.
     """
+    if n_projections is not None and (n_projections < 0 or n_projections == 1):
+        raise ParameterError(
+            f"two-way components: n_projections is {n_projections}, expected 0 or at least 2"
+        )
     y, workers, firms, regressors = _read(log_pay, worker, firm, controls, leave_out)
     pruned = _pruned(workers, firms, leave_out)
     rows = pruned.rows
     names = np.unique(firms[rows])
     workers, firms = compact_codes(workers[rows]), compact_codes(firms[rows])
     y = y[rows]
-    if np.max(firms) >= _FIRMS_MAX:
-        raise EstimationError(
-            f"two-way components: {np.max(firms) + 1} firms, expected at most {_FIRMS_MAX}; exact "
-            "leverages need a dense matrix of firms. Group small firms first"
-        )
-    projector = Projector([workers, firms])
+    projections = _projections(int(np.max(firms)) + 1, n_projections), seed
     if regressors is not None:
-        kept = regressors[rows]
-        labels = [f"control {k}" for k in range(kept.shape[1])]
-        slopes = fit(
-            y,
-            kept,
-            names=labels,
-            effects=Effects(projector=projector),
-            inference=Inference(kind="unadjusted"),
-        ).params
-        y = y - kept @ np.nan_to_num(slopes)
-    matches = _matches(y, workers, firms)
-    return _decompose(matches, projector.residuals(y), y, names, pruned, leave_out)
+        y = y - regressors[rows] @ _slopes(y, regressors[rows], workers, firms)
+    matches = make_matches(y, workers, firms)
+    return _decompose(matches, y, names, pruned, leave_out, projections)
+
+
+def _projections(n_firms: int, asked: int | None) -> int:
+    """Projections to use, none for exact algebra; refused here where a matrix of firms is too large."""
+    if asked is None:
+        return PROJECTIONS if n_firms > EXACT_FIRMS else 0
+    if asked == 0 and n_firms > _FIRMS_MAX:
+        raise EstimationError(
+            f"two-way components: {n_firms} firms, expected at most {_FIRMS_MAX} for exact leverages, which need a dense "
+            "matrix of firms; leave n_projections out"
+        )
+    return asked
+
+
+def _slopes(y: Array, regressors: Array, worker: Codes, firm: Codes) -> Array:
+    """Coefficients of the controls beside both effects; zero where collinear."""
+    fitted = fit(
+        y,
+        regressors,
+        names=[f"control {k}" for k in range(regressors.shape[1])],
+        effects=Effects(absorb=[worker, firm]),
+        inference=Inference(kind="unadjusted"),
+    )
+    return np.nan_to_num(fitted.params)
 
 
 def _pruned(worker: Codes, firm: Codes, leave_out: LeaveOut) -> Pruned:
@@ -167,192 +201,132 @@ def _pruned(worker: Codes, firm: Codes, leave_out: LeaveOut) -> Pruned:
     return replace(pruned, rows=rows)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Matches:
-    """Worker-firm matches, sorted by worker."""
-
-    worker: Codes
-    firm: Codes
-    n_rows: Codes
-    mean: Array
-    square: Array
-    """Sum of squares of y around the match mean."""
-    share: Array
-    """Rows of the match among the worker's."""
-    of_row: Codes
-    """Match of each row."""
-
-
-def _matches(y: Array, worker: Codes, firm: Codes) -> _Matches:
-    of_row = encode(worker, firm)
-    first = np.unique(of_row, return_index=True)[1]
-    n_rows = np.bincount(of_row)
-    mean = group_sums(of_row, y) / n_rows
-    deviations = y - mean[of_row]
-    workers = worker[first]
-    return _Matches(
-        worker=workers,
-        firm=firm[first],
-        n_rows=n_rows,
-        mean=mean,
-        square=group_sums(of_row, deviations**2),
-        share=n_rows / group_sums(workers, n_rows)[workers],
-        of_row=of_row,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Leverage:
-    """Quadratic forms of each match's row, on the scale of one observation."""
-
-    hat: Array
-    """x'S⁻¹x."""
-    firm: Array
-    """x'S⁻¹AS⁻¹x of the variance of firm effects."""
-    worker: Array
-    """The same of worker effects."""
-    covariance: Array
-    """The same of their covariance."""
-
-
 def _decompose(
-    matches: _Matches,
-    residuals: Array,
+    matches: Matches,
     y: Array,
     names: Codes,
     pruned: Pruned,
     leave_out: LeaveOut,
+    projections: tuple[int, int],
 ) -> VarianceComponents:
     n_obs, n_workers = len(y), int(matches.worker[-1]) + 1
-    n_firms = int(np.max(matches.firm)) + 1
-    inverse = _firm_inverse(matches, n_firms)
-    leverage = _leverages(matches, inverse, n_obs)
-    effects = _firm_effects(matches, inverse)
+    n_projections, seed = projections
+    projected = None
+    if n_projections:
+        projected = projected_leverages(matches, n_obs, n_projections=n_projections, seed=seed)
+        leverage, solve = projected.leverages, projected.solve
+    else:
+        inverse = firm_inverse(matches)
+        leverage = exact_leverages(matches, inverse, n_obs)
+        solve = inverse.__matmul__
+    effects = _firm_effects(matches, solve)
+    residuals = _residuals(matches, effects, y)
     firm_share = group_sums(matches.firm, matches.n_rows) / n_obs
     plug_in = _plug_in(matches, effects)
-    free = n_obs - n_workers - n_firms + 1
+    free = n_obs - n_workers - matches.n_firms + 1
     variance = float(residuals @ residuals) / free if free > 0 else float("nan")
     equal = np.full(len(matches.mean), variance)
-    sigma, weight, hat = _error_variances(matches, leverage, residuals, y, leave_out)
+    errors = _error_variances(matches, leverage, residuals, y, leave_out)
+    weighted = matches.n_rows * errors.variance
+    simulated = np.zeros(3)
+    if projected is not None:
+        simulated = projected.errors(matches, weighted, errors.elasticity, n_obs)
     return VarianceComponents(
         plug_in=plug_in,
         homoskedastic=_corrected(plug_in, leverage, matches.n_rows * equal),
-        leave_out=_corrected(plug_in, leverage, weight * sigma),
+        leave_out=_corrected(plug_in, leverage, weighted),
+        simulation=Components(
+            firm=float(simulated[0]), worker=float(simulated[1]), covariance=float(simulated[2])
+        ),
+        n_projections=n_projections,
         total=float(np.var(y)),
-        error=float(np.average(sigma, weights=weight)),
+        error=float(np.average(errors.variance, weights=matches.n_rows)),
         n_obs=n_obs,
         n_workers=n_workers,
         n_movers=int((np.bincount(matches.worker) > 1).sum()),
-        n_firms=n_firms,
+        n_firms=matches.n_firms,
         n_unknown=len(pruned.rows) - pruned.n_known,
         pruned=pruned,
         left_out=leave_out,
-        max_leverage=float(np.max(hat)),
+        max_leverage=float(np.max(errors.hat)),
         firms=names,
         firm_effects=effects - firm_share @ effects,
         firm_share=firm_share,
     )
 
 
-def _firm_inverse(matches: _Matches, n_firms: int) -> Array:
-    """Inverse of the firm Laplacian, the first firm held at zero (n_firms, n_firms)."""
-    shape = (int(matches.worker[-1]) + 1, n_firms)
-    place = (matches.worker, matches.firm)
-    rows = sparse.coo_array((matches.n_rows.astype(float), place), shape=shape).tocsr()
-    mix = sparse.coo_array((matches.share, place), shape=shape).tocsr()
-    laplacian = -(rows.T @ mix).toarray()
-    laplacian[np.diag_indices(n_firms)] += group_sums(matches.firm, matches.n_rows)
-    inverse = np.zeros((n_firms, n_firms))
-    lower = linalg.cho_factor(laplacian[1:, 1:], lower=True, check_finite=False)
-    inverse[1:, 1:] = linalg.cho_solve(lower, np.eye(n_firms - 1), check_finite=False)
-    return inverse
+def _firm_effects(matches: Matches, solve: Callable[[Array], Array]) -> Array:
+    """Least-squares firm effects, the first at zero, with one step of refinement (n_firms,)."""
+    laplacian = matches.laplacian()
+    right = matches.pulls(matches.mean)
+    effects = solve(right[:, None])[:, 0]
+    rest = right - laplacian @ effects
+    rest -= rest.mean()
+    refined: Array = effects + solve(rest[:, None])[:, 0]
+    return refined
 
 
-def _leverages(matches: _Matches, inverse: Array, n_obs: int) -> _Leverage:
-    """Leverages and bias weights from quadratic forms of f = firm of match − mix of the worker."""
-    firm_rows = group_sums(matches.firm, matches.n_rows)
-    spread = (inverse * firm_rows) @ inverse
-    own, mixed, twice = _forms(matches, inverse)
-    g = own - 2 * mixed + twice
-    along = mixed - twice
-    own, mixed, twice = _forms(matches, spread)
-    d = own - 2 * mixed + twice
-    pull = inverse @ firm_rows
-    tau = pull[matches.firm] - _by_worker(matches, matches.share * pull[matches.firm])
-    alone = _by_worker(matches, matches.n_rows)
-    return _Leverage(
-        hat=1 / alone + g,
-        firm=(d - tau**2 / n_obs) / n_obs,
-        worker=(1 / alone - 2 * along + d - g - (1 - tau) ** 2 / n_obs) / n_obs,
-        covariance=(along - d + g - (1 - tau) * tau / n_obs) / n_obs,
+def _worker_effects(matches: Matches, effects: Array) -> Array:
+    """Worker effect of each match (n_matches,)."""
+    return matches.by_worker(matches.share * (matches.mean - effects[matches.firm]))
+
+
+def _residuals(matches: Matches, effects: Array, y: Array) -> Array:
+    fitted = effects[matches.firm] + _worker_effects(matches, effects)
+    residuals: Array = y - fitted[matches.of_row]
+    return residuals
+
+
+def _plug_in(matches: Matches, effects: Array) -> Components:
+    moments = np.cov(
+        effects[matches.firm], _worker_effects(matches, effects), ddof=0, fweights=matches.n_rows
     )
-
-
-def _by_worker(matches: _Matches, values: Array | Codes) -> Array:
-    """Sum over a worker's matches, repeated for each of them."""
-    return group_sums(matches.worker, values)[matches.worker]
-
-
-def _forms(matches: _Matches, matrix: Array) -> tuple[Array, Array, Array]:
-    """e'Me, e'Mp and p'Mp for each match, e its firm and p the mix of firms of its worker."""
-    mixed = np.empty(len(matches.firm))
-    for places in _equal_sizes(matches.worker):
-        firm, share = matches.firm[places], matches.share[places]
-        block = matrix[firm[:, None, :], firm[None, :, :]]
-        mixed[places] = np.einsum("abw,bw->aw", block, share)
-    return matrix[matches.firm, matches.firm], mixed, _by_worker(matches, matches.share * mixed)
-
-
-def _equal_sizes(worker: Codes) -> Iterator[Codes]:
-    """Places of the matches of workers with equally many (n_matches, n_workers), in batches."""
-    counts = np.bincount(worker)
-    ends = np.cumsum(counts)
-    by_size = sorting_order(counts)
-    bounds = np.concatenate([[0], np.cumsum(np.bincount(counts))])
-    for size in np.flatnonzero(np.diff(bounds)):
-        same = by_size[bounds[size] : bounds[size + 1]]
-        step = max(_ENTRIES_AT_ONCE // int(size) ** 2, 1)
-        for start in range(0, len(same), step):
-            yield (ends[same[start : start + step]] - size) + np.arange(size)[:, None]
-
-
-def _firm_effects(matches: _Matches, inverse: Array) -> Array:
-    worker_mean = _by_worker(matches, matches.share * matches.mean)
-    pulled = matches.n_rows * (matches.mean - worker_mean)
-    return np.asarray(inverse @ group_sums(matches.firm, pulled, len(inverse)))
-
-
-def _plug_in(matches: _Matches, effects: Array) -> Components:
-    firm_effect = effects[matches.firm]
-    worker_effect = _by_worker(matches, matches.share * (matches.mean - firm_effect))
-    moments = np.cov(firm_effect, worker_effect, ddof=0, fweights=matches.n_rows)
     return Components(
         firm=float(moments[0, 0]), worker=float(moments[1, 1]), covariance=float(moments[0, 1])
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _ErrorVariances:
+    """Unbiased error variances of matches."""
+
+    variance: Array
+    """(n_matches,)."""
+    hat: Array
+    """Leverages that were divided by."""
+    elasticity: Array
+    """By how much the variance moves, relatively, with 1/(1 - the leverage of the match) (n_matches,)."""
+
+
 def _error_variances(
-    matches: _Matches,
-    leverage: _Leverage,
+    matches: Matches,
+    leverage: Leverages,
     residuals: Array,
     y: Array,
     leave_out: LeaveOut,
-) -> tuple[Array, Array, Array]:
-    """Unbiased error variance of each match, its weight in rows, and the leverages divided by."""
+) -> _ErrorVariances:
     n_rows = matches.n_rows
     centred = y - y.mean()
+    is_stayer = np.bincount(matches.worker)[matches.worker] == 1
+    hat = n_rows * leverage.hat
     if leave_out == "observation":
         products = group_sums(matches.of_row, centred * residuals)
-        return products / (1 - leverage.hat) / n_rows, n_rows.astype(float), leverage.hat
-    hat = n_rows * leverage.hat
-    is_stayer = np.bincount(matches.worker)[matches.worker] == 1
+        return _ErrorVariances(
+            variance=products / (1 - leverage.hat) / n_rows,
+            hat=leverage.hat,
+            elasticity=np.where(is_stayer, 0.0, (1 - hat) / (n_rows * (1 - leverage.hat))),
+        )
     product = (matches.mean - y.mean()) * group_sums(matches.of_row, residuals)
     moved = product / np.where(is_stayer, 1.0, 1 - hat)
     within = matches.square / np.where(is_stayer, n_rows - 1, 1)
-    return np.where(is_stayer, within, moved), n_rows.astype(float), hat[~is_stayer]
+    return _ErrorVariances(
+        variance=np.where(is_stayer, within, moved),
+        hat=hat[~is_stayer],
+        elasticity=np.where(is_stayer, 0.0, 1.0),
+    )
 
 
-def _corrected(plug_in: Components, leverage: _Leverage, variance: Array) -> Components:
+def _corrected(plug_in: Components, leverage: Leverages, variance: Array) -> Components:
     """Subtract the bias, variance (n_matches,) being that of the error times the rows."""
     return Components(
         firm=plug_in.firm - float(leverage.firm @ variance),

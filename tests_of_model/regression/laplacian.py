@@ -10,6 +10,7 @@ from scipy.sparse import linalg as sparse_linalg
 
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import ConvergenceError
+from withintask.tests_of_model.regression.threads import threads_for
 
 # Sizes at which one method overtakes the next, from benchmarks/bench_regression.py.
 DENSE_SIZE = 2_000  # up to here dense Cholesky is fastest whatever the pattern
@@ -111,11 +112,13 @@ def _factor_dense(laplacian: Array, free: Codes, *, full_rank: bool) -> Grounded
 
 
 def _dense_factor(matrix: Array) -> _Factor:
-    lower = linalg.cholesky(matrix, lower=True, check_finite=False)
+    with threads_for(len(matrix)):
+        lower = linalg.cholesky(matrix, lower=True, check_finite=False)
     solve = linalg.lapack.dpotrs
 
     def factor(right: Array) -> Array:
-        solution: Array = solve(lower, right, lower=True)[0]
+        with threads_for(len(lower)):
+            solution: Array = solve(lower, right, lower=True)[0]
         return solution
 
     return factor
