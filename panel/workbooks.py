@@ -86,8 +86,9 @@ class _Form:
     """Whether a member is well-formed XML: readers of workbooks pass over what is not, and cells vanish."""
 
     def __init__(self) -> None:
-        self._parser = expat.ParserCreate()
-        self._parser.EntityDeclHandler = self._refuse_entity
+        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser.EntityDeclHandler = self._refuse
+        self._parser.StartCdataSectionHandler = self._refuse
         self._fault = ""
 
     def take(self, block: bytes) -> None:
@@ -104,15 +105,17 @@ class _Form:
                 self._parser.Parse(block, is_last)
             except (expat.ExpatError, LookupError, ValueError) as error:
                 self._fault = f"is not well-formed XML ({error})"
-            except _EntityError:
-                self._fault = "declares entities, which no spreadsheet does"
+            except _OddError:
+                self._fault = (
+                    "declares entities or holds CDATA, which readers of workbooks pass over"
+                )
 
-    def _refuse_entity(self, *_: object) -> None:
-        raise _EntityError
+    def _refuse(self, *_: object) -> None:
+        raise _OddError
 
 
-class _EntityError(Exception):
-    """A member declares an entity: a way to make much text of little."""
+class _OddError(Exception):
+    """A member declares an entity, a way to make much text of little, or has text of a kind that readers lose."""
 
 
 @dataclass

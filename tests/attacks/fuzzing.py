@@ -156,7 +156,11 @@ def fuzz_panel(rng: random.Random, scratch: Path) -> str:
 def same(value: object, cell: str) -> bool:
     if value is None:
         return cell == ""
-    return value == cell if isinstance(value, str) else value == float(cell)
+    if isinstance(
+        value, str
+    ):  # a carriage return ends a line for one reader and is text for the other
+        return value.strip("\r") == cell.strip("\r")
+    return value == float(cell)
 
 
 def fuzz_workbook(rng: random.Random, scratch: Path) -> str:
@@ -265,7 +269,7 @@ def cells_of(content: bytes) -> Iterator[tuple[tuple[int, int], str]]:
             name = cell.get("r")
             place = position(name) if name else (n_row, column + 1)
             column = place[1]
-            value = "".join(part.text or "" for part in cell if local(part) == "v")
+            value = ([part.text or "" for part in cell if local(part) == "v"] or [""])[-1]
             inline = "".join(
                 t.text or ""
                 for part in cell

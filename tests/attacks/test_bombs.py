@@ -36,7 +36,9 @@ def book(*bodies, strings=(), sheets=()):
         members = {name: archive.read(name) for name in archive.namelist()}
     names = [f"xl/worksheets/sheet{k}.xml" for k in range(1, len(bodies) + 1)]
     for name, body in zip(names, bodies, strict=True):
-        members[name] = f'<worksheet xmlns="{MAIN}"><sheetData>{body}</sheetData></worksheet>'
+        members[name] = (
+            f'<worksheet xmlns="{MAIN}" xmlns:x="{MAIN}"><sheetData>{body}</sheetData></worksheet>'
+        )
     if strings:
         texts = "".join(f"<si><t>{text}</t></si>" for text in strings)
         members["xl/sharedStrings.xml"] = f'<sst xmlns="{MAIN}">{texts}</sst>'
@@ -132,6 +134,32 @@ def test_thousands_of_members_are_refused():
     content = zipped({f"{k}.csv": b"a" for k in range(3_900)})
     with pytest.raises(SourceError, match="3,900 members; at most 1,000"):
         check_archive(content, "many.zip")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<row r="1"><c r="A1"><v>1</v></c>',
+        '<row r="1"><c r="A1"><v><![CDATA[7]]></v></c></row>',
+        '<row r="1"><c r="A1" t="s"><v>9</v></c></row>',
+        '<row r="1"><c r="A1" t="s"><v>0--></v></c></row>',
+    ],
+    ids=["cut", "CDATA", "a text that is not there", "no number of a text"],
+)
+def test_a_sheet_whose_cells_a_reader_would_pass_over_is_refused(body):
+    with pytest.raises(SourceError, match=r"sheet1\.xml: "):
+        read_workbook(book(body, strings=["only"]), "damaged.xlsx")
+
+
+def test_a_workbook_that_declares_entities_is_refused():
+    content = book('<row r="1"><c r="A1"><v>1</v></c></row>')
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    sheet = members["xl/worksheets/sheet1.xml"]
+    laughs = b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>'
+    members["xl/worksheets/sheet1.xml"] = laughs + sheet
+    with pytest.raises(SourceError, match="declares entities"):
+        read_workbook(zipped(members), "laughs.xlsx")
 
 
 def test_a_bomb_in_a_folder_of_oews_is_one_error(tmp_path):
