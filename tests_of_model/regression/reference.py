@@ -17,6 +17,7 @@ from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError, ParameterError
 from withintask.tests_of_model.regression.fitted import Fit
 from withintask.tests_of_model.regression.problem import FEW_CLUSTER_KINDS, Problem
+from withintask.tests_of_model.regression.within import project
 
 # Entries of the explicit design above which this engine is not the tool.
 _ENTRIES_MAX = 100_000_000
@@ -34,7 +35,7 @@ def fit_reference(problem: Problem) -> Fit:
         A few-cluster covariance, which neither package has for absorbed effects, or a design too
         large for explicit dummies.
     EstimationError
-        Collinear regressors: this engine doesn't drop any.
+        Collinear regressors: this engine doesn't drop any. Instruments that do not identify the endogenous ones.
     """
     if problem.covariance in FEW_CLUSTER_KINDS:
         raise ParameterError(
@@ -43,6 +44,11 @@ def fit_reference(problem: Problem) -> Fit:
         )
     dummies = _dummies(problem)
     _check_rank(problem, dummies)
+    if problem.endogenous and not project(problem).is_identified:
+        names = ", ".join(problem.names[place] for place in problem.endogenous)
+        raise EstimationError(
+            f"reference engine: the instruments do not identify {names} given the other terms; use other instruments"
+        )
     is_ols = not problem.endogenous
     if problem.convention == "statsmodels" and is_ols and len(problem.clusters) <= 2:
         return _by_statsmodels(problem, dummies)

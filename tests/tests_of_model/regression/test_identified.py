@@ -8,7 +8,7 @@ from withintask.tests_of_model.hypotheses.estimates import from_fit
 from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.bootstrap import wild_bootstrap
 from withintask.tests_of_model.regression.fit import fit
-from withintask.tests_of_model.regression.options import Effects, Inference, Instruments
+from withintask.tests_of_model.regression.options import Effects, Inference, Instruments, Options
 
 N_OBS = 400
 
@@ -87,6 +87,19 @@ def test_instruments_that_do_not_span_two_regressors_do_not_identify(world, unit
     for stage in found.first_stage:
         assert stage.statistic < 1e-6
         assert stage.partial_r2 > 0.2
+
+
+def test_the_reference_engine_refuses_what_is_not_identified(world):
+    _, _, _, z, noise = world
+    x = off(noise[:, :1].T, np.column_stack([z[:, :1], np.ones(N_OBS)]).T)[0]
+    with pytest.raises(EstimationError, match="the instruments do not identify a"):
+        fit(
+            x + noise[:, 1],
+            np.column_stack([x, np.ones(N_OBS)]),
+            names=("a", "one"),
+            instruments=Instruments(endogenous=["a"], excluded=z[:, :1]),
+            options=Options(engine="reference"),
+        )
 
 
 def test_weak_but_spanning_instruments_are_estimated(world):
