@@ -198,7 +198,7 @@ def _mixes(matches: Matches) -> Callable[[Array], Array]:
 
 
 def _signs(generator: np.random.Generator, shape: tuple[int, int]) -> Array:
-    return generator.integers(0, 2, shape, dtype=np.int8) * 2.0 - 1.0
+    return np.asarray(generator.integers(0, 2, shape, dtype=np.int8) * 2.0 - 1.0, dtype=np.float64)
 
 
 class LaplacianSolver:

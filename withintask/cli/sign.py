@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from withintask.panel.arrays import Array
     from withintask.sim.params import Params
     from withintask.tests_of_model.evidence.answers import Question
@@ -159,14 +161,19 @@ def sign(
             executor=executor,
             on_progress=lambda done, total: report("answers", done, total),
         )
-    print(f"free: {', '.join(name for name in drawn.prior.names if name not in known)}")
+    _print_held(drawn.prior.names, known)
+    print_tables(tables)
+    write_tables(tables, out)
+    print(f"\n{out}: tables")
+
+
+def _print_held(names: "Sequence[str]", known: "Mapping[str, float]") -> None:
+    """Say which parameters are free, and at what the others are held."""
+    print(f"free: {', '.join(name for name in names if name not in known)}")
     if known:
         values = ", ".join(f"{name} = {value:g}" for name, value in known.items())
         print(f"taken as known: {values}")
     print("all other parameters are held at their values")
-    print_tables(tables)
-    write_tables(tables, out)
-    print(f"\n{out}: tables")
 
 
 def _question(
