@@ -164,7 +164,6 @@ def sign(
     _print_held(drawn.prior.names, known)
     print_tables(tables)
     write_tables(tables, out)
-    print(f"\n{out}: tables")
 
 
 def _print_held(names: "Sequence[str]", known: "Mapping[str, float]") -> None:
