@@ -3,7 +3,7 @@
     python benchmarks/study_indirect.py [panels] [simulated]
 
 Panels of the everything-linked design at the baseline with output noise of .5 log points; α, σ, χ and ξ are fitted to m1, m3, m4 and m5.
-Prints, for each parameter (in logs), the mean error over panels in both ways and its standard error.
+Prints, for each moment and each parameter (in logs), the mean error over panels in both ways and its standard error.
 """
 
 import sys
@@ -46,18 +46,27 @@ def main(n_panels: int, n_simulated: int) -> None:
         binding = estimate_binding(design, center, prior, names=NAMES, n_panels=n_simulated)
         target = indirect_target(panels[0], binding, source="panel")
         center = params_with(params, FREE, np.exp(fitted(params, target.value, scale, truth)))
+    freed = [indirect_target(e, binding, source="panel").value for e in panels]
+    exact = reduced_moments(params, (), np.empty((1, 0)))[0, [REDUCED.index(n) for n in NAMES]]
+    show("as they are", NAMES, np.array(panels) - exact)
+    show("indirect", NAMES, np.array(freed) - exact)
     errors: dict[str, list[np.ndarray]] = {"as they are": [], "indirect": []}
     for estimates in panels:
         target = indirect_target(estimates, binding, source="panel")
         for way, moments in (("as they are", estimates), ("indirect", target.value)):
             errors[way].append(fitted(params, moments, scale, truth) - truth)
     for way, rows in errors.items():
-        table = np.array(rows)
-        error = table.std(axis=0, ddof=1) / np.sqrt(n_panels)
-        for name, mean, spread in zip(FREE, table.mean(axis=0), error, strict=True):
-            print(
-                f"{way:12} ln {name:22} mean error {mean:+.4f} ({spread:.4f}), t = {mean / spread:+.1f}"
-            )
+        show(way, [f"ln {name}" for name in FREE], np.array(rows))
+
+
+def show(way, names, errors):
+    """Print mean errors over panels, (panel, name), with their standard errors."""
+    spread = errors.std(axis=0, ddof=1) / np.sqrt(len(errors))
+    for name, mean, error in zip(names, errors.mean(axis=0), spread, strict=True):
+        print(
+            f"{way:12} {name:25} mean error {mean:+.5f} ({error:.5f}), t = {mean / error:+.1f}",
+            flush=True,
+        )
 
 
 def fitted(params, moments, scale, truth):

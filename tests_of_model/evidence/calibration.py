@@ -181,7 +181,7 @@ def _part(part: _Part) -> pl.DataFrame:
     def compute() -> pl.DataFrame:
         return pl.DataFrame([row for draw in part.draws for row in _ranked(part, draw)])
 
-    return part.stages.frame(f"ranks_{part.draws[0]:04d}", compute)
+    return part.stages.frame(f"ranks_{part.draws[0]:04d}_{len(part.draws)}", compute)
 
 
 def _ranked(part: _Part, draw: int) -> list[dict[str, object]]:
