@@ -1,6 +1,7 @@
 """Parameters and designs: every problem in one error, nearest names, nothing drawn."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -269,3 +270,12 @@ def test_a_design_that_shows_nothing_is_refused(tmp_path):
     path.write_text("n_workers = 80\n", encoding="utf-8")
     with pytest.raises(ParameterError, match="columns: missing"):
         load_design(path)
+
+
+def test_the_designs_with_the_noise_of_real_panels_differ_from_the_packaged_ones_as_they_say():
+    path = Path(__file__).parents[2] / "examples" / "designs_real.toml"
+    real = {design.name: design for design in load_designs(path)}
+    assert list(real) == DESIGNS
+    seen = [design for design in real.values() if design.has_outputs]
+    assert {(design.output_noise, design.n_items) for design in seen} == {(0.5, 8)}
+    assert real["everything-linked"].mobility > 0
