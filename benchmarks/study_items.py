@@ -58,6 +58,7 @@ GROUPS = {
     "400 x 2": Items(n_workers=400, n_items=2),
     "100 x 20, persistence .4": Items(n_workers=100, n_items=20, persistence=0.4),
 }
+TOO_SHORT = {"200 x 8, persistence .6": Items(n_workers=200, n_items=8, persistence=0.6)}
 SIZE = {
     f"{name}, {form.replace('_', '-')}": replace(settings, form=form)
     for name, settings in {
@@ -133,7 +134,9 @@ def main():
     if given.part == "time":
         times(given.seed)
         return
-    cases = {"within": WITHIN, "size": SIZE}.get(given.part, GROUPS)
+    cases = {"within": WITHIN, "size": SIZE, "before_after": GROUPS | TOO_SHORT}.get(
+        given.part, GROUPS
+    )
     chosen = {name: case for name, case in cases.items() if given.only in name}
     form = "" if given.part == "size" else given.part
     table(chosen, form, replicates=given.replicates, seed=given.seed)

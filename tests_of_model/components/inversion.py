@@ -164,8 +164,8 @@ def contrast_statistic(
     Notes
     -----
     Q(x, r) = h'(Var h)⁻¹h with h = (a₁ - x b₁, a₀ - r b₀), the two ratios' own tests; what is not tested is profiled out.
-    Against the test of a₁b₀ - c b₁a₀ = 0 it keeps each ratio's test exact where its denominator is weak: with 12 to 60
-    workers a group that test covers .98 to .99 at a level of .95 and this one .95 to .97 (docs/items.md).
+    Against the test of a₁b₀ - c b₁a₀ = 0, which is too wide with few workers a group, it keeps each ratio's own test where its
+    denominator is weak; coverage is in docs/items.md.
     """
     target = math.log(contrast) if kind == "ratio" else math.asinh(contrast)
     root = math.sqrt(max(float(_profile(estimate, covariance, np.array([target]), kind)[0]), 0.0))
