@@ -15,7 +15,7 @@ from withintask.tests_of_model.regression.laplacian import GroundedSolver, facto
 # Projections solved at once: bounds memory, and is wide enough for the sparse product.
 _AT_ONCE = 32
 # Residual of a projection's solution relative to its right-hand side: far below the projections' own error.
-_RESIDUAL = 1e-6
+_RESIDUAL = 1e-4
 # The same of the firm effects; a step of refinement follows.
 _ROUNDING = 1e-12
 # Iterations after which a factorization is tried.
