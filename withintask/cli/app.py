@@ -26,7 +26,7 @@ msm.app.command(sign.bank)
 app.command(sign.sign)
 app.command(sign.evidence)
 
-TableFormat = Literal["table", "json", "csv", "parquet", "latex"]
+TableFormat = Literal["table", "json", "csv", "parquet", "latex", "markdown", "html"]
 RegressionEngine = Literal["fast", "reference"]
 FewClusters = Literal["CR2", "CR3", "jackknife"]
 Engine = Literal["serial", "threads", "processes"]
@@ -98,8 +98,9 @@ def estimate(
     recommended: Annotated[bool, Parameter(negative="")] = False,
     engine: RegressionEngine = "fast",
     few_clusters: FewClusters | None = None,
-    format: TableFormat = "table",  # noqa: A002 (the option's name)
+    format: TableFormat | None = None,  # noqa: A002 (the option's name)
     out: Path | None = None,
+    force: Annotated[bool, Parameter(negative="")] = False,
     figure: Path | None = None,
     verify: bool = True,
     allow_outside: Annotated[bool, Parameter(negative="")] = False,
@@ -119,9 +120,11 @@ def estimate(
     few_clusters
         Correction of errors clustered in one dimension.
     format
-        How to print: a table, or json, csv, parquet or latex.
+        How to print: a table in words (as if left out), json, csv, latex, markdown or html; parquet needs --out.
     out
-        File to write instead of printing; needed for parquet.
+        File to write instead of printing; its suffix is the format: csv, parquet, json, tex, md, html, xlsx or dta.
+    force
+        Replace the file if it is there.
     figure
         File for a figure of the estimates with their intervals (png, pdf, svg).
     verify
@@ -134,12 +137,17 @@ def estimate(
     from withintask.panel.store import read_panel
     from withintask.report.design import design_text
     from withintask.report.estimate_figure import draw_estimates
-    from withintask.report.tables import write_table
+    from withintask.report.tables import kind_of, write_estimates
     from withintask.report.terminal import print_estimates
     from withintask.tests_of_model.harness.synthetic import with_truth
     from withintask.tests_of_model.hypotheses.estimate import estimate as run
-    from withintask.tests_of_model.hypotheses.recommend import recommended_estimators
+    from withintask.tests_of_model.hypotheses.recommend import (
+        RECOMMENDED,
+        recommendations,
+        recommended_estimators,
+    )
 
+    kind = kind_of(out, format, force=force)
     scanned = read_panel(panel, lazy=True, check=False, verify=verify, allow_outside=allow_outside)
     whole = as_panel(scanned)
     for sentence in few_people(whole):
@@ -153,11 +161,12 @@ def estimate(
         few_clusters=few_clusters,
     )
     frame = with_truth(rows, whole)
-    if format == "table" and out is None:
+    first = recommendations(whole).filter(verdict=RECOMMENDED)["estimator"].to_list()
+    if kind == "table":
         print("\n".join(design_text(whole)[0]))
-        print_estimates(frame)
+        print_estimates(frame, first)
     else:
-        write_table(frame, format, out)
+        write_estimates(frame, kind, out, recommended=first)
     if figure is not None:
         print(f"{draw_estimates(frame, figure, title=whole.info.name)}: written")
 

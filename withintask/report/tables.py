@@ -1,7 +1,7 @@
-"""Tables for files and documents: Markdown, LaTeX, and formats for programs."""
+"""Tables for files and documents: Markdown, LaTeX, HTML, and formats for programs."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from html import escape
 from pathlib import Path
 
 import polars as pl
@@ -9,7 +9,19 @@ import polars as pl
 from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ParameterError
 from withintask.panel.escape import in_latex, in_markdown, in_spreadsheet
-from withintask.tests_of_model.hypotheses.hypothesis import OK
+from withintask.report.estimate_table import STARS_WORDS, EstimateTable, estimate_table
+
+KINDS = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".json": "json",
+    ".tex": "latex",
+    ".md": "markdown",
+    ".html": "html",
+    ".xlsx": "excel",
+    ".dta": "stata",
+}
+"""Format by the suffix of a file."""
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -19,50 +31,144 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def write_table(frame: pl.DataFrame, kind: str, out: Path | None) -> None:
-    """Write a frame as json, csv, parquet, latex or a plain table, to a file or to standard output.
+def kind_of(out: Path | None, kind: str | None, *, force: bool = False) -> str:
+    """Return the format to write: that of the file's suffix, or the one asked for where nothing is written.
 
     Raises
     ------
     ParameterError
-        If parquet is asked for without a file.
+        If the suffix is not known or not that of the format, the file is there and not to be replaced, or
+        a binary format is asked for without a file.
     """
-    if kind == "parquet":
-        if out is None:
+    if out is None:
+        if kind == "parquet":
             raise ParameterError("--format parquet: expected --out FILE; Parquet is not text")
-        save(out, frame.write_parquet)
+        return kind or "table"
+    of_suffix = KINDS.get(out.suffix.lower())
+    problems = []
+    if of_suffix is None:
+        problems.append(f"suffix {out.suffix!r} is not known; known are {', '.join(KINDS)}")
+    elif kind not in (None, of_suffix):
+        problems.append(f"suffix {out.suffix} means {of_suffix}, not {kind}; leave out --format")
+    if out.exists() and not force:
+        problems.append("is there already; --force replaces it")
+    if problems:
+        raise ParameterError("\n".join(f"--out {out}: {problem}" for problem in problems))
+    return str(of_suffix)
+
+
+def write_estimates(
+    frame: pl.DataFrame, kind: str, out: Path | None, *, recommended: Collection[str] = ()
+) -> None:
+    """Write estimates to a file, or as text to standard output.
+
+    Parameters
+    ----------
+    frame
+        Of :func:`withintask.estimate`: in full to formats for programs, in words to documents.
+    kind
+        Of :func:`kind_of`.
+    out
+        The file.
+    recommended
+        Names of the estimators that documents show first.
+    """
+    if kind in _BINARY and out is not None:
+        save(out, lambda path: _BINARY[kind](frame, path))
         return
-    if kind == "json":
-        content = frame.write_json()
-    elif kind == "csv":
-        content = in_spreadsheet(frame).write_csv()
+    if kind in _DOCUMENTS:
+        content = _DOCUMENTS[kind](estimate_table(frame, recommended, stars=True))
     else:
-        content = _latex(frame) if kind == "latex" else str(frame)
+        content = frame.write_json() if kind == "json" else in_spreadsheet(frame).write_csv()
     if out is None:
         print(content)
     else:
         save_text(out, content)
 
 
-_LATEX = {"estimate": 4, "std_error": 4, "p_value": 3, "truth": 4}
-
-
-def _latex(frame: pl.DataFrame) -> str:
-    """Estimates as a booktabs table."""
-    columns = ["hypothesis", "estimator", "term", *_LATEX, "n_obs"]
+def _latex(table: EstimateTable) -> str:
+    """Lay out with booktabs, notes below."""
+    n_columns = len(table.header)
     lines = [
-        r"\begin{tabular}{lllrrrrr}",
+        rf"\begin{{tabular}}{{l{'r' * (n_columns - 1)}}}",
         r"\toprule",
-        " & ".join(c.replace("_", r"\_") for c in columns) + r" \\",
-        r"\midrule",
+        " & ".join(map(_in_latex, table.header)) + r" \\",
     ]
-    for row in frame.filter(pl.col("status") == OK).iter_rows(named=True):
-        cells = [_latex_cell(row[c], _LATEX.get(c)) for c in columns]
-        lines.append(" & ".join(cells) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+    for group in table.groups:
+        lines += [
+            r"\midrule",
+            rf"\multicolumn{{{n_columns}}}{{l}}{{\emph{{{_in_latex(group.title)}}}}} \\",
+        ]
+        lines += [" & ".join(map(_in_latex, row)) + r" \\" for row in group.rows]
+    notes = [rf"\par\footnotesize {_in_latex(note)}" for note in _notes(table)]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", *notes]) + "\n"
 
 
-def _latex_cell(value: object, digits: int | None) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "--"
-    return f"{value:.{digits}f}" if digits is not None else in_latex(str(value))
+def _in_latex(text: str) -> str:
+    # braces keep a bracket that begins a cell from being an argument of the line break before it
+    cell = in_latex(text).replace("–", "--").replace("·", r"\textperiodcentered{}")
+    cell = cell.replace("<", r"\textless{}").replace(">", r"\textgreater{}")
+    return f"{{{cell}}}" if cell.startswith(("[", "*")) else cell
+
+
+def _markdown(table: EstimateTable) -> str:
+    blocks = [
+        f"**{in_markdown(group.title)}**\n\n"
+        + markdown_table(
+            table.header, [[cell.replace("*", r"\*") for cell in row] for row in group.rows]
+        )
+        for group in table.groups
+    ]
+    notes = [in_markdown(note).replace("*", r"\*") + "\n" for note in _notes(table)]
+    return "\n".join([*blocks, *notes])
+
+
+def _html(table: EstimateTable) -> str:
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
+    body = []
+    for group in table.groups:
+        title = escape(group.title)
+        body.append(
+            f'<tr><th colspan="{len(table.header)}" scope="colgroup" style="text-align:left">{title}</th></tr>'
+        )
+        body += [
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in group.rows
+        ]
+    notes = [f"<p>{escape(note)}</p>" for note in _notes(table)]
+    return "\n".join(
+        [
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>Estimates</title>',
+            '<meta name="viewport" content="width=device-width">',
+            f'<div style="overflow-x:auto"><table><thead><tr>{head}</tr></thead><tbody>',
+            *body,
+            "</tbody></table></div>",
+            *notes,
+            "</html>\n",
+        ]
+    )
+
+
+def _notes(table: EstimateTable) -> list[str]:
+    numbered = [f"({i}) {note}" for i, note in enumerate(table.notes, 1)]
+    return [f"95 % intervals in brackets. {STARS_WORDS}.", *numbered]
+
+
+def _stata(frame: pl.DataFrame, path: Path) -> None:
+    """Write for Stata, which knows neither null text nor infinity."""
+    numbers = [name for name, dtype in frame.schema.items() if dtype.is_float()]
+    nothing = [name for name, dtype in frame.schema.items() if dtype == pl.Null]
+    clean = frame.with_columns(
+        *(pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in numbers),
+        *(pl.col(name).cast(pl.Float64) for name in nothing),
+        pl.col(pl.String).fill_null(""),
+    )
+    clean.to_pandas().to_stata(path, write_index=False, version=118)
+
+
+_BINARY: dict[str, Callable[[pl.DataFrame, Path], object]] = {
+    "parquet": lambda frame, path: frame.write_parquet(path),
+    "excel": lambda frame, path: in_spreadsheet(frame).write_excel(path),
+    "stata": _stata,
+}
+_DOCUMENTS = {"latex": _latex, "markdown": _markdown, "html": _html}

@@ -1,10 +1,9 @@
 """The one table of the terminal: plain text that fits the width, numbers aligned right."""
 
-import math
 import re
 import shutil
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from withintask.panel.errors import one_line
@@ -17,6 +16,8 @@ _NUMBER = re.compile(r"[\d\s.,:±+\-−–×%<>()\[\]e∞]*")
 _SHORTEST = 12
 """Characters below which a column of words is not squeezed."""
 _WITHOUT_TERMINAL = 160
+_ALL_COLUMNS = 100
+"""Characters below which the number of clusters gives way; it is in every file."""
 
 
 def terminal_width() -> int:
@@ -66,38 +67,27 @@ def frame_table(frame: "pl.DataFrame") -> str:
     return text_table(frame.columns, rows, is_number=[dtype.is_numeric() for dtype in frame.dtypes])
 
 
-def print_estimates(frame: "pl.DataFrame") -> None:
-    """Print estimates, and below them what could not be run and why."""
-    import polars as pl
+def print_estimates(frame: "pl.DataFrame", recommended: Collection[str] = ()) -> None:
+    """Print estimates, the recommended first, their notes, and below what could not be run and why."""
+    from withintask.report.estimate_table import estimate_table, failed
 
-    from withintask.tests_of_model.hypotheses.hypothesis import OK
-
-    usable = frame.filter((pl.col("status") == OK) | pl.col("estimate").is_finite())
-    rows = [_cells(row) for row in usable.iter_rows(named=True)]
-    header = (
-        "",
-        "estimator",
-        "term",
-        "estimate",
-        "std. error",
-        "95 % interval",
-        "p",
-        "truth",
-        "n",
-        "clusters",
-        "note",
-    )
-    print_rows(header, rows, title="Estimates")
-    rest = frame.filter((pl.col("status") != OK) & ~pl.col("estimate").is_finite())
-    if rest.height:
-        grouped = rest.group_by("hypothesis", "estimator", "status", maintain_order=True).agg(
-            pl.col("message").first()
+    width = terminal_width()
+    table = estimate_table(frame, recommended)
+    if width < _ALL_COLUMNS:
+        table = table.without("clusters")
+    for group in table.groups:
+        print("\n" + textwrap.fill(group.title, width) + "\n")
+        print(text_table(table.header, group.rows, width=width))
+    for i, note in enumerate(table.notes, 1):
+        print(
+            ("" if i > 1 else "\n")
+            + textwrap.fill(f"({i}) {note}", width, subsequent_indent="    ")
         )
-        print_rows(
-            ("", "estimator", "status", "why"),
-            [tuple(map(str, r)) for r in grouped.iter_rows()],
-            title="Could not be run",
-        )
+    reasons = failed(frame)
+    if reasons:
+        print("\nCould not be run\n")
+    for reason in reasons:
+        print(textwrap.fill(reason, width, subsequent_indent=_GAP, break_on_hyphens=False))
 
 
 def _is_number(cells: Sequence[str]) -> bool:
@@ -157,24 +147,3 @@ def _shown(value: object) -> str:
     if value is None:
         return ""
     return f"{value:,.10g}" if isinstance(value, float) else one_line(str(value))
-
-
-def _cells(row: dict[str, object]) -> tuple[str, ...]:
-    def number(name: str, digits: int = 4) -> str:
-        value = row[name]
-        return f"{value:.{digits}f}" if isinstance(value, float) and math.isfinite(value) else "–"
-
-    interval = f"[{number('conf_low')}, {number('conf_high')}]"
-    return (
-        str(row["hypothesis"]),
-        str(row["estimator"]),
-        str(row["term"]),
-        number("estimate"),
-        number("std_error"),
-        interval,
-        number("p_value", 3),
-        number("truth"),
-        f"{row['n_obs']:,}",
-        str(row["n_clusters"]),
-        one_line(str(row["message"])),
-    )
