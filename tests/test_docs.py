@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_the_example_of_the_readme_is_what_estimate_gives():
-    panel = draw_panel("rct-ability@typical", seed=1)
+    settings = ["n_tasks=10", "n_items=8"]
+    panel = draw_panel("rct-ability@typical", seed=1, settings=settings)
     frame = estimate(
         panel, hypotheses="H1", estimators=["dispersion_by_access", "pairs_difference"]
     )
@@ -25,7 +26,7 @@ def test_the_example_of_the_readme_is_what_estimate_gives():
     truth = solved(panel.origin.params)[1]["H1"]
     text = (ROOT / "README.md").read_text(encoding="utf-8").partition("<!-- example:")[2]
     lines = [line.split() for line in text.split("##")[0].splitlines() if line.startswith("    H1")]
-    assert len(lines) == 3
+    assert len(lines) == 4
     for _, estimator, term, *numbers in lines:
         row = rows[estimator, term]
         shown = [float(number.strip("[],")) for number in numbers]
