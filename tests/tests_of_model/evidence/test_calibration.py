@@ -56,8 +56,14 @@ def test_the_truth_ranks_uniformly_in_its_posteriors(bank, target):
 
 def test_posteriors_of_other_errors_than_were_drawn_are_found_out(bank, target):
     """A third of the error that the moments have: ranks pile up at the ends, and intervals cover too little."""
+    known = FIXED | {"ai_multiplicative": 0.1, "proprietary": 0.7}
     narrow = calibrate_posteriors(
-        bank, target, fixed=FIXED, n_draws=16, n_particles=2**7, believed=target.covariance / 9
+        bank,
+        target,
+        fixed=known,
+        n_draws=16,
+        n_particles=2**7,
+        believed=target.covariance / 9,
     )
     covered = narrow.uniformity().filter(narrow.uniformity()["name"] == "ai_floor")
     # .5 nominal; with errors a third as wide a normal's interval covers .18: 8 or more of 16 once in 300.
