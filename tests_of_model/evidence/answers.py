@@ -1,6 +1,5 @@
 """All answers on the sign of ΔGini: by panel size, further measurement, prior and rival world, with sets, policies and crossings."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
@@ -24,7 +23,7 @@ from withintask.tests_of_model.evidence.measurements import (
 )
 from withintask.tests_of_model.evidence.profile_sets import gini_sets
 from withintask.tests_of_model.evidence.sign import by_prior, by_world, sign_row, with_size
-from withintask.tests_of_model.harness.kept import NOT_KEPT, Stages
+from withintask.tests_of_model.harness.kept import NOT_KEPT, Stages, stage_key
 from withintask.tests_of_model.harness.parallel import run_all
 from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, Bank, features_at, place
 from withintask.tests_of_model.moments.indirect import binding_at
@@ -71,7 +70,7 @@ class Question:
     """Seed of the moves."""
 
     def key(self) -> str:
-        """Hash of everything asked."""
+        """Hash of everything asked, and of the code."""
         covariance = None if self.target.covariance is None else self.target.covariance.tolist()
         truth = None if self.truth is None else asdict(self.truth)
         panels = {name: matrix.tolist() for name, matrix in self.panels.items()}
@@ -85,7 +84,7 @@ class Question:
             dict(self.fixed),
         )
         asked = (self.measurements, panels, self.policies, self.worlds, self.n_particles, self.seed)
-        return hashlib.sha256(repr((inputs, asked)).encode()).hexdigest()
+        return stage_key(inputs, asked)
 
 
 def target_of(bank: Bank, params: Params, names: Sequence[str], covariance: Array) -> MomentTarget:
@@ -216,7 +215,10 @@ def _of_size(job: _Job) -> dict[str, Callable[[], pl.DataFrame]]:
 
     makers: dict[str, Callable[[], pl.DataFrame]] = {"sizes": lambda: sized(_size_row(job))}
     if q.measurements and q.truth is not None:
-        makers["measurements"] = lambda: sized(by_measurement(job.after, _truth(q), q.measurements))
+        truth = _truth(q)
+        makers["measurements"] = lambda: sized(
+            by_measurement(job.after, truth, q.measurements, _given_all(job, truth))
+        )
     if job.size != q.sizes[0]:
         return makers
     panels = {TWICE: with_size(q.target, 2 * q.sizes[0]).covariance, **q.panels}

@@ -1,6 +1,5 @@
 """Whether posteriors are calibrated: ranks of the truth among their draws, uniform if they are, and coverage of intervals."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import polars as pl
 from scipy.special import chdtrc
 
 from withintask.panel.arrays import Array, Flags
-from withintask.tests_of_model.harness.kept import NOT_KEPT, Stages
+from withintask.tests_of_model.harness.kept import NOT_KEPT, Stages, stage_key
 from withintask.tests_of_model.harness.parallel import run_all
 from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, DELTA_GINI_PAY, Bank, ginis_at
 from withintask.tests_of_model.moments.moments import params_with
@@ -128,19 +127,9 @@ def calibrate_posteriors(
     m̂ given θ, the rank of θ among draws of its posterior given m̂ is uniform, for every parameter and every function of them.
     """
     known = dict(fixed or {})
-    key = repr(
-        (
-            bank.key,
-            len(bank.values),
-            target.names,
-            target.covariance,
-            believed,
-            known,
-            seed,
-            n_draws,
-        )
-    )
-    stages = NOT_KEPT if folder is None else Stages(folder=folder, key=_hash(key))
+    drawn_with = (bank.key, len(bank.values), target.names, _list(target.covariance))
+    key = stage_key(drawn_with, _list(believed), known, n_particles, seed)
+    stages = NOT_KEPT if folder is None else Stages(folder=folder, key=key)
     parts = [range(start, min(start + _N_BLOCK, n_draws)) for start in range(0, n_draws, _N_BLOCK)]
     jobs = [
         _Part(
@@ -229,7 +218,3 @@ def _covers(ranks: Array, level: float) -> Flags:
 
 def _list(matrix: Array | None) -> object:
     return None if matrix is None else matrix.tolist()
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
