@@ -12,7 +12,7 @@ from withintask.ingest.occupation_years import occupation_panel
 from withintask.ingest.oews.vintages import load_layouts
 from withintask.ingest.oews.writer import write_national_workbook
 from withintask.ingest.store import build_store
-from withintask.panel.errors import ParameterError
+from withintask.panel.errors import ParameterError, SourceError
 
 CODES = ["11-1011", "11-2011", "15-1251", "23-1011", "29-1141", "29-1051"]
 CAP = 208_000.0
@@ -121,5 +121,5 @@ def test_segments_of_the_series_stay_apart(store):
 
 
 def test_a_year_that_is_not_there_is_named(store):
-    with pytest.raises(ParameterError, match="no national OEWS of May 2019"):
+    with pytest.raises(SourceError, match="no OEWS of 2019"):
         occupation_panel(store({2022: wages()}), years=[2019, 2022])

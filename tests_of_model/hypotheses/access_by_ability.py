@@ -50,12 +50,14 @@ def access_by_ability(sample: Sample, *, instrumented: bool) -> tuple[Estimate, 
 
 def _interaction(sample: Sample, chosen: EffectRows, *, instrumented: bool) -> Estimate:
     ability = measured_ability(sample.panel, chosen.rows.worker_ids)
+    controls = _controls(sample, chosen)
     known = np.isfinite(ability.first) & (np.isfinite(ability.second) | (not instrumented))
+    known &= np.isfinite(controls).all(axis=1)
     if not known.any():
         needed = "two measures" if instrumented else "a measure"
         raise EstimationError(f"ability: no worker compared has {needed}")
     has_ai = chosen.has_ai[known]
-    controls = _controls(sample, chosen)[known]
+    controls = controls[known]
     own = np.column_stack([ability.first[known], controls])
     own = own - own.mean(axis=0)
     names = ["access_ability", "access", "ability"]
@@ -81,18 +83,18 @@ def _interaction(sample: Sample, chosen: EffectRows, *, instrumented: bool) -> E
         options=sample.options,
     )
     n_left = int(np.count_nonzero(~known))
-    left_out = f"{n_left} rows left out, ability not known" if n_left else ""
+    left_out = f"{n_left} rows left out, ability or schooling not known" if n_left else ""
     notes = (f"ability in {ability.unit}", left_out, chosen.message)
     message = "; ".join(note for note in notes if note)
     return from_fit(fitted, {GRADIENT: "access_ability"}, message=message)[0]
 
 
 def _controls(sample: Sample, chosen: EffectRows) -> Array:
-    """Covariates, and years of schooling in the task's skill where they are known of all workers, (row, control)."""
+    """Covariates, and years of schooling in the task's skill where the panel tells any, NaN where not known, (row, control)."""
     rows = chosen.rows
     years = lookup(rows.worker_ids, "worker_id", sample.panel.workers, ("educ_cog", "educ_soc"))
     schooling = years.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    if np.isfinite(schooling).all():
+    if np.isfinite(schooling).any():
         return np.column_stack(
             [rows.covariates, np.where(rows.is_soc, schooling[:, 1], schooling[:, 0])]
         )

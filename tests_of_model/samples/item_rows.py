@@ -11,7 +11,7 @@ from withintask.panel.outcome import OutcomeKind, analysed
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup, optional
 from withintask.tests_of_model.regression.grouping import compact_codes, encode
-from withintask.tests_of_model.samples.unknown import left_out, told
+from withintask.tests_of_model.samples.unknown import known_or_unasked, left_out, told
 
 UNKNOWN = -1
 """Code of an arm or a rater that was not recorded."""
@@ -61,7 +61,7 @@ class ItemRows:
     is_post: Flags
     """Whether AI has arrived; True everywhere where the panel does not say when it did."""
     is_known: Flags
-    """Whether value, arm, weight and firm are known."""
+    """Whether value, arm, weight, firm and exposure are known."""
     covariates: Array
     """Declared covariates of rows, workers, tasks and items as numbers, NaN where not known, (row, covariate)."""
     covariate_names: tuple[str, ...]
@@ -126,7 +126,7 @@ def item_rows(panel: Panel) -> ItemRows:
     is_post = np.ones(frame.height, dtype=np.bool_) if first is None else period >= first
     worker, value = codes(frame["worker_id"]), _value(panel, frame)
     arm, treatment, names = _arms(panel, frame, is_post)
-    firm = told(codes(optional(frame, "firm_id", pl.String)), 0)
+    firm, exposure = told(codes(optional(frame, "firm_id", pl.String)), 0), floats(task["exposure"])
     weight, sequence = _weight(frame, task), _numbers(frame, "sequence")
     covariates = _covariates(panel, frame)
     return ItemRows(
@@ -145,11 +145,15 @@ def item_rows(panel: Panel) -> ItemRows:
             codes(task["skill_type"].cast(pl.String)), codes(optional(frame, "unit", pl.String))
         ),
         weight=weight,
-        exposure=floats(task["exposure"]),
+        exposure=exposure,
         is_soc=(task["skill_type"].cast(pl.String) == "soc").fill_null(False).to_numpy(),
         value=value,
         is_post=is_post,
-        is_known=np.isfinite(value) & (arm != UNKNOWN) & (weight > 0) & (firm >= 0),
+        is_known=np.isfinite(value)
+        & (arm != UNKNOWN)
+        & (weight > 0)
+        & (firm >= 0)
+        & known_or_unasked(exposure),
         covariates=covariates.to_numpy().reshape(frame.height, -1),
         covariate_names=tuple(covariates.columns),
         kind=panel.info.outcome_kind,

@@ -243,7 +243,11 @@ def test_a_few_cluster_correction_changes_errors_and_not_estimates(small):
         instrumented = plain["estimator"] == "mincer_iv"
         assert corrected.filter(instrumented).equals(plain.filter(instrumented), null_equal=True)
         rest = corrected.filter(~instrumented)
-        assert set(rest["status"]) == {OK}
+        # With one unexposed occupation of six the requirements' error hangs on that cluster, and is not given.
+        assert dict(rest.select("estimator", "status").unique().iter_rows()) == {
+            "mincer": OK,
+            "linear_probability": "leverage_one",
+        }
         assert rest["convention"].str.contains(kind).all()
         assert (rest["std_error"] != plain.filter(~instrumented)["std_error"]).all()
 
