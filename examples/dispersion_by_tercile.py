@@ -9,14 +9,14 @@ import sys
 import polars as pl
 from matplotlib.figure import Figure
 
-from withintask.ingest import occupation_panel
+import withintask as wt
 
 MEASURES = ["gpts_are_gpts: dv_rating_beta", "gpts_are_gpts: human_rating_beta", "anthropic_economic_index: pct"]  # fmt: skip
 
 
 def dispersion(store):
     """Return mean ln(p90/p10) by year, measure and tercile, of numbers that are no bounds."""
-    panel = occupation_panel(store, years=range(2019, 2025))
+    panel = wt.occupation_panel(store, years=range(2019, 2025))
     third = (pl.col("value").rank("ordinal") - 1) * 3 // pl.len() + 1
     terciles = panel.exposure.filter(pl.col("measure").is_in(MEASURES)).with_columns(
         third.over("segment", "measure").cast(pl.Int8).alias("tercile")

@@ -5,12 +5,12 @@ Run ``python examples/measures_that_disagree.py out/store.duckdb [disagreements.
 
 import sys
 
-from withintask.ingest import compare_measures
+import withintask as wt
 
 
 def disagreements(store):
     """Return the comparison of one measure a source on the last May of the store."""
-    return compare_measures(store)
+    return wt.compare_measures(store)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,18 @@ import sys
 
 import polars as pl
 
-from withintask.ingest import exposure_values, load_oews
+import withintask as wt
 
 LONGEST = 32  # characters of a name in Stata
 
 
 def occupations(store):
     """Return one row an occupation and year: jobs, pay, percentiles and a column a measure."""
-    pay = load_oews(store).select(
+    pay = wt.load_oews(store).select(
         "year", "occ_code", "occ_title", "segment", "tot_emp", "a_mean", "a_pct10", "a_pct90",
         top_coded=(pl.col("a_pct90_bound") == ">=").fill_null(value=False).cast(pl.Int8),
     ).collect()  # fmt: skip
-    exposure = exposure_values(store).with_columns(
+    exposure = wt.exposure_values(store).with_columns(
         pl.col("name").str.replace_all("[^a-z0-9]+", "_").str.slice(0, LONGEST)
     )
     wide = exposure.pivot("name", index="occ_code", values="value")

@@ -1,35 +1,31 @@
-"""Count the occupations whose wage dispersion cannot be measured, by reason.
+"""Count the occupations whose dispersion of pay cannot be measured, by reason.
 
-Run ``python examples/unmeasured_dispersion.py out/store.duckdb``. Dispersion needs the annual 10th
-and 90th percentiles as numbers; a percentile may be top-coded, not available, or paid by the hour.
+Run ``python examples/unmeasured_dispersion.py out/store.duckdb [reasons.csv]``. Dispersion needs the
+annual 10th and 90th percentiles as numbers; they may be top-coded, missing, or known by the hour only.
 """
 
 import sys
-from pathlib import Path
 
 import polars as pl
 
-from withintask.ingest import load_oews
+import withintask as wt
 
 
-def unmeasured(store: Path, year: int = 2024) -> pl.DataFrame:
-    """Return the reasons with the number of occupations, their employment and the largest one."""
-    reason = (
-        pl.when(pl.col("a_pct10_status") != "published")
-        .then("a_pct10_status")
-        .otherwise("a_pct90_status")
+def unmeasured(store, year=2024):
+    """Return the reasons with the number of occupations, their share of jobs and the largest one."""
+    low, high = pl.col("a_pct10_status"), pl.col("a_pct90_status")
+    reason = pl.when(low != "published").then(low).otherwise(high)
+    rows = wt.load_oews(store, years=[year]).with_columns(reason=reason).collect()
+    summary = rows.group_by("reason").agg(
+        n_occupations=pl.len(),
+        employment_share=pl.col("tot_emp").sum() / rows["tot_emp"].sum(),
+        largest=pl.col("occ_title").sort_by("tot_emp", descending=True).first(),
     )
-    rows = load_oews(store, years=[year]).with_columns(reason.alias("reason")).collect()
-    return (
-        rows.group_by("reason")
-        .agg(
-            pl.len().alias("n_occupations"),
-            (pl.col("tot_emp").sum() / rows["tot_emp"].sum()).alias("employment_share"),
-            pl.col("occ_title").sort_by("tot_emp", descending=True).first().alias("largest"),
-        )
-        .sort("n_occupations", descending=True)
-    )
+    return summary.sort("n_occupations", descending=True)
 
 
 if __name__ == "__main__":
-    print(unmeasured(Path(sys.argv[1])))
+    rows = unmeasured(sys.argv[1])
+    print(rows)
+    if len(sys.argv) > 2:
+        rows.write_csv(sys.argv[2])

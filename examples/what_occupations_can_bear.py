@@ -8,12 +8,11 @@ import sys
 import polars as pl
 
 import withintask as wt
-from withintask.ingest import occupation_panel
 
 
 def dispersion_on_exposure(store):
     """Return slopes of ln(p90/p10) by year, in log points a standard deviation of exposure."""
-    panel = occupation_panel(store)
+    panel = wt.occupation_panel(store)
     outcomes = panel.outcomes.filter(pl.col("outcome") == "log_p90_p10")
     trends = wt.occupation_evidence(outcomes, panel.exposure, n_draws=199).trends
     return trends.filter(pl.col("scale") == "sd", ~pl.col("weighted"))

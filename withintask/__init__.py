@@ -1,6 +1,6 @@
 """Data toolkit and model-testing harness for within-task effects of generative AI: ``import withintask as wt``.
 
-The names below are the whole of the public door; each is loaded when it is first asked for. Published files are read by
+The names below are the whole of the public door; each is loaded when it is first asked for. Published files have a door of their own,
 ``withintask.ingest``.
 """
 
@@ -9,8 +9,18 @@ from pathlib import Path as _Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from withintask.ingest.changes import education_changes as education_changes
+    from withintask.ingest.changes import occupation_changes as occupation_changes
+    from withintask.ingest.database import connect as connect
+    from withintask.ingest.describe import describe_store as describe_store
+    from withintask.ingest.exposure.compare import compare_measures as compare_measures
+    from withintask.ingest.exposure.compare import exposure_values as exposure_values
+    from withintask.ingest.exposure.own import add_measure as add_measure
     from withintask.ingest.load import load_oews as load_oews
     from withintask.ingest.load import scan_table as scan_table
+    from withintask.ingest.occupation_years import occupation_panel as occupation_panel
+    from withintask.ingest.oews.comparable import comparable_codes as comparable_codes
+    from withintask.ingest.oews.recensor import recensor as recensor
     from withintask.ingest.store import build_store as build_store
     from withintask.panel.errors import ModelError as ModelError
     from withintask.panel.panel import Panel as Panel
@@ -73,6 +83,14 @@ _WHERE = {
     "withintask.panel.store": ("read_panel", "write_panel"),
     "withintask.panel.validate": ("validate",),
     "withintask.panel.errors": ("ModelError",),
+    "withintask.ingest.changes": ("education_changes", "occupation_changes"),
+    "withintask.ingest.database": ("connect",),
+    "withintask.ingest.describe": ("describe_store",),
+    "withintask.ingest.exposure.compare": ("compare_measures", "exposure_values"),
+    "withintask.ingest.exposure.own": ("add_measure",),
+    "withintask.ingest.occupation_years": ("occupation_panel",),
+    "withintask.ingest.oews.comparable": ("comparable_codes",),
+    "withintask.ingest.oews.recensor": ("recensor",),
     "withintask.ingest.load": ("load_oews", "scan_table"),
     "withintask.ingest.store": ("build_store",),
     "withintask.sim.params": ("Params", "load_params", "vary"),

@@ -39,6 +39,8 @@ class Comparison:
     """`name, n_occupations, employment_share, unmatched_share, unit, population, period`."""
     correlations: pl.DataFrame
     """`first, second, n_occupations, spearman, spearman_by_jobs`."""
+    uncovered: pl.DataFrame
+    """`name, occ_code, occ_title, tot_emp`: detailed occupations of OEWS that a measure leaves out."""
     disagreements: pl.DataFrame
     """`occ_code, occ_title, tot_emp, lowest, lowest_rank, highest, highest_rank, spread`."""
 
@@ -141,6 +143,7 @@ def compare_measures(
         values=values,
         coverage=_coverage(store, values),
         correlations=pl.DataFrame(correlations, schema=schema, orient="row"),
+        uncovered=_uncovered(store, values),
         disagreements=_disagreements(values, len(names)),
     )
 
@@ -168,6 +171,21 @@ def _coverage(store: str | Path, values: pl.DataFrame) -> pl.DataFrame:
     shown = ["unmatched_share", "unit", "population", "period"]
     joined = counted.join(texts.select(*_KEY, *shown), on=_KEY, how="left")
     return joined.drop(_KEY).sort("name")
+
+
+def _uncovered(store: str | Path, values: pl.DataFrame) -> pl.DataFrame:
+    """Detailed occupations without a value, those with most jobs first."""
+    jobs = (
+        load_oews(store, years=[int(values["year"][0])])
+        .select("occ_code", "occ_title", "tot_emp")
+        .collect()
+    )
+    every = values.select("name").unique().join(jobs, how="cross")
+    known = values.drop_nulls("value").select("name", "occ_code")
+    rows = every.join(known, on=["name", "occ_code"], how="anti")
+    return rows.sort(
+        "name", "tot_emp", "occ_code", descending=[False, True, False], nulls_last=True
+    )
 
 
 def _correlation(values: pl.DataFrame, first: str, second: str) -> tuple[object, ...]:

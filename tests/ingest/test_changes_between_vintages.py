@@ -93,7 +93,7 @@ def test_postings_are_percent_of_days(tmp_path, tiny_book):
     for bad, reason in (
         ("01/02/2024,US,2", "no dates"),
         ("2024-01-01,US,250", "not from 0 to 100"),
-        ("2024-01-01,,2", "countries are blank"),
+        ("2024-01-01,,2", "names of a series are blank"),
     ):
         path.write_text(header + bad + "\n")
         with pytest.raises(SourceError, match=reason):

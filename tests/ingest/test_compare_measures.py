@@ -73,6 +73,19 @@ def test_occupations_are_listed_by_how_far_their_ranks_lie_apart(store):
     assert found["spread"].to_list()[:2] == [1.0, 1.0]
 
 
+def test_an_occupation_that_a_measure_leaves_out_is_listed_by_its_jobs(store, tmp_path):
+    place = store({2024: wages()}, measures=("up", "down"))
+    cells = "".join(f"{code},{n}\n" for n, code in enumerate(CODES[:4]))
+    (tmp_path / "data" / "some.csv").write_text("soc,some\n" + cells)
+    add_measure(tmp_path / "data" / "some.csv", code="soc2018", value="some")
+    build_store(tmp_path / "data", place)
+    rows = compare_measures(place).uncovered
+    assert rows.select("name", "occ_code").rows() == [
+        ("own: some", CODES[5]),
+        ("own: some", CODES[4]),
+    ]
+
+
 def test_a_store_without_measures_says_so(store):
     with pytest.raises(ParameterError, match="no measure of exposure"):
         chosen_measures(store({2024: wages()}, measures=()))

@@ -33,6 +33,11 @@ def test_an_example_runs_as_a_script_and_prints_a_table(name, all_store):
     assert "shape:" in done.stdout
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_uses_the_public_door_alone(name):
+    assert not re.search(r"(from|import) withintask\.", (EXAMPLES / f"{name}.py").read_text())
+
+
 def test_terciles_hold_a_third_of_the_occupations_each_and_lose_only_the_unmeasured(real_store):
     rows = load("wage_compression_by_exposure").compression_by_tercile(real_store)
     assert rows["tercile"].to_list() == ["low", "middle", "high"]

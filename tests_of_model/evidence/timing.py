@@ -7,16 +7,15 @@ with errors of the same persistence. Drawn series of 54 months hold the true mon
 .92 and .89 of 150 sets at a persistence of 0, .3, .6, .8 and .95.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
 from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError, ParameterError
+from withintask.panel.periods import PeriodRule, as_period
 
 LEVEL = 0.95
 SINCE = date(2022, 1, 1)
@@ -48,19 +47,22 @@ class Arrival:
     """The set is smaller than the months that were looked at."""
 
 
-def monthly(postings: pl.DataFrame) -> pl.DataFrame:
-    """Return the mean of each month that is whole: `country, month, ai_share, n_days`.
+def monthly(postings: pl.DataFrame, *, is_daily: bool = True) -> pl.DataFrame:
+    """Return the mean of each month: `country, month, ai_share, n_days`.
 
     Parameters
     ----------
     postings
-        Table ``ai_posting``.
+        Table ``ai_posting``, or another series of the same columns.
+    is_daily
+        Whether a month counts only with every one of its days.
     """
     months = postings.with_columns(month=pl.col("date").dt.truncate("1mo"))
     means = months.group_by("country", "month").agg(
         pl.col("ai_share").mean(), pl.col("ai_share").count().alias("n_days")
     )
-    whole = means.filter(pl.col("n_days") == pl.col("month").dt.month_end().dt.day())
+    is_whole = pl.col("n_days") >= (pl.col("month").dt.month_end().dt.day() if is_daily else 1)
+    whole = means.filter(is_whole)
     return whole.sort("country", "month")
 
 
@@ -176,15 +178,17 @@ def _persistence(residual: Array) -> float:
     return min(max(nearest + error, 0.0), _HIGHEST_CORRELATION)
 
 
-def arrivals(postings: pl.DataFrame, *, since: date = SINCE) -> pl.DataFrame:
-    """Date the change in every country.
+def arrivals(postings: pl.DataFrame, *, since: date = SINCE, is_daily: bool = True) -> pl.DataFrame:
+    """Date the change in every country, or whatever else tells the series apart.
 
     Parameters
     ----------
     postings
-        Table ``ai_posting``.
+        Table ``ai_posting``, or :func:`withintask.ingest.postings.read_series`.
     since
         First month to use.
+    is_daily
+        Whether a month counts only with every one of its days.
 
     Returns
     -------
@@ -192,7 +196,7 @@ def arrivals(postings: pl.DataFrame, *, since: date = SINCE) -> pl.DataFrame:
         ``country, month, earliest, latest, slope_before, slope_after, n_months, persistence, is_dated, message``; a country that
         cannot be dated has a message and nothing else.
     """
-    months = monthly(postings)
+    months = monthly(postings, is_daily=is_daily)
     rows: list[dict[str, object]] = []
     for country in months["country"].unique().sort().to_list():
         try:
@@ -205,32 +209,29 @@ def arrivals(postings: pl.DataFrame, *, since: date = SINCE) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def suggest_first_ai_period(found: Arrival, starts: Sequence[date]) -> tuple[int, int, int]:
-    """Return the first period that AI is in, for a panel whose periods start on these days.
+def with_first_period(found: pl.DataFrame, rule: PeriodRule) -> pl.DataFrame:
+    """Add to arrivals the first period that AI is in, as a panel numbers its periods.
 
     Parameters
     ----------
     found
-        Arrival in the country of the panel.
-    starts
-        First day of each period, rising.
+        Of :func:`arrivals`.
+    rule
+        How dates became periods of the panel.
 
     Returns
     -------
-    tuple of int
-        Position of the first period that starts in the month of the arrival or later, and the
-        same by the earliest and the latest month of its 95 % set; the number of periods where none
-        does.
-
-    Raises
-    ------
-    ParameterError
-        If the days do not rise.
+    polars.DataFrame
+        The same with `first_ai_period`, the first period that starts in the month of the arrival or
+        later, and `first_ai_period_earliest`, `first_ai_period_latest`, the same by the ends of the
+        95 % set; null where the series was not dated.
     """
-    if any(later <= earlier for earlier, later in pairwise(starts)):
-        raise ParameterError("periods: their first days are expected to rise")
-
-    def first(month: date) -> int:
-        return sum(day < month for day in starts)
-
-    return first(found.month), first(found.earliest), first(found.latest)
+    ends = {
+        "first_ai_period": "month",
+        "first_ai_period_earliest": "earliest",
+        "first_ai_period_latest": "latest",
+    }
+    day_before = {name: pl.col(end).dt.offset_by("-1d") for name, end in ends.items()}
+    return found.with_columns(
+        (as_period(day, rule) + 1).alias(name) for name, day in day_before.items()
+    )

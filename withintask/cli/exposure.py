@@ -1,9 +1,14 @@
 """Commands of `withintask exposure`: add a measure of your own, list measures, compare them."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from withintask.panel.periods import PeriodRule
 
 app = App(name="exposure", help="Measures of exposure to AI: add your own, list, compare.")
 
@@ -142,30 +147,78 @@ def trends(
 
 
 @app.command
-def timing(*, db: Path, since: str = "2022-01") -> None:
-    """Date AI's arrival by country from the share of job postings that mention it.
+def timing(
+    *,
+    db: Path | None = None,
+    file: Path | None = None,
+    date: str = "date",
+    share: str = "share",
+    by: str = "sector",
+    since: str = "2022-01",
+    every: Literal["", "day", "week", "month", "quarter", "year"] = "",
+    start: str = "",
+    first: int = 1,
+) -> None:
+    """Date AI's arrival by country, or by sector, from a series that tells how far it has spread.
 
     Parameters
     ----------
     db
         Store of `data build` with Indeed's AI postings.
+    file
+        A series of your own instead (csv, tsv, xlsx): one row a series and day, such as the use of AI by sector in a survey of firms.
+    date, share, by
+        Columns of the file: day, share in percent, and what tells the series apart.
     since
         First month to use, such as 2022-01.
+    every, start, first
+        Periods of your panel: their length, a day of the first one, and its number. Prints the first_ai_period that the series suggests.
     """
-    from datetime import date
-
     from withintask.ingest.load import scan_table
+    from withintask.ingest.postings import read_series
     from withintask.panel.errors import ParameterError
     from withintask.report.terminal import frame_table
-    from withintask.tests_of_model.evidence.timing import arrivals
+    from withintask.tests_of_model.evidence.timing import arrivals, with_first_period
+
+    if (db is None) == (file is None):
+        raise ParameterError(
+            "give either --db, a store with AI postings, or --file, a series of your own"
+        )
+    rule = _periods(every, start, first)
+    series = (
+        read_series(file, date=date, share=share, by=by)
+        if file
+        else scan_table(db or "", "ai_posting").collect()
+    )
+    if series.is_empty():
+        raise ParameterError(
+            f"{db or file}: no AI postings; build the store from a folder that has AI_posting.csv"
+        )
+    found = arrivals(series, since=_month(since), is_daily=file is None)
+    if file is not None:
+        found = found.rename({"country": by})
+    print(frame_table(found if rule is None else with_first_period(found, rule)))
+
+
+def _month(text: str) -> "dt.date":
+    from datetime import date as day
+
+    from withintask.panel.errors import ParameterError
 
     try:
-        first = date.fromisoformat(f"{since}-01")
+        return day.fromisoformat(f"{text}-01")
     except ValueError:
-        raise ParameterError(f"since {since!r} is no month; write 2022-01") from None
-    postings = scan_table(db, "ai_posting").collect()
-    if postings.is_empty():
-        raise ParameterError(
-            f"{db}: no AI postings; build it from a folder that has AI_posting.csv"
-        )
-    print(frame_table(arrivals(postings, since=first)))
+        raise ParameterError(f"since {text!r} is no month; write 2022-01") from None
+
+
+def _periods(every: str, start: str, first: int) -> "PeriodRule | None":
+    from withintask.panel.errors import ParameterError, list_problems
+    from withintask.panel.periods import period_rule
+
+    if not every and not start:
+        return None
+    given = {key: text for key, text in (("by", every), ("start", start)) if text}
+    rule, problems = period_rule({**given, "first": first})
+    if problems:
+        raise ParameterError(list_problems("--every and --start", problems))
+    return rule

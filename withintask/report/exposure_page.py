@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from withintask.ingest.exposure.compare import Comparison
 
 _SHOWN = 20
+_LARGEST = 5
+_WHOLE_NUMBERS = 1000
+"""From here on numbers are shown without digits after the point."""
 
 
 def exposure_page(comparison: "Comparison") -> str:
@@ -24,6 +27,9 @@ def exposure_page(comparison: "Comparison") -> str:
         "conversations are divided by the occupation's share of jobs.",
         "## Coverage",
         grid(coverage),
+        f"Largest of the occupations that a measure leaves out ({_LARGEST} each at most, all in `uncovered` "
+        "of `wt.compare_measures`):",
+        grid(comparison.uncovered.group_by("name", maintain_order=True).head(_LARGEST)),
         "## Rank correlations",
         "Spearman, occupations alike and by jobs, over the occupations that both have.",
         grid(comparison.correlations),
@@ -48,4 +54,6 @@ def _line(cells: Sequence[str]) -> str:
 def _shown(cell: object) -> str:
     if cell is None:
         return ""
-    return f"{cell:,.3g}" if isinstance(cell, float) and abs(cell) < 1000 else str(cell)
+    if not isinstance(cell, float):
+        return str(cell)
+    return f"{cell:,.0f}" if abs(cell) >= _WHOLE_NUMBERS else f"{cell:.3g}"

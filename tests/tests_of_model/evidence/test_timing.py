@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from withintask.panel.errors import EstimationError, ParameterError
+from withintask.panel.periods import PeriodRule
 from withintask.tests_of_model.evidence import timing
 
 AT, N = 30, 54
@@ -21,6 +22,14 @@ def months(rng, *, persistence=0.0, sd=0.1, slope=0.06, n=N):
     share = 2 + slope * np.maximum(np.arange(n) - AT, 0) + errors
     days = [date(2022 + t // 12, t % 12 + 1, 1) for t in range(n)]
     return pl.DataFrame({"country": ["XX"] * n, "month": days, "ai_share": share})
+
+
+def days(rng, *, name="XX", **changes):
+    """The same as a series of days."""
+    series = months(rng, **changes).rename({"ai_share": "level"})
+    last = pl.col("month").dt.month_end()
+    each = series.with_columns(date=pl.date_ranges("month", last)).explode("date")
+    return each.select(country=pl.lit(name), date="date", ai_share="level")
 
 
 MONTH = months(np.random.default_rng(0))["month"][AT]
@@ -63,11 +72,26 @@ def test_a_short_or_broken_series_is_a_row_with_its_reason():
         timing.arrival(whole, "YY")
 
 
-def test_the_first_period_with_ai_comes_with_its_ends():
-    found = timing.arrival(months(np.random.default_rng(4)), "XX")
-    starts = [date(year, 7, 1) for year in range(2021, 2027)]
-    first, low, high = timing.suggest_first_ai_period(found, starts)
-    assert starts[first - 1] < found.month <= starts[first]
-    assert low <= first <= high
-    with pytest.raises(ParameterError, match="expected to rise"):
-        timing.suggest_first_ai_period(found, starts[::-1])
+@pytest.mark.parametrize(
+    ("by", "start", "expected"),
+    [
+        ("month", date(2022, 1, 1), AT + 1),
+        ("month", date(2022, 1, 20), AT + 1),
+        ("quarter", date(2022, 1, 1), AT // 3 + 1),
+        ("quarter", date(2022, 3, 1), AT // 3 + 1),
+        ("year", date(2020, 1, 1), 2025 - 2020 + 1),
+    ],
+)
+def test_the_first_period_with_ai_starts_in_the_month_of_its_arrival_or_next(by, start, expected):
+    rows = timing.arrivals(days(np.random.default_rng(4), sd=1e-9))
+    found = timing.with_first_period(rows, PeriodRule(by=by, start=start))
+    names = ["first_ai_period", "first_ai_period_earliest", "first_ai_period_latest"]
+    assert found.select(names).row(0) == (expected,) * 3
+
+
+def test_a_series_that_cannot_be_dated_suggests_no_period():
+    rows = timing.arrivals(
+        days(np.random.default_rng(3), n=12).vstack(days(np.random.default_rng(3), name="YY"))
+    )
+    found = timing.with_first_period(rows, PeriodRule(by="month", start=date(2022, 1, 1)))
+    assert found["first_ai_period"].is_null().to_list() == [True, False]
