@@ -8,7 +8,7 @@ from withintask.ingest.adapters import Adapter
 from withintask.ingest.parse import parse_numbers
 from withintask.ingest.publication import Publication
 from withintask.ingest.tables import Table, column
-from withintask.ingest.text_tables import TextTable, read_table
+from withintask.ingest.text_tables import TextTable, plain_name, read_table
 from withintask.panel.errors import SourceError, list_problems, some_examples
 
 AI_POSTING = Table(
@@ -83,8 +83,9 @@ def read_series(path: Path, *, date: str, share: str, by: str) -> pl.DataFrame:
     SourceError
         If a column is missing, a day is no date, a share no percent or a day there twice.
     """
-    table = read_table(path, path.name, [by, date, share])
-    rows = _checked(table, country=by, date=date, share=share)
+    names = {"country": plain_name(by), "date": plain_name(date), "share": plain_name(share)}
+    table = read_table(path, path.name, list(names.values()))
+    rows = _checked(table, **names)
     twice = rows.filter(pl.struct("country", "date").is_duplicated())
     if twice.height:
         shown = some_examples(

@@ -126,6 +126,14 @@ def test_no_wages_have_a_percentile_above_what_their_mean_allows(values):
     assert p90 <= (sample.mean() + slack - below) / 0.10 + 1e-9
 
 
+def test_years_of_the_old_codes_are_a_segment_of_their_own_with_exposure(store):
+    panel = occupation_panel(store({2017: wages(), 2018: wages(), 2019: wages(), 2020: wages()}))
+    years = panel.outcomes.group_by("segment").agg(pl.col("year").unique().sort())
+    assert dict(years.rows()) == {"soc2010": [2017, 2018], "hybrid": [2019, 2020]}
+    known = panel.exposure.filter(segment="soc2010")["code"].unique()
+    assert set(known) == set(CODES) - {"15-1251"}  # a code of SOC 2018 alone
+
+
 def test_segments_of_the_series_stay_apart(store):
     panel = occupation_panel(store({2020: wages(), 2022: wages(), 2023: wages()}))
     segments = panel.outcomes.group_by("segment").agg(pl.col("year").unique().sort())

@@ -149,7 +149,8 @@ def _rows(
     std_error = np.sqrt(np.diag(fit.covariance()))
     dof = fit.n_clusters - 1
     reach = stats.t.ppf((1 + LEVEL) / 2, dof)
-    p_value = 2 * stats.t.sf(np.abs(fit.estimate) / std_error, dof)
+    ratio = np.abs(fit.estimate) / np.where(std_error > 0, std_error, np.nan)
+    p_value = 2 * stats.t.sf(ratio, dof)
     return [
         {
             **labels,
@@ -182,7 +183,7 @@ def pre_trends(
     Returns
     -------
     polars.DataFrame
-        ``outcome, measure, scale, weighted, n_restrictions, statistic, dof, p_value``: Wald statistic over its number of
+        ``outcome, measure, scale, weighted, n_restrictions, statistic, dof, p_value, message``: Wald statistic over its number of
         restrictions, F with the number of clusters less one. Slopes of different segments are of the same
         occupations in part, so their covariance enters.
     """
@@ -210,7 +211,12 @@ def _joint_test(fits: Sequence[Slopes], asked: Specification) -> dict[str, objec
     estimate = np.concatenate([fit.estimate for fit in fits])
     covariance = np.block([[a.covariance(b) for b in fits] for a in fits])
     dof = min(fit.n_clusters for fit in fits) - 1
-    statistic = float(estimate @ np.linalg.solve(covariance, estimate)) / estimate.size
+    # Outcomes that never move leave no variance, and more restrictions than clusters leave no rank.
+    if np.linalg.matrix_rank(covariance) < estimate.size:
+        statistic, message = np.nan, "no test: too few clusters, or outcomes that do not vary"
+    else:
+        statistic = float(estimate @ np.linalg.solve(covariance, estimate)) / estimate.size
+        message = ""
     return {
         "outcome": asked.outcome,
         "measure": asked.measure,
@@ -220,6 +226,7 @@ def _joint_test(fits: Sequence[Slopes], asked: Specification) -> dict[str, objec
         "statistic": statistic,
         "dof": float(dof),
         "p_value": float(stats.f.sf(statistic, estimate.size, dof)),
+        "message": message,
     }
 
 

@@ -8,6 +8,8 @@ from cyclopts import App
 if TYPE_CHECKING:
     import datetime as dt
 
+    import polars as pl
+
     from withintask.panel.periods import PeriodRule
 
 app = App(name="exposure", help="Measures of exposure to AI: add your own, list, compare.")
@@ -151,6 +153,7 @@ def timing(
     *,
     db: Path | None = None,
     file: Path | None = None,
+    btos: Path | None = None,
     date: str = "date",
     share: str = "share",
     by: str = "sector",
@@ -167,6 +170,8 @@ def timing(
         Store of `data build` with Indeed's AI postings.
     file
         A series of your own instead (csv, tsv, xlsx): one row a series and day, such as the use of AI by sector in a survey of firms.
+    btos
+        A table of the Census Bureau's Business Trends and Outlook Survey instead, such as Sector.xlsx.
     date, share, by
         Columns of the file: day, share in percent, and what tells the series apart.
     since
@@ -174,30 +179,40 @@ def timing(
     every, start, first
         Periods of your panel: their length, a day of the first one, and its number. Prints the first_ai_period that the series suggests.
     """
-    from withintask.ingest.load import scan_table
-    from withintask.ingest.postings import read_series
-    from withintask.panel.errors import ParameterError
     from withintask.report.terminal import frame_table
     from withintask.tests_of_model.evidence.timing import arrivals, with_first_period
 
-    if (db is None) == (file is None):
-        raise ParameterError(
-            "give either --db, a store with AI postings, or --file, a series of your own"
-        )
     rule = _periods(every, start, first)
-    series = (
-        read_series(file, date=date, share=share, by=by)
-        if file
-        else scan_table(db or "", "ai_posting").collect()
-    )
-    if series.is_empty():
-        raise ParameterError(
-            f"{db or file}: no AI postings; build the store from a folder that has AI_posting.csv"
-        )
-    found = arrivals(series, since=_month(since), is_daily=file is None)
-    if file is not None:
+    series = _series(db, file, btos, {"date": date, "share": share, "by": by})
+    found = arrivals(series, since=_month(since), is_daily=db is not None)
+    if db is None:
         found = found.rename({"country": by})
     print(frame_table(found if rule is None else with_first_period(found, rule)))
+
+
+def _series(
+    db: Path | None, file: Path | None, btos: Path | None, columns: dict[str, str]
+) -> "pl.DataFrame":
+    """Read the one series that was named."""
+    from withintask.ingest.btos import read_btos
+    from withintask.ingest.load import scan_table
+    from withintask.ingest.postings import read_series
+    from withintask.panel.errors import ParameterError
+
+    if sum(path is not None for path in (db, file, btos)) != 1:
+        raise ParameterError(
+            "give one of --db, a store with AI postings, --file, a series of your own, and --btos"
+        )
+    if file is not None:
+        return read_series(file, **columns)
+    if btos is not None:
+        return read_btos(btos)
+    series = scan_table(db or "", "ai_posting").collect()
+    if series.is_empty():
+        raise ParameterError(
+            f"{db}: no AI postings; build it from a folder that has AI_posting.csv"
+        )
+    return series
 
 
 def _month(text: str) -> "dt.date":

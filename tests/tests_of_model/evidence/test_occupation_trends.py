@@ -217,6 +217,15 @@ def test_equal_seeds_give_equal_adjustments():
     assert first.equals(second)
 
 
+def test_outcomes_that_never_move_have_no_p_value_and_no_crash():
+    outcomes, exposure = frames(np.random.default_rng(8), years=(2019, 2020, 2021, 2022))
+    same = outcomes.with_columns(pl.col("low", "high").first().over("code"))
+    found = trends.occupation_evidence(same, exposure, n_draws=9)
+    assert found.trends["p_value"].is_nan().all()
+    assert found.pre_trends["p_value"].is_nan().all()
+    assert found.pre_trends["message"].str.contains("do not vary").all()
+
+
 def test_a_question_that_cannot_be_asked_is_a_row_that_says_why():
     outcomes, exposure = frames(np.random.default_rng(8))
     (row,) = trends.trends(outcomes, exposure.head(2), [ASKED]).to_dicts()
