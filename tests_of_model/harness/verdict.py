@@ -1,12 +1,13 @@
 """Verdicts of the identification matrix: one a design, estimator and claim, by the rule of ``rule.py``.
 
-Each design is judged with the estimator that an analyst would take: the first of ``Hypothesis.estimators_of(term)`` that
-runs on what the design shows and gives an estimate in at least half of the replicates. Where none runs, one that may not
-stand for its hypothesis (another estimand, a known bias) does, as a last resort. No truth has a say; the other
-estimators are listed beside it.
+Each design is judged with the estimator that an analyst would take: the first in the order of trust (of
+``recommend.order_of_trust`` on the design's own panel, or of ``Hypothesis.estimators_of(term)``) that runs on what the
+design shows and gives an estimate in at least half of the replicates. Where none runs, one that may not stand for its
+hypothesis (another estimand, a known bias) does, as a last resort. No truth has a say; the other estimators are listed
+beside it, and are not called identified where they were not tried in the rival worlds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -18,7 +19,7 @@ from withintask.sim.worlds import NO_AI, REFERENCE, World, load_worlds
 from withintask.tests_of_model.harness import rule
 from withintask.tests_of_model.harness.diagnosands import ROUNDING
 from withintask.tests_of_model.harness.figures import WorldFigures, world_figures
-from withintask.tests_of_model.harness.reasons import reason, sample_factor
+from withintask.tests_of_model.harness.reasons import Reason, reason, sample_factor
 from withintask.tests_of_model.harness.rule import Draws, Judgement, Looks, judge
 from withintask.tests_of_model.hypotheses.estimate import NOT_ESTIMABLE
 from withintask.tests_of_model.hypotheses.hypothesis import OK
@@ -39,10 +40,19 @@ RANK = (
     GAP,
 )
 """Verdicts, best first."""
+UNTRIED = "not tried in the rival worlds"
+"""Why an estimator that is listed beside the chosen one is not called identified."""
+FUTILE = 2.0
+"""Multiple of the limit beyond which replicates are not added, since they could not decide."""
+
+Orders = Mapping[tuple[str, str, str], Sequence[str]]
+"""Estimators in the order of trust, by design, hypothesis and term."""
 
 CLAIMS = (
     ("H1a", "H1", "delta_log_cv"),
     ("H1b", "H1", "ability_gradient"),
+    ("H1a net", "H1", "delta_log_sd"),
+    ("H1b net", "H1", "ability_gradient_net"),
     ("H2 cog", "H2", "delta_return_cog"),
     ("H2 soc", "H2", "delta_return_soc"),
     ("H2 gap", "H2", "delta_return_gap"),
@@ -113,10 +123,15 @@ class _Cell:
     idle: tuple[str, ...] = ()
     judgement: Judgement | None = None
     figures: tuple[WorldFigures, ...] = ()
+    is_untried: bool = False
+    """Whether it was tried in the reference and without AI alone, while others were tried in rivals."""
 
     @property
     def word(self) -> str:
-        return GAP if self.judgement is None else rule.WORDS[int(self.judgement.word)]
+        if self.judgement is None:
+            return GAP
+        word = rule.WORDS[int(self.judgement.word)]
+        return rule.INCONCLUSIVE if self.is_untried and word == rule.IDENTIFIED else word
 
 
 def verdicts(replicates: pl.DataFrame, *, looks: Looks | None = None) -> pl.DataFrame:
@@ -144,7 +159,11 @@ def verdicts(replicates: pl.DataFrame, *, looks: Looks | None = None) -> pl.Data
 
 
 def judge_replicates(
-    replicates: pl.DataFrame, *, looks: Looks | None = None, worlds: Sequence[World] = ()
+    replicates: pl.DataFrame,
+    *,
+    looks: Looks | None = None,
+    worlds: Sequence[World] = (),
+    orders: Orders | None = None,
 ) -> Judged:
     """Judge as :func:`verdicts` does, with the figures of every world.
 
@@ -154,6 +173,8 @@ def judge_replicates(
         As for :func:`verdicts`.
     worlds
         Worlds of the replicates, for what is not judged in each; the packaged ones if empty.
+    orders
+        Estimators in the order of trust on each design; that of the hypothesis where it is not named.
     """
     if replicates.filter(pl.col("world") == REFERENCE).is_empty():
         raise ParameterError(
@@ -172,7 +193,8 @@ def judge_replicates(
         cells = list(_cells(of_claim, claim, looks))
         for design in dict.fromkeys(cell.design for cell in cells):
             here = [cell for cell in cells if cell.design == design]
-            chosen = _chosen(here, hypothesis, term)
+            order = (orders or {}).get((design, hypothesis, term))
+            chosen = _chosen(here, _order(hypothesis, term) if order is None else order)
             rows += [_row(cell, is_chosen=cell is chosen) for cell in here]
             figures += [
                 (claim, design, cell.estimator, *vars(w).values())
@@ -185,13 +207,28 @@ def judge_replicates(
     )
 
 
-def undecided(judged: Judged) -> set[tuple[str, str]]:
-    """Return the worlds and designs in which further replicates can change an inconclusive verdict of a chosen estimator."""
+def chosen_estimators(judged: Judged) -> set[tuple[str, str]]:
+    """Return the designs and estimators with which some claim is judged and that give estimates."""
+    cells = judged.verdicts.filter("is_chosen", pl.col("verdict") != GAP)
+    return set(cells.select("design", "estimator").iter_rows())
+
+
+def undecided(judged: Judged, limit: float = np.inf) -> set[tuple[str, str, str]]:
+    """Return the worlds, designs and chosen estimators in which further replicates can change an inconclusive verdict.
+
+    Parameters
+    ----------
+    judged
+        Verdicts so far.
+    limit
+        Replicates a world at which the study ends; what would take more than FUTILE times as many is given up.
+    """
     keys = ["claim", "design", "estimator"]
-    cells = judged.verdicts.filter("is_chosen", pl.col("verdict") == rule.INCONCLUSIVE)
+    is_within_reach = pl.col("n_decide") <= FUTILE * limit
+    cells = judged.verdicts.filter("is_chosen", is_within_reach, verdict=rule.INCONCLUSIVE)
     is_open = pl.any_horizontal(pl.col(f"{name}_shown") == "open" for name in rule.FIGURES)
     rows = judged.worlds.filter(is_open).join(cells.select(keys), on=keys, how="semi")
-    return set(rows.select("world", "design").iter_rows())
+    return set(rows.select("world", "design", "estimator").iter_rows())
 
 
 def _without_failures(replicates: pl.DataFrame) -> pl.DataFrame:
@@ -204,14 +241,19 @@ def _without_failures(replicates: pl.DataFrame) -> pl.DataFrame:
 
 
 def _cells(rows: pl.DataFrame, claim: str, looks: Looks | None) -> Iterator[_Cell]:
+    has_rivals = _has_rivals(rows)
     for (design, estimator), part in rows.group_by("design", "estimator", maintain_order=True):
         names = claim, str(design), str(estimator)
         gap = _gap(part.filter(pl.col("world") == REFERENCE))
         yield (
-            _cell(names, part, looks)
+            _cell(names, part, looks, is_untried=has_rivals and not _has_rivals(part))
             if not gap
             else _Cell(claim=names[0], design=names[1], estimator=names[2], gap=gap)
         )
+
+
+def _has_rivals(rows: pl.DataFrame) -> bool:
+    return not rows.filter(~pl.col("world").is_in([REFERENCE, NO_AI])).is_empty()
 
 
 def _gap(reference: pl.DataFrame) -> str:
@@ -225,7 +267,9 @@ def _gap(reference: pl.DataFrame) -> str:
     return ""
 
 
-def _cell(names: tuple[str, str, str], part: pl.DataFrame, looks: Looks | None) -> _Cell:
+def _cell(
+    names: tuple[str, str, str], part: pl.DataFrame, looks: Looks | None, *, is_untried: bool
+) -> _Cell:
     by_world = {
         str(key[0]): p
         for key, p in part.sort("replicate").partition_by("world", as_dict=True).items()
@@ -243,6 +287,7 @@ def _cell(names: tuple[str, str, str], part: pl.DataFrame, looks: Looks | None) 
         idle=idle,
         judgement=judgement,
         figures=world_figures(draws, judgement, worlds),
+        is_untried=is_untried,
     )
 
 
@@ -280,13 +325,16 @@ def _draws(parts: Sequence[pl.DataFrame]) -> Draws:
     )
 
 
-def _chosen(cells: list[_Cell], hypothesis: str, term: str) -> _Cell:
-    """The estimator that an analyst would take; where none runs, the one that lacks least."""
+def _order(hypothesis: str, term: str) -> Sequence[str]:
     known = {h.name: h for h in HYPOTHESES}
-    order = [e.name for e in known[hypothesis].estimators_of(term)] if hypothesis in known else []
+    return [e.name for e in known[hypothesis].estimators_of(term)] if hypothesis in known else []
+
+
+def _chosen(cells: list[_Cell], order: Sequence[str]) -> _Cell:
+    """The estimator that an analyst would take; where none runs, the one that lacks least."""
 
     def place(cell: _Cell) -> tuple[bool, int, int]:
-        trust = order.index(cell.estimator) if cell.estimator in order else len(order)
+        trust = list(order).index(cell.estimator) if cell.estimator in order else len(order)
         return bool(cell.gap), cell.gap.count("; "), trust
 
     return min(cells, key=place)
@@ -300,7 +348,11 @@ def _row(cell: _Cell, *, is_chosen: bool) -> tuple[object, ...]:
     no_ai = next((w for w in cell.figures if w.world == NO_AI), None)
     scale = float("nan") if reference.is_null else abs(reference.truth)
     n_decide = float(cell.judgement.n_decide)
-    why = reason(cell.word, cell.figures, n_decide)
+    why = (
+        Reason(text=UNTRIED)
+        if cell.is_untried and cell.word == rule.INCONCLUSIVE
+        else reason(cell.word, cell.figures, n_decide)
+    )
     is_weak, is_open = cell.word == rule.UNDERPOWERED, cell.word == rule.INCONCLUSIVE
     return (
         *(*names, why.text, why.world),

@@ -12,7 +12,11 @@ from withintask.tests_of_model.harness.ledger import SCHEMA
 from withintask.tests_of_model.harness.parallel import open_executor
 from withintask.tests_of_model.harness.replicate import plan, replicate
 from withintask.tests_of_model.harness.rule import Looks
-from withintask.tests_of_model.harness.sequential import make_looks, replicate_until_decided
+from withintask.tests_of_model.harness.sequential import (
+    BASES,
+    make_looks,
+    replicate_until_decided,
+)
 
 WORLDS = [load_world(name) for name in ("reference", "no_ai", "degree_inflation")]
 DESIGNS = [load_design(name) for name in ("postings", "postings-screening")]
@@ -67,8 +71,11 @@ def test_replicates_are_added_only_where_they_can_decide():
         load_params(), DESIGNS, WORLDS, seed=1, looks=make_looks(400), run=run
     )
     assert words(judged) == {"postings": "biased", "postings-screening": "inconclusive"}
-    assert {design for _, design, _ in asked[0]} == {"postings", "postings-screening"}
-    later = set().union(*asked[1:])
+    assert {(world, design) for world, design, _ in asked[0]} == {
+        (world, design) for world in BASES for design in words(judged)
+    }
+    assert {world for world, _, _ in asked[1]} == {"degree_inflation"}
+    later = set().union(*asked[2:])
     # Fifty replicates show all there is to show of the reference, and of a bias of half the truth.
     assert {design for _, design, _ in later} == {"postings-screening"}
     assert {world for world, _, _ in later} == {"no_ai", "degree_inflation"}
@@ -80,6 +87,30 @@ def test_replicates_are_added_only_where_they_can_decide():
     )
     assert counts["degree_inflation/postings-screening"] == 400
     assert counts["degree_inflation/postings"] == 50
+
+
+def test_what_no_reachable_number_decides_is_given_up():
+    run, asked = made_up({"postings": 0.5, "postings-screening": 0.0999})
+    _, judged = replicate_until_decided(
+        load_params(), DESIGNS, WORLDS, seed=1, looks=make_looks(400), run=run
+    )
+    assert words(judged)["postings-screening"] == "inconclusive"
+    assert max(first for blocks in asked for _, _, first in blocks) < 400 - 25
+
+
+def test_only_estimators_with_which_a_design_is_judged_are_tried_in_rival_worlds(small):
+    several = {**small, "worlds": WORLDS, "looks": Looks(sizes=(25,))}
+    frame, judged = replicate_until_decided(
+        **several | {"estimators": ["logit", "linear_probability"]}
+    )
+    tried = frame.group_by("estimator").agg(pl.col("world").unique().sort())
+    assert dict(tried.iter_rows()) == {
+        "linear_probability": ["degree_inflation", "no_ai", "reference"],
+        "logit": ["no_ai", "reference"],
+    }
+    beside = judged.verdicts.filter(claim="H3", estimator="logit").row(0, named=True)
+    assert (beside["is_chosen"], beside["n_rivals"]) == (False, 0)
+    assert beside["verdict"] != "identified"
 
 
 def test_no_block_is_asked_for_twice():
