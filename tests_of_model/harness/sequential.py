@@ -1,6 +1,6 @@
 """Replicates where they decide: a study that grows from look to look, only in the worlds, designs and estimators that are undecided."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,23 +12,18 @@ from withintask.sim.params import Params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 from withintask.sim.worlds import NO_AI, REFERENCE, World
+from withintask.tests_of_model.harness.adding import Place, next_looks, to_try
 from withintask.tests_of_model.harness.ledger import ordered
 from withintask.tests_of_model.harness.replicate import BLOCK, Study, plan, replicate, solved
 from withintask.tests_of_model.harness.rule import Looks
-from withintask.tests_of_model.harness.verdict import (
-    CLAIMS,
-    Judged,
-    chosen_estimators,
-    judge_replicates,
-    undecided,
-)
+from withintask.tests_of_model.harness.verdict import CLAIMS, Judged, judge_replicates
 from withintask.tests_of_model.hypotheses.recommend import order_of_trust
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 
 BASES = (REFERENCE, NO_AI)
 """Worlds in which every estimator is tried."""
 
-LOOKS = (50, 150, 400, 1000)
+LOOKS = (25, 100, 400, 1000)
 """Replicates a world at the looks, up to the limit."""
 
 
@@ -56,10 +51,11 @@ def replicate_until_decided(
     estimators: Sequence[str] = (),
     run: Callable[[Study], pl.DataFrame] = replicate,
 ) -> tuple[pl.DataFrame, Judged]:
-    """Replicate up to the first look, and up to each further one what is undecided then.
+    """Replicate up to the first look, and up to further ones where that can decide.
 
-    All estimators are run in the reference world and without AI up to the first look; those with which designs are judged
-    go on, into all worlds, and from look to look where a verdict of theirs is open.
+    All estimators are run in the reference world and without AI up to the first look. Those with which a design is judged
+    on some claim that is not decided by then are run in the rival worlds; after that replicates are added as ``adding.py``
+    says.
 
     Parameters
     ----------
@@ -84,18 +80,15 @@ def replicate_until_decided(
         worlds=worlds,
         orders=_orders(params, designs, worlds, seed),
     )
-    replicates = run(_between(whole, 0, first, worlds=BASES))
+    replicates = run(_in_worlds(whole, BASES, first))
     judged = judged_as(replicates)
-    chosen = chosen_estimators(judged)
-    rivals = {(w.name, *names) for w in worlds if w.name not in BASES for names in chosen}
-    wanted, done = rivals, 0
-    for size in looks.sizes:
-        fresh = run(_between(whole, done, size, wanted=wanted))
-        replicates = ordered(pl.concat([replicates, fresh]))
+    rivals = [world.name for world in worlds if world.name not in BASES]
+    wanted = {(world, *names): (0, first) for world in rivals for names in to_try(judged)}
+    wanted = wanted or next_looks(judged, looks)
+    while wanted:
+        replicates = ordered(pl.concat([replicates, run(_in_places(whole, wanted))]))
         judged = judged_as(replicates)
-        wanted, done = undecided(judged, limit), size
-        if not wanted:
-            break
+        wanted = next_looks(judged, looks)
     return replicates, judged
 
 
@@ -115,21 +108,25 @@ def _orders(
     return orders
 
 
-def _between(
-    whole: Study,
-    done: int,
-    size: int,
-    *,
-    worlds: Collection[str] = (),
-    wanted: Collection[tuple[str, str, str]] = (),
-) -> Study:
-    """The blocks between two numbers of replicates: of some worlds, or of some worlds, designs and estimators."""
+def _in_worlds(whole: Study, worlds: Collection[str], size: int) -> Study:
+    """The blocks of some worlds, with all estimators, up to a number of replicates."""
+    blocks = [b for b in whole.blocks if b.world in worlds and b.first < size]
+    return Study(blocks=tuple(blocks))
+
+
+def _in_places(whole: Study, wanted: Mapping[Place, tuple[int, int]]) -> Study:
+    """The blocks between two numbers of replicates of some worlds, designs and estimators."""
     blocks = []
     for block in whole.blocks:
-        here = block.world, block.design.name
         names = tuple(
-            n for n in block.estimators if block.world in worlds or (*here, n[1]) in wanted
+            (hypothesis, name)
+            for hypothesis, name in block.estimators
+            if _is_between(block.first, wanted.get((block.world, block.design.name, name)))
         )
-        if names and done <= block.first < size:
+        if names:
             blocks.append(replace(block, estimators=names))
     return Study(blocks=tuple(blocks))
+
+
+def _is_between(first: int, ends: tuple[int, int] | None) -> bool:
+    return ends is not None and ends[0] <= first < ends[1]

@@ -41,9 +41,7 @@ RANK = (
 )
 """Verdicts, best first."""
 UNTRIED = "not tried in the rival worlds"
-"""Why an estimator that is listed beside the chosen one is not called identified."""
-FUTILE = 2.0
-"""Multiple of the limit beyond which replicates are not added, since they could not decide."""
+"""Why an estimator that is listed beside the chosen one is left undecided."""
 
 Orders = Mapping[tuple[str, str, str], Sequence[str]]
 """Estimators in the order of trust, by design, hypothesis and term."""
@@ -124,7 +122,7 @@ class _Cell:
     judgement: Judgement | None = None
     figures: tuple[WorldFigures, ...] = ()
     is_untried: bool = False
-    """Whether it was tried in the reference and without AI alone, while others were tried in rivals."""
+    """Whether it was not tried in every world in which the claim is judged."""
 
     @property
     def word(self) -> str:
@@ -181,16 +179,16 @@ def judge_replicates(
             f"verdicts: expected replicates in the world {REFERENCE!r}; found none"
         )
     usable = _without_failures(replicates)
-    not_judged = {world.name: world.not_judged for world in worlds or load_worlds()}
+    known = load_worlds()
     rows, figures = [], []
     for claim, hypothesis, term in CLAIMS:
-        judged = [name for name in usable["world"].unique() if term not in not_judged.get(name, ())]
+        planned = _planned(worlds or known, usable, term, has_worlds=bool(worlds))
         of_claim = usable.filter(
-            pl.col("world").is_in(judged),
+            pl.col("world").is_in(planned.names),
             pl.col("hypothesis") == hypothesis,
             pl.col("term") == term,
         )
-        cells = list(_cells(of_claim, claim, looks))
+        cells = list(_cells(of_claim, claim, looks, planned))
         for design in dict.fromkeys(cell.design for cell in cells):
             here = [cell for cell in cells if cell.design == design]
             order = (orders or {}).get((design, hypothesis, term))
@@ -207,30 +205,6 @@ def judge_replicates(
     )
 
 
-def chosen_estimators(judged: Judged) -> set[tuple[str, str]]:
-    """Return the designs and estimators with which some claim is judged and that give estimates."""
-    cells = judged.verdicts.filter("is_chosen", pl.col("verdict") != GAP)
-    return set(cells.select("design", "estimator").iter_rows())
-
-
-def undecided(judged: Judged, limit: float = np.inf) -> set[tuple[str, str, str]]:
-    """Return the worlds, designs and chosen estimators in which further replicates can change an inconclusive verdict.
-
-    Parameters
-    ----------
-    judged
-        Verdicts so far.
-    limit
-        Replicates a world at which the study ends; what would take more than FUTILE times as many is given up.
-    """
-    keys = ["claim", "design", "estimator"]
-    is_within_reach = pl.col("n_decide") <= FUTILE * limit
-    cells = judged.verdicts.filter("is_chosen", is_within_reach, verdict=rule.INCONCLUSIVE)
-    is_open = pl.any_horizontal(pl.col(f"{name}_shown") == "open" for name in rule.FIGURES)
-    rows = judged.worlds.filter(is_open).join(cells.select(keys), on=keys, how="semi")
-    return set(rows.select("world", "design", "estimator").iter_rows())
-
-
 def _without_failures(replicates: pl.DataFrame) -> pl.DataFrame:
     """NaN in place of what a failed estimate says."""
     is_usable = pl.col("status") == OK
@@ -240,20 +214,38 @@ def _without_failures(replicates: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _cells(rows: pl.DataFrame, claim: str, looks: Looks | None) -> Iterator[_Cell]:
-    has_rivals = _has_rivals(rows)
+@dataclass(frozen=True, kw_only=True)
+class _Planned:
+    """Worlds in which a claim is judged, whether or not an estimator has been tried there."""
+
+    names: tuple[str, ...]
+    n_null: int
+    """Those without an effect, as far as their parameters say."""
+
+
+def _planned(
+    worlds: Sequence[World], rows: pl.DataFrame, term: str, *, has_worlds: bool
+) -> _Planned:
+    """The worlds of the study, or of the replicates if the study is not told."""
+    judged = {world.name: world for world in worlds if term not in world.not_judged}
+    hidden = {world.name for world in worlds} - set(judged)
+    present = rows["world"].unique(maintain_order=True).to_list()
+    names = judged if has_worlds else [name for name in present if name not in hidden]
+    n_null = sum(judged[n].params.get("capability") == 0 for n in names if n in judged)
+    return _Planned(names=tuple(names), n_null=n_null)
+
+
+def _cells(
+    rows: pl.DataFrame, claim: str, looks: Looks | None, planned: _Planned
+) -> Iterator[_Cell]:
     for (design, estimator), part in rows.group_by("design", "estimator", maintain_order=True):
         names = claim, str(design), str(estimator)
         gap = _gap(part.filter(pl.col("world") == REFERENCE))
         yield (
-            _cell(names, part, looks, is_untried=has_rivals and not _has_rivals(part))
+            _cell(names, part, looks, planned)
             if not gap
             else _Cell(claim=names[0], design=names[1], estimator=names[2], gap=gap)
         )
-
-
-def _has_rivals(rows: pl.DataFrame) -> bool:
-    return not rows.filter(~pl.col("world").is_in([REFERENCE, NO_AI])).is_empty()
 
 
 def _gap(reference: pl.DataFrame) -> str:
@@ -268,7 +260,7 @@ def _gap(reference: pl.DataFrame) -> str:
 
 
 def _cell(
-    names: tuple[str, str, str], part: pl.DataFrame, looks: Looks | None, *, is_untried: bool
+    names: tuple[str, str, str], part: pl.DataFrame, looks: Looks | None, planned: _Planned
 ) -> _Cell:
     by_world = {
         str(key[0]): p
@@ -277,7 +269,7 @@ def _cell(
     order = sorted(by_world, key=lambda name: (name != REFERENCE, name != NO_AI, name))
     idle = tuple(name for name in order if _is_idle(name, by_world))
     worlds = tuple(name for name in order if name not in idle)
-    draws = _draws([by_world[name] for name in worlds])
+    draws = _draws([by_world[name] for name in worlds], planned)
     judgement = judge(draws, looks)
     return _Cell(
         claim=names[0],
@@ -287,7 +279,7 @@ def _cell(
         idle=idle,
         judgement=judgement,
         figures=world_figures(draws, judgement, worlds),
-        is_untried=is_untried,
+        is_untried=len(by_world) < len(planned.names),
     )
 
 
@@ -306,7 +298,7 @@ def _is_same(rival: pl.DataFrame, base: pl.DataFrame) -> bool:
     return bool(is_same_truth) and np.allclose(x, y, rtol=SAME, atol=0, equal_nan=True)
 
 
-def _draws(parts: Sequence[pl.DataFrame]) -> Draws:
+def _draws(parts: Sequence[pl.DataFrame], planned: _Planned) -> Draws:
     longest = max(part.height for part in parts)
 
     def padded(name: str) -> Array:
@@ -322,6 +314,8 @@ def _draws(parts: Sequence[pl.DataFrame]) -> Draws:
         conf_low=padded("conf_low"),
         conf_high=padded("conf_high"),
         p_value=padded("p_value"),
+        n_worlds=len(planned.names),
+        n_null=planned.n_null,
     )
 
 
@@ -348,11 +342,8 @@ def _row(cell: _Cell, *, is_chosen: bool) -> tuple[object, ...]:
     no_ai = next((w for w in cell.figures if w.world == NO_AI), None)
     scale = float("nan") if reference.is_null else abs(reference.truth)
     n_decide = float(cell.judgement.n_decide)
-    why = (
-        Reason(text=UNTRIED)
-        if cell.is_untried and cell.word == rule.INCONCLUSIVE
-        else reason(cell.word, cell.figures, n_decide)
-    )
+    is_beside = cell.is_untried and cell.word == rule.INCONCLUSIVE and not is_chosen
+    why = Reason(text=UNTRIED) if is_beside else reason(cell.word, cell.figures, n_decide)
     is_weak, is_open = cell.word == rule.UNDERPOWERED, cell.word == rule.INCONCLUSIVE
     return (
         *(*names, why.text, why.world),
