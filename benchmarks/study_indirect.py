@@ -11,13 +11,14 @@ import sys
 import numpy as np
 from scipy.optimize import least_squares
 
-from withintask.sim.designs import change_design, load_design
+from withintask.sim.designs import change_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
-from withintask.tests_of_model.moments.indirect import DESIGN, estimate_binding, indirect_target
+from withintask.tests_of_model.moments.indirect import estimate_binding, indirect_target
 from withintask.tests_of_model.moments.moments import params_with
+from withintask.tests_of_model.moments.noise import quiet_design
 from withintask.tests_of_model.moments.of_panel import panel_moments
 from withintask.tests_of_model.moments.priors import load_prior
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
@@ -32,7 +33,7 @@ N_ROUNDS = 1
 def main(n_panels: int, n_simulated: int) -> None:
     """Run the study and print its table."""
     params = load_params()
-    design = change_design(load_design(DESIGN), output_noise=NOISE)
+    design = change_design(quiet_design(), output_noise=NOISE)
     prior = load_prior()
     economy = solve_economy(params)
     panels = [

@@ -17,8 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_the_example_of_the_readme_is_what_estimate_gives():
-    settings = ["n_tasks=10", "n_items=8"]
-    panel = draw_panel("rct-ability@typical", seed=1, settings=settings)
+    panel = draw_panel("rct-ability", seed=1)
     frame = estimate(
         panel, hypotheses="H1", estimators=["dispersion_by_access", "pairs_difference"]
     )

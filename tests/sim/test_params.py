@@ -1,8 +1,9 @@
 """Parameters and designs: every problem in one error, nearest names, nothing drawn."""
 
 import dataclasses
-from pathlib import Path
+from importlib.resources import files
 
+import polars as pl
 import pytest
 
 from withintask.panel.errors import ParameterError
@@ -272,10 +273,27 @@ def test_a_design_that_shows_nothing_is_refused(tmp_path):
         load_design(path)
 
 
-def test_the_designs_with_the_noise_of_real_panels_differ_from_the_packaged_ones_as_they_say():
-    path = Path(__file__).parents[2] / "examples" / "designs_real.toml"
-    real = {design.name: design for design in load_designs(path)}
-    assert list(real) == DESIGNS
-    seen = [design for design in real.values() if design.has_outputs]
+def test_the_packaged_designs_have_the_noise_and_mobility_of_real_panels():
+    designs = {design.name: design for design in load_designs()}
+    seen = [design for design in designs.values() if design.has_outputs]
     assert {(design.output_noise, design.n_items) for design in seen} == {(0.5, 8)}
-    assert real["everything-linked"].mobility > 0
+    assert all(designs[name].mobility > 0 for name in ("linked-pay", "everything-linked"))
+
+
+def test_every_number_of_real_data_in_the_packaged_designs_has_a_source_or_is_called_assumed():
+    text = files("withintask.sim").joinpath("designs.toml").read_text(encoding="utf-8")
+    kinds = ("noise", "persistence", "premium_sd", "mobility", "n_items")
+    lines = [line for line in text.splitlines() if line.split(" = ")[0].endswith(kinds)]
+    of_variants = 3  # the source of all three stands above them
+    bare = [line for line in lines if "#" not in line and not line.endswith(" = 0.0")]
+    assert len(lines) > 10
+    assert len(bare) == of_variants, bare
+
+
+def test_firm_effects_are_a_fifth_of_the_variance_of_log_pay(economy):
+    panel = simulate(
+        economy, load_design("linked-pay"), draw_shocks(load_design("linked-pay"), seed=1)
+    )
+    first = panel.pay.filter(pl.col("period") == 0)
+    total = float(first["pay"].log().var())
+    assert 0.17 < load_design("linked-pay").firm_premium_sd ** 2 / total < 0.23

@@ -133,11 +133,8 @@ class _Search:
         if visit.slack <= 0:
             self.visits, self.status = [visit], LOST
 
-    def add(self, visit: Visit | None) -> None:
-        """Take in what a size does; None if it does nothing at all."""
-        if visit is None:
-            self.status = IDLE
-            return
+    def add(self, visit: Visit) -> None:
+        """Take in what a size does."""
         self.visits.append(visit)
         if visit.share == 1 and visit.slack > 0:
             self.status = HELD
@@ -205,6 +202,7 @@ def breakdown(
     for search in searches:
         if search.nuisance.companions and not search.status:
             search.start(_worst(_rows_of(search, 0.0, plain), 0.0))
+    _probe(searches, plain, params, seed, run)
     while any(search.status == "" for search in searches):
         tried = {
             place: share
@@ -215,8 +213,25 @@ def breakdown(
         for place, share in tried.items():
             search = searches[place]
             if not search.status:
-                search.add(_visit(search, share, rows, plain))
+                search.add(_worst(_rows_of(search, share, rows), share))
     return pl.DataFrame([s.row(n) for s in searches], schema=BREAKDOWN_SCHEMA, orient="row")
+
+
+def _probe(
+    searches: Sequence[_Search],
+    plain: pl.DataFrame,
+    params: Params,
+    seed: int,
+    run: Callable[[Study], pl.DataFrame],
+) -> None:
+    """Set aside, by a single replicate at the end of the range, the nuisances that change nothing."""
+    ends = {place: 1.0 for place, search in enumerate(searches) if not search.status}
+    rows = _run(searches, ends, params, seed, 1, run)
+    for search in searches:
+        if not search.status and _is_same(
+            _rows_of(search, 1.0, rows), _rows_of(search, 0.0, plain)
+        ):
+            search.status = IDLE
 
 
 @cache
@@ -275,7 +290,7 @@ def _run(
     """Replicate the designs of the searches at the shares tried; as they are, with companions alone, if none is."""
     worlds = [load_world(REFERENCE), load_world(NO_AI)]
     designs: dict[str, Design] = {}
-    estimators: dict[str, None] = {}
+    estimators: dict[str, dict[str, None]] = {}
     for place, search in enumerate(searches):
         if search.status or (tried and place not in tried):
             continue
@@ -286,32 +301,19 @@ def _run(
             search.status = IMPOSSIBLE
             continue
         designs[design.name] = design
-        estimators[search.estimator] = None
-    if not designs:
+        estimators.setdefault(design.name, {})[search.estimator] = None
+    studies = [
+        plan(params, [d], worlds, seed=seed, replicates=n, estimators=list(estimators[name]))
+        for name, d in designs.items()
+    ]
+    if not studies:
         return pl.DataFrame(schema=SCHEMA)
-    return run(
-        plan(
-            params,
-            list(designs.values()),
-            worlds,
-            seed=seed,
-            replicates=n,
-            estimators=list(estimators),
-        )
-    )
+    return run(Study(blocks=tuple(block for study in studies for block in study.blocks)))
 
 
 def _check(design: Design, worlds: Sequence[World]) -> None:
     for world in worlds:
         world.change_design(design)
-
-
-def _visit(search: _Search, share: float, rows: pl.DataFrame, plain: pl.DataFrame) -> Visit | None:
-    """What a size does; None if the estimates are those without the nuisance."""
-    here = _rows_of(search, share, rows)
-    if share == 1 and _is_same(here, _rows_of(search, 0.0, plain)):
-        return None
-    return _worst(here, share)
 
 
 def _rows_of(search: _Search, share: float, rows: pl.DataFrame) -> pl.DataFrame:

@@ -4,13 +4,14 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 
-from withintask.panel.capabilities import missing
+from withintask.panel.capabilities import missing, parse_need
 from withintask.panel.errors import ParameterError
 from withintask.sim.design import Design
 from withintask.sim.designs import design_hash
@@ -274,12 +275,12 @@ def run_block(block: Block, named: tuple[Named, ...]) -> pl.DataFrame:
     with one_blas_thread():
         economy, truths = solved(block.params)
         chosen = _estimators(named)
-        labels = block.labels
+        design, labels = _drawn(block.design, chosen), block.labels
         capable: dict[str, tuple[str, ...]] = {}
         rows: list[tuple[object, ...]] = []
         for number in range(block.first, block.last):
             panel = simulate(
-                economy, block.design, draw_shocks(block.design, seed=block.seed, replicate=number)
+                economy, design, draw_shocks(design, seed=block.seed, replicate=number)
             )
             sample = Sample(panel)
             for hypothesis, estimator in chosen:
@@ -290,6 +291,15 @@ def run_block(block: Block, named: tuple[Named, ...]) -> pl.DataFrame:
                     for estimate in _run(estimator, sample, capable[estimator.name])
                 )
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def _drawn(design: Design, chosen: Sequence[tuple[Hypothesis, Estimator]]) -> Design:
+    """The design without outputs where nothing reads them; each shock has its own stream, so that the rest stays the same."""
+    tables = {parse_need(need).table for _, estimator in chosen for need in estimator.needs}
+    if "outputs" in tables:
+        return design
+    others = {name: columns for name, columns in design.columns.items() if name != "outputs"}
+    return replace(design, columns=MappingProxyType(others)) if others else design
 
 
 def _run(estimator: Estimator, sample: Sample, gaps: tuple[str, ...]) -> tuple[Estimate, ...]:

@@ -93,6 +93,15 @@ class Draws:
     """Upper ends."""
     p_value: Array
     """Two-sided p-values of no effect."""
+    n_worlds: int = 0
+    """Worlds of the whole study, among which levels are shared; those here if fewer."""
+    n_null: int = 0
+    """Those of them without an effect."""
+
+    @property
+    def sharing(self) -> tuple[int, int]:
+        """Worlds, and worlds without an effect, among which levels are shared."""
+        return max(self.n_worlds, self.truth.size), max(self.n_null, int(self.is_null.sum()))
 
     @property
     def is_null(self) -> Flags:
@@ -192,7 +201,7 @@ def counts(draws: Draws, sizes: Array) -> Counts:
 
 def _tests(seen: Counts, draws: Draws, level: float) -> dict[str, Array]:
     """All tests at one look, (..., world) each."""
-    n_worlds, n_null = draws.truth.size, int(draws.is_null.sum())
+    n_worlds, n_null = draws.sharing
     of_bias, of_share = level / (2 * n_worlds), level / (n_worlds + n_null)
     n = np.maximum(seen.n, 1)
     return {
@@ -253,7 +262,7 @@ def _word(shown: dict[str, Array]) -> Array:
 
 def _needed(seen: Counts, draws: Draws, shown: dict[str, Array], level: float) -> Array:
     """Replicates that would decide: the first figure that seems bad, else the last that seems good, (...)."""
-    n_worlds, n_null = draws.truth.size, int(draws.is_null.sum())
+    n_worlds, n_null = draws.sharing
     n = np.maximum(seen.n, 1)
     coverage, rejected = seen.n_covering / n, seen.n_rejecting / n
     of_share = level / (n_worlds + n_null)

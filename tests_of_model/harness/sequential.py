@@ -1,19 +1,29 @@
-"""Replicates where they decide: a study that grows from look to look, only in the worlds and designs that are undecided."""
+"""Replicates where they decide: a study that grows from look to look, only in the worlds, designs and estimators that are undecided."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 import polars as pl
 
 from withintask.panel.errors import ParameterError
 from withintask.sim.design import Design
 from withintask.sim.params import Params
-from withintask.sim.worlds import World
-from withintask.tests_of_model.harness.ledger import SCHEMA, ordered
-from withintask.tests_of_model.harness.replicate import BLOCK, Study, plan, replicate
+from withintask.sim.shocks import draw_shocks
+from withintask.sim.simulate import simulate
+from withintask.sim.worlds import NO_AI, REFERENCE, World
+from withintask.tests_of_model.harness.adding import Place, next_looks, to_try
+from withintask.tests_of_model.harness.ledger import ordered
+from withintask.tests_of_model.harness.replicate import BLOCK, Study, plan, replicate, solved
 from withintask.tests_of_model.harness.rule import Looks
-from withintask.tests_of_model.harness.verdict import Judged, judge_replicates, undecided
+from withintask.tests_of_model.harness.verdict import CLAIMS, Judged, judge_replicates
+from withintask.tests_of_model.hypotheses.recommend import order_of_trust
+from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 
-LOOKS = (50, 150, 400, 1000)
+BASES = (REFERENCE, NO_AI)
+"""Worlds in which every estimator is tried."""
+
+LOOKS = (25, 100, 400, 1000)
 """Replicates a world at the looks, up to the limit."""
 
 
@@ -41,7 +51,11 @@ def replicate_until_decided(
     estimators: Sequence[str] = (),
     run: Callable[[Study], pl.DataFrame] = replicate,
 ) -> tuple[pl.DataFrame, Judged]:
-    """Replicate every world and design up to the first look, and up to each further one what is undecided then.
+    """Replicate up to the first look, and up to further ones where that can decide.
+
+    All estimators are run in the reference world and without AI up to the first look. Those with which a design is judged
+    on some claim that is not decided by then are run in the rival worlds; after that replicates are added as ``adding.py``
+    says.
 
     Parameters
     ----------
@@ -58,26 +72,61 @@ def replicate_until_decided(
         The replicates, ordered, and what is judged of them. Error rates are those of ``rule.py``: a verdict is a function
         of the first replicates of each world, so that it does not matter why further ones were drawn.
     """
-    whole = plan(
-        params, designs, worlds, seed=seed, replicates=looks.sizes[-1], estimators=estimators
+    limit, first = looks.sizes[-1], looks.sizes[0]
+    whole = plan(params, designs, worlds, seed=seed, replicates=limit, estimators=estimators)
+    judged_as = partial(
+        judge_replicates,
+        looks=looks,
+        worlds=worlds,
+        orders=_orders(params, designs, worlds, seed),
     )
-    wanted = {(world.name, design.name) for world in worlds for design in designs}
-    replicates, done = pl.DataFrame(schema=SCHEMA), 0
-    for size in looks.sizes:
-        fresh = run(_between(whole, wanted, done, size))
-        replicates = ordered(pl.concat([replicates, fresh]))
-        judged = judge_replicates(replicates, looks=looks, worlds=worlds)
-        wanted, done = undecided(judged), size
-        if not wanted:
-            break
+    replicates = run(_in_worlds(whole, BASES, first))
+    judged = judged_as(replicates)
+    rivals = [world.name for world in worlds if world.name not in BASES]
+    wanted = {(world, *names): (0, first) for world in rivals for names in to_try(judged)}
+    wanted = wanted or next_looks(judged, looks)
+    while wanted:
+        replicates = ordered(pl.concat([replicates, run(_in_places(whole, wanted))]))
+        judged = judged_as(replicates)
+        wanted = next_looks(judged, looks)
     return replicates, judged
 
 
-def _between(whole: Study, wanted: Collection[tuple[str, str]], done: int, size: int) -> Study:
-    """The blocks of some worlds and designs between two numbers of replicates."""
-    blocks = [
-        block
-        for block in whole.blocks
-        if done <= block.first < size and (block.world, block.design.name) in wanted
-    ]
+def _orders(
+    params: Params, designs: Sequence[Design], worlds: Sequence[World], seed: int
+) -> dict[tuple[str, str, str], tuple[str, ...]]:
+    """Estimators in the order of trust, as an analyst of each design's first panel in the reference world has it."""
+    world = next(world for world in worlds if world.name == REFERENCE)
+    economy, _ = solved(world.change_params(params))
+    named = {hypothesis.name: hypothesis for hypothesis in HYPOTHESES}
+    orders = {}
+    for design in designs:
+        here = world.change_design(design)
+        panel = simulate(economy, here, draw_shocks(here, seed=seed))
+        for _, hypothesis, term in CLAIMS:
+            orders[design.name, hypothesis, term] = order_of_trust(panel, named[hypothesis], term)
+    return orders
+
+
+def _in_worlds(whole: Study, worlds: Collection[str], size: int) -> Study:
+    """The blocks of some worlds, with all estimators, up to a number of replicates."""
+    blocks = [b for b in whole.blocks if b.world in worlds and b.first < size]
     return Study(blocks=tuple(blocks))
+
+
+def _in_places(whole: Study, wanted: Mapping[Place, tuple[int, int]]) -> Study:
+    """The blocks between two numbers of replicates of some worlds, designs and estimators."""
+    blocks = []
+    for block in whole.blocks:
+        names = tuple(
+            (hypothesis, name)
+            for hypothesis, name in block.estimators
+            if _is_between(block.first, wanted.get((block.world, block.design.name, name)))
+        )
+        if names:
+            blocks.append(replace(block, estimators=names))
+    return Study(blocks=tuple(blocks))
+
+
+def _is_between(first: int, ends: tuple[int, int] | None) -> bool:
+    return ends is not None and ends[0] <= first < ends[1]

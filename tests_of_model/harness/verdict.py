@@ -1,12 +1,13 @@
 """Verdicts of the identification matrix: one a design, estimator and claim, by the rule of ``rule.py``.
 
-Each design is judged with the estimator that an analyst would take: the first of ``Hypothesis.estimators_of(term)`` that
-runs on what the design shows and gives an estimate in at least half of the replicates. Where none runs, one that may not
-stand for its hypothesis (another estimand, a known bias) does, as a last resort. No truth has a say; the other
-estimators are listed beside it.
+Each design is judged with the estimator that an analyst would take: the first in the order of trust (of
+``recommend.order_of_trust`` on the design's own panel, or of ``Hypothesis.estimators_of(term)``) that runs on what the
+design shows and gives an estimate in at least half of the replicates. Where none runs, one that may not stand for its
+hypothesis (another estimand, a known bias) does, as a last resort. No truth has a say; the other estimators are listed
+beside it, and are not called identified where they were not tried in the rival worlds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -18,7 +19,7 @@ from withintask.sim.worlds import NO_AI, REFERENCE, World, load_worlds
 from withintask.tests_of_model.harness import rule
 from withintask.tests_of_model.harness.diagnosands import ROUNDING
 from withintask.tests_of_model.harness.figures import WorldFigures, world_figures
-from withintask.tests_of_model.harness.reasons import reason, sample_factor
+from withintask.tests_of_model.harness.reasons import Reason, reason, sample_factor
 from withintask.tests_of_model.harness.rule import Draws, Judgement, Looks, judge
 from withintask.tests_of_model.hypotheses.estimate import NOT_ESTIMABLE
 from withintask.tests_of_model.hypotheses.hypothesis import OK
@@ -39,10 +40,17 @@ RANK = (
     GAP,
 )
 """Verdicts, best first."""
+UNTRIED = "not tried in the rival worlds"
+"""Why an estimator that is listed beside the chosen one is left undecided."""
+
+Orders = Mapping[tuple[str, str, str], Sequence[str]]
+"""Estimators in the order of trust, by design, hypothesis and term."""
 
 CLAIMS = (
     ("H1a", "H1", "delta_log_cv"),
     ("H1b", "H1", "ability_gradient"),
+    ("H1a net", "H1", "delta_log_sd"),
+    ("H1b net", "H1", "ability_gradient_net"),
     ("H2 cog", "H2", "delta_return_cog"),
     ("H2 soc", "H2", "delta_return_soc"),
     ("H2 gap", "H2", "delta_return_gap"),
@@ -113,10 +121,15 @@ class _Cell:
     idle: tuple[str, ...] = ()
     judgement: Judgement | None = None
     figures: tuple[WorldFigures, ...] = ()
+    is_untried: bool = False
+    """Whether it was not tried in every world in which the claim is judged."""
 
     @property
     def word(self) -> str:
-        return GAP if self.judgement is None else rule.WORDS[int(self.judgement.word)]
+        if self.judgement is None:
+            return GAP
+        word = rule.WORDS[int(self.judgement.word)]
+        return rule.INCONCLUSIVE if self.is_untried and word == rule.IDENTIFIED else word
 
 
 def verdicts(replicates: pl.DataFrame, *, looks: Looks | None = None) -> pl.DataFrame:
@@ -144,7 +157,11 @@ def verdicts(replicates: pl.DataFrame, *, looks: Looks | None = None) -> pl.Data
 
 
 def judge_replicates(
-    replicates: pl.DataFrame, *, looks: Looks | None = None, worlds: Sequence[World] = ()
+    replicates: pl.DataFrame,
+    *,
+    looks: Looks | None = None,
+    worlds: Sequence[World] = (),
+    orders: Orders | None = None,
 ) -> Judged:
     """Judge as :func:`verdicts` does, with the figures of every world.
 
@@ -154,25 +171,28 @@ def judge_replicates(
         As for :func:`verdicts`.
     worlds
         Worlds of the replicates, for what is not judged in each; the packaged ones if empty.
+    orders
+        Estimators in the order of trust on each design; that of the hypothesis where it is not named.
     """
     if replicates.filter(pl.col("world") == REFERENCE).is_empty():
         raise ParameterError(
             f"verdicts: expected replicates in the world {REFERENCE!r}; found none"
         )
     usable = _without_failures(replicates)
-    not_judged = {world.name: world.not_judged for world in worlds or load_worlds()}
+    known = load_worlds()
     rows, figures = [], []
     for claim, hypothesis, term in CLAIMS:
-        judged = [name for name in usable["world"].unique() if term not in not_judged.get(name, ())]
+        planned = _planned(worlds or known, usable, term, has_worlds=bool(worlds))
         of_claim = usable.filter(
-            pl.col("world").is_in(judged),
+            pl.col("world").is_in(planned.names),
             pl.col("hypothesis") == hypothesis,
             pl.col("term") == term,
         )
-        cells = list(_cells(of_claim, claim, looks))
+        cells = list(_cells(of_claim, claim, looks, planned))
         for design in dict.fromkeys(cell.design for cell in cells):
             here = [cell for cell in cells if cell.design == design]
-            chosen = _chosen(here, hypothesis, term)
+            order = (orders or {}).get((design, hypothesis, term))
+            chosen = _chosen(here, _order(hypothesis, term) if order is None else order)
             rows += [_row(cell, is_chosen=cell is chosen) for cell in here]
             figures += [
                 (claim, design, cell.estimator, *vars(w).values())
@@ -185,15 +205,6 @@ def judge_replicates(
     )
 
 
-def undecided(judged: Judged) -> set[tuple[str, str]]:
-    """Return the worlds and designs in which further replicates can change an inconclusive verdict of a chosen estimator."""
-    keys = ["claim", "design", "estimator"]
-    cells = judged.verdicts.filter("is_chosen", pl.col("verdict") == rule.INCONCLUSIVE)
-    is_open = pl.any_horizontal(pl.col(f"{name}_shown") == "open" for name in rule.FIGURES)
-    rows = judged.worlds.filter(is_open).join(cells.select(keys), on=keys, how="semi")
-    return set(rows.select("world", "design").iter_rows())
-
-
 def _without_failures(replicates: pl.DataFrame) -> pl.DataFrame:
     """NaN in place of what a failed estimate says."""
     is_usable = pl.col("status") == OK
@@ -203,12 +214,35 @@ def _without_failures(replicates: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _cells(rows: pl.DataFrame, claim: str, looks: Looks | None) -> Iterator[_Cell]:
+@dataclass(frozen=True, kw_only=True)
+class _Planned:
+    """Worlds in which a claim is judged, whether or not an estimator has been tried there."""
+
+    names: tuple[str, ...]
+    n_null: int
+    """Those without an effect, as far as their parameters say."""
+
+
+def _planned(
+    worlds: Sequence[World], rows: pl.DataFrame, term: str, *, has_worlds: bool
+) -> _Planned:
+    """The worlds of the study, or of the replicates if the study is not told."""
+    judged = {world.name: world for world in worlds if term not in world.not_judged}
+    hidden = {world.name for world in worlds} - set(judged)
+    present = rows["world"].unique(maintain_order=True).to_list()
+    names = judged if has_worlds else [name for name in present if name not in hidden]
+    n_null = sum(judged[n].params.get("capability") == 0 for n in names if n in judged)
+    return _Planned(names=tuple(names), n_null=n_null)
+
+
+def _cells(
+    rows: pl.DataFrame, claim: str, looks: Looks | None, planned: _Planned
+) -> Iterator[_Cell]:
     for (design, estimator), part in rows.group_by("design", "estimator", maintain_order=True):
         names = claim, str(design), str(estimator)
         gap = _gap(part.filter(pl.col("world") == REFERENCE))
         yield (
-            _cell(names, part, looks)
+            _cell(names, part, looks, planned)
             if not gap
             else _Cell(claim=names[0], design=names[1], estimator=names[2], gap=gap)
         )
@@ -225,7 +259,9 @@ def _gap(reference: pl.DataFrame) -> str:
     return ""
 
 
-def _cell(names: tuple[str, str, str], part: pl.DataFrame, looks: Looks | None) -> _Cell:
+def _cell(
+    names: tuple[str, str, str], part: pl.DataFrame, looks: Looks | None, planned: _Planned
+) -> _Cell:
     by_world = {
         str(key[0]): p
         for key, p in part.sort("replicate").partition_by("world", as_dict=True).items()
@@ -233,7 +269,7 @@ def _cell(names: tuple[str, str, str], part: pl.DataFrame, looks: Looks | None) 
     order = sorted(by_world, key=lambda name: (name != REFERENCE, name != NO_AI, name))
     idle = tuple(name for name in order if _is_idle(name, by_world))
     worlds = tuple(name for name in order if name not in idle)
-    draws = _draws([by_world[name] for name in worlds])
+    draws = _draws([by_world[name] for name in worlds], planned)
     judgement = judge(draws, looks)
     return _Cell(
         claim=names[0],
@@ -243,6 +279,7 @@ def _cell(names: tuple[str, str, str], part: pl.DataFrame, looks: Looks | None) 
         idle=idle,
         judgement=judgement,
         figures=world_figures(draws, judgement, worlds),
+        is_untried=len(by_world) < len(planned.names),
     )
 
 
@@ -261,7 +298,7 @@ def _is_same(rival: pl.DataFrame, base: pl.DataFrame) -> bool:
     return bool(is_same_truth) and np.allclose(x, y, rtol=SAME, atol=0, equal_nan=True)
 
 
-def _draws(parts: Sequence[pl.DataFrame]) -> Draws:
+def _draws(parts: Sequence[pl.DataFrame], planned: _Planned) -> Draws:
     longest = max(part.height for part in parts)
 
     def padded(name: str) -> Array:
@@ -277,16 +314,21 @@ def _draws(parts: Sequence[pl.DataFrame]) -> Draws:
         conf_low=padded("conf_low"),
         conf_high=padded("conf_high"),
         p_value=padded("p_value"),
+        n_worlds=len(planned.names),
+        n_null=planned.n_null,
     )
 
 
-def _chosen(cells: list[_Cell], hypothesis: str, term: str) -> _Cell:
-    """The estimator that an analyst would take; where none runs, the one that lacks least."""
+def _order(hypothesis: str, term: str) -> Sequence[str]:
     known = {h.name: h for h in HYPOTHESES}
-    order = [e.name for e in known[hypothesis].estimators_of(term)] if hypothesis in known else []
+    return [e.name for e in known[hypothesis].estimators_of(term)] if hypothesis in known else []
+
+
+def _chosen(cells: list[_Cell], order: Sequence[str]) -> _Cell:
+    """The estimator that an analyst would take; where none runs, the one that lacks least."""
 
     def place(cell: _Cell) -> tuple[bool, int, int]:
-        trust = order.index(cell.estimator) if cell.estimator in order else len(order)
+        trust = list(order).index(cell.estimator) if cell.estimator in order else len(order)
         return bool(cell.gap), cell.gap.count("; "), trust
 
     return min(cells, key=place)
@@ -300,7 +342,8 @@ def _row(cell: _Cell, *, is_chosen: bool) -> tuple[object, ...]:
     no_ai = next((w for w in cell.figures if w.world == NO_AI), None)
     scale = float("nan") if reference.is_null else abs(reference.truth)
     n_decide = float(cell.judgement.n_decide)
-    why = reason(cell.word, cell.figures, n_decide)
+    is_beside = cell.is_untried and cell.word == rule.INCONCLUSIVE and not is_chosen
+    why = Reason(text=UNTRIED) if is_beside else reason(cell.word, cell.figures, n_decide)
     is_weak, is_open = cell.word == rule.UNDERPOWERED, cell.word == rule.INCONCLUSIVE
     return (
         *(*names, why.text, why.world),

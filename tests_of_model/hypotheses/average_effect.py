@@ -13,7 +13,7 @@ from withintask.tests_of_model.hypotheses.estimates import LEVEL, failure
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator
 from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.fitted import Fit
-from withintask.tests_of_model.regression.grouping import encode, group_sums
+from withintask.tests_of_model.regression.grouping import encode, group_sums, is_nested
 from withintask.tests_of_model.regression.options import Effects, Options
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
 from withintask.tests_of_model.samples.comparisons import Comparison, Form, compare
@@ -155,10 +155,15 @@ def _share_with_both(cell: Codes, has_ai: Flags) -> float:
 
 
 def _clusters(rows: ItemRows) -> tuple[Codes, ...]:
-    if not np.array_equal(rows.assignment, rows.worker):
+    if not _is_by_worker(rows):
         return (rows.assignment,)
     unit = rows.firm if np.unique(rows.firm).size >= ENOUGH_CLUSTERS else rows.worker
     return (unit, rows.task) if np.unique(rows.task).size >= ENOUGH_CLUSTERS else (unit,)
+
+
+def _is_by_worker(rows: ItemRows) -> bool:
+    """Whether workers were assigned one by one, whatever the names of what was assigned."""
+    return is_nested(rows.worker, rows.assignment) and is_nested(rows.assignment, rows.worker)
 
 
 def _fit(chosen: EffectRows, y: Array, options: Options) -> Fit:
@@ -299,8 +304,7 @@ def _assigned(chosen: EffectRows, form: str) -> tuple[Codes, Codes]:
     rows = chosen.rows
     if form == "within":
         access = chosen.has_ai.astype(np.int64)
-        named = not np.array_equal(rows.assignment, rows.worker)
-        item = rows.assignment if named else rows.item
+        item = rows.item if _is_by_worker(rows) else rows.assignment
         return encode(rows.worker, item, access), encode(rows.worker, rows.stratum)
     return encode(rows.assignment), rows.stratum
 

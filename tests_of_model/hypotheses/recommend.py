@@ -68,6 +68,33 @@ def recommended_estimators(panel: Panel, hypotheses: Sequence[str] = ()) -> tupl
     return tuple(chosen["estimator"])
 
 
+def order_of_trust(panel: Panel, hypothesis: Hypothesis, term: str) -> tuple[str, ...]:
+    """Return the estimators of a term in the order in which an analyst of this panel would take them.
+
+    Parameters
+    ----------
+    panel
+        Any panel.
+    hypothesis, term
+        What is to be estimated.
+
+    Returns
+    -------
+    tuple of str
+        First those that have what they need and are made for the panel's design, then the others that may stand for the
+        hypothesis; within each, forms of pairs that take least for granted first, then the order of trust. No estimate
+        decides it.
+    """
+    kind = design_kind(panel) if panel.outputs is not None else None
+    standing = hypothesis.estimators_of(term)
+    fits = {
+        e.name: not missing(panel, e.needs) and not _other_design(e.name, kind) for e in standing
+    }
+    forms = [name for name in _FORMS if name in fits]
+    names = [*forms, *(name for name in fits if name not in forms)]
+    return tuple(sorted(names, key=lambda name: not fits[name]))
+
+
 def _of_hypothesis(
     panel: Panel, hypothesis: Hypothesis, kind: DesignKind | None
 ) -> list[tuple[str, str, str, str]]:

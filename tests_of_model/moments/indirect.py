@@ -16,20 +16,19 @@ from withintask.panel.panel import Panel
 from withintask.panel.store import read_panel
 from withintask.panel.transform import eager
 from withintask.sim.design import Design
-from withintask.sim.designs import change_design, load_design
+from withintask.sim.designs import change_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import Params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 from withintask.tests_of_model.harness.parallel import run_all
 from withintask.tests_of_model.moments.moments import params_with
+from withintask.tests_of_model.moments.noise import quiet_design
 from withintask.tests_of_model.moments.of_panel import OF_PANEL, panel_moments
 from withintask.tests_of_model.moments.priors import Prior, load_prior
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
 from withintask.tests_of_model.moments.targets import MomentTarget, make_target
 
-DESIGN = "everything-linked"
-"""The design that holds all tables, from which a panel's is taken."""
 N_DRAWS = 200
 """Simulated panels from which the binding functions are estimated."""
 
@@ -101,7 +100,7 @@ def design_of(panel: Panel, base: Design | None = None) -> Design:
     panel
         A panel with outputs, pay, firms and postings.
     base
-        Everything else of the design; the packaged design of that name if None.
+        Everything else of the design; the quiet design of ``noise.py`` if None.
 
     Returns
     -------
@@ -109,7 +108,7 @@ def design_of(panel: Panel, base: Design | None = None) -> Design:
         Workers, firms, occupations, periods, postings and applicants as counted; ``output_noise`` from a worker's log outputs
         on like tasks before AI, ``ability_noise`` from the retest.
     """
-    chosen = load_design(DESIGN) if base is None else base
+    chosen = quiet_design() if base is None else base
     changes = {**_sizes(panel), **_noise(panel)}
     return replace(change_design(chosen, **changes), name=chosen.name)
 
@@ -227,9 +226,9 @@ def binding_at(
     executor: Executor | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Binding:
-    """Estimate the binding functions of the packaged design at another noise of single outputs, log points."""
+    """Estimate the binding functions of the quiet design at another noise of single outputs, log points."""
     return estimate_binding(
-        change_design(load_design(DESIGN), output_noise=output_noise),
+        change_design(quiet_design(), output_noise=output_noise),
         base,
         prior,
         n_panels=n_panels,

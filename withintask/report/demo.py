@@ -20,7 +20,8 @@ from withintask.tests_of_model.harness.diagnose import diagnose, wide
 from withintask.tests_of_model.harness.replicate import plan
 
 DESIGN = "rct-ability"
-ESTIMATORS = ("dispersion_by_access", "gradient", "gradient_iv")
+ESTIMATORS = ("dispersion_by_access", "pairs_difference", "gradient", "gradient_iv")
+TERMS = ("delta_log_cv", "delta_log_sd", "ability_gradient")
 YEARS = (2019, 2024)
 
 
@@ -40,9 +41,7 @@ def run_demo(out: Path, *, replicates: int) -> None:
         estimators=ESTIMATORS,
     )
     replicated = run_study(study, out / "ledger", engine="processes", n_workers=os.cpu_count() or 1)
-    table = wide(diagnose(replicated)).filter(
-        pl.col("term").is_in(["delta_log_cv", "ability_gradient"])
-    )
+    table = wide(diagnose(replicated)).filter(pl.col("term").is_in(TERMS))
     save(out / "h1_replicates.parquet", replicated.write_parquet)
     save(out / "h1_diagnosis.parquet", table.write_parquet)
     save(out / "h1_diagnosis.csv", table.write_csv)
@@ -142,11 +141,12 @@ def _draw(replicated: pl.DataFrame, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     shown = (
-        ("dispersion_by_access", "delta_log_cv", "H1a: change in ln CV, by randomized access"),
-        ("gradient_iv", "ability_gradient", "H1b: gain per log point of ability, instrumented"),
-        ("gradient", "ability_gradient", "H1b by least squares: attenuated by noise in ability"),
+        ("dispersion_by_access", "delta_log_cv", "H1a, spread of single outputs: mostly noise"),
+        ("pairs_difference", "delta_log_sd", "H1a, spread of ability: pairs of items"),
+        ("gradient_iv", "ability_gradient", "H1b: gain by ability, instrumented"),
+        ("gradient", "ability_gradient", "H1b by least squares: attenuated"),
     )
-    figure, axes = plt.subplots(1, len(shown), figsize=(12, 3.6), layout="constrained")
+    figure, axes = plt.subplots(1, len(shown), figsize=(14, 3.6), layout="constrained")
     for ax, (estimator, term, title) in zip(axes, shown, strict=True):
         rows = replicated.filter((pl.col("estimator") == estimator) & (pl.col("term") == term))
         for world, color in ((REFERENCE, "#2a7f62"), (NO_AI, "#999999")):

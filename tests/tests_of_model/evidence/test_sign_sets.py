@@ -7,14 +7,13 @@ import polars as pl
 import pytest
 
 from withintask.panel.errors import ParameterError
-from withintask.sim.designs import load_design
 from withintask.sim.params import load_params, vary
 from withintask.tests_of_model.evidence.admissible import chi_square_bound, gini_range
 from withintask.tests_of_model.evidence.scenarios import scenarios
 from withintask.tests_of_model.evidence.sign_sets import SetPlan, sign_sets
 from withintask.tests_of_model.moments.free_parameters import free_parameters
 from withintask.tests_of_model.moments.moments import model_moments
-from withintask.tests_of_model.moments.noise import DESIGN, PanelNoise
+from withintask.tests_of_model.moments.noise import PanelNoise, quiet_design
 from withintask.tests_of_model.moments.of_panel import OF_PANEL
 from withintask.tests_of_model.moments.problem import make_problem
 from withintask.tests_of_model.moments.targets import load_target
@@ -30,7 +29,7 @@ PARAMS = vary(load_params(), n_occupations=10)
 @pytest.fixture(scope="module")
 def sets():
     noise = PanelNoise(
-        design=load_design(DESIGN),
+        design=quiet_design(),
         covariance=np.diag(STD_ERROR**2),
         bias=np.zeros(5),
         n_replicates=0,

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from withintask.panel.errors import ParameterError, SourceError
-from withintask.sim.designs import load_design
+from withintask.sim.designs import change_design, load_design
 from withintask.sim.params import load_params
 from withintask.sim.worlds import load_world, load_worlds
 from withintask.tests_of_model.harness import verdict as rule
@@ -353,6 +353,26 @@ def test_a_failed_fit_is_a_row_with_its_message(serial):
     )
     assert failures(serial).filter(pl.col("estimator") == "linear_probability").is_empty()
     assert wide(diagnose(serial))["n_failed"].sum() == 0
+
+
+@pytest.mark.parametrize("world", ["sorting", "firm_shocks", "selection", "weak_null"])
+def test_estimates_that_read_no_outputs_are_the_same_where_outputs_are_not_drawn(world):
+    sizes = {"n_workers": 480, "n_firms": 24, "n_occupations": 24, "n_postings_by_occupation": 20}
+    design = change_design(load_design("everything-linked"), **sizes)
+    names = ["mincer_iv", "linear_probability", "variance_contrast", "leave_out"]
+
+    def rows(estimators):
+        study = plan(
+            load_params(),
+            [design],
+            [load_world(world)],
+            seed=2,
+            replicates=1,
+            estimators=estimators,
+        )
+        return replicate(study).filter(pl.col("estimator").is_in(names))
+
+    assert rows(names).equals(rows([*names, "gradient"]), null_equal=True)
 
 
 def test_bad_requests_are_refused():

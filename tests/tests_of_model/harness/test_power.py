@@ -124,10 +124,11 @@ def test_all_malformed_sizes_are_named():
 
 
 def test_calibration_takes_noise_firms_and_mobility_from_a_pilot():
-    settings = ["n_pre=2", "n_items=1", "output_noise=0.2", "n_firms=10", "n_workers=100"]
+    quiet = ["output_noise=0.2", "noise_persistence=0"]
+    settings = ["n_pre=2", "n_items=1", "n_firms=10", "n_workers=100", *quiet]
     design = calibrate(load_design("rct"), draw_panel("rct", settings=settings))
     # The standard deviation of n·T normals' noise, from pairs: relative error 1/sqrt(2·n·T) a pair.
-    assert design.output_noise == pytest.approx(0.2, rel=4 / np.sqrt(2 * 100 * 20))
+    assert design.output_noise == pytest.approx(0.2, rel=4 / np.sqrt(2 * 100 * 10))
     assert design.n_firms == design.n_workers // 10
     linked = draw_panel("linked-pay")
     mobility = calibrate(load_design("linked-pay"), linked).mobility

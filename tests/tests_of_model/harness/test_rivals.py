@@ -12,6 +12,8 @@ from withintask.tests_of_model.harness.verdict import CLAIMS
 ESTIMATOR = {
     "H1a": "dispersion_by_access",
     "H1b": "gradient_iv",
+    "H1a net": "pairs_difference",
+    "H1b net": "pairs_difference",
     "H2": "mincer",
     "H3": "linear_probability",
     "H3 slope": "compression_iv",

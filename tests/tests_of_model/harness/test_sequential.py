@@ -12,14 +12,18 @@ from withintask.tests_of_model.harness.ledger import SCHEMA
 from withintask.tests_of_model.harness.parallel import open_executor
 from withintask.tests_of_model.harness.replicate import plan, replicate
 from withintask.tests_of_model.harness.rule import Looks
-from withintask.tests_of_model.harness.sequential import make_looks, replicate_until_decided
+from withintask.tests_of_model.harness.sequential import (
+    BASES,
+    make_looks,
+    replicate_until_decided,
+)
 
 WORLDS = [load_world(name) for name in ("reference", "no_ai", "degree_inflation")]
 DESIGNS = [load_design(name) for name in ("postings", "postings-screening")]
 
 
-def made_up(bias_by_design):
-    """Return a runner of studies whose bias in the rival world is known, and the blocks that it was asked for."""
+def made_up(bias_by_design, bias_of_reference=0.0):
+    """Return a runner of studies whose bias is known, and the blocks that it was asked for."""
     asked = []
 
     def run(study):
@@ -29,7 +33,10 @@ def made_up(bias_by_design):
             n = block.last - block.first
             truth = 1.0 if block.world == "reference" else 0.0
             seed = [block.first, len(block.world), len(block.design.name)]
-            bias = bias_by_design[block.design.name] if block.world == "degree_inflation" else 0.0
+            bias = {
+                "degree_inflation": bias_by_design[block.design.name],
+                "reference": bias_of_reference,
+            }.get(block.world, 0.0)
             estimate = truth + bias + 0.1 * np.random.default_rng(seed).standard_normal(n)
             frames.append(
                 pl.DataFrame(
@@ -62,24 +69,63 @@ def words(judged):
 
 
 def test_replicates_are_added_only_where_they_can_decide():
-    run, asked = made_up({"postings": 0.5, "postings-screening": 0.095})
+    run, asked = made_up({"postings": 0.5, "postings-screening": 0.08})
     frame, judged = replicate_until_decided(
         load_params(), DESIGNS, WORLDS, seed=1, looks=make_looks(400), run=run
     )
-    assert words(judged) == {"postings": "biased", "postings-screening": "inconclusive"}
-    assert {design for _, design, _ in asked[0]} == {"postings", "postings-screening"}
-    later = set().union(*asked[1:])
-    # Fifty replicates show all there is to show of the reference, and of a bias of half the truth.
-    assert {design for _, design, _ in later} == {"postings-screening"}
-    assert {world for world, _, _ in later} == {"no_ai", "degree_inflation"}
-    counts = dict(
-        frame.group_by("world", "design")
-        .len()
-        .select(pl.concat_str("world", "design", separator="/"), "len")
-        .iter_rows()
+    assert words(judged) == {"postings": "biased", "postings-screening": "identified"}
+    bases, first, *later = asked
+    assert {(world, design) for world, design, _ in bases} == {
+        (world, design) for world in BASES for design in words(judged)
+    }
+    assert {world for world, _, _ in first} == {"degree_inflation"}
+    # Twenty-five replicates show a bias of half the truth; nothing is added for it.
+    assert {design for _, design, _ in set().union(*later)} == {"postings-screening"}
+    counts = {(w, d): n for w, d, n in frame.group_by("world", "design").len().iter_rows()}
+    assert counts["degree_inflation", "postings"] == 25
+    assert counts["degree_inflation", "postings-screening"] > 25
+
+
+def test_a_cell_that_is_decided_without_rivals_is_not_tried_in_them():
+    run, asked = made_up({"postings": 0.0, "postings-screening": 0.0}, bias_of_reference=0.5)
+    _, judged = replicate_until_decided(
+        load_params(), DESIGNS, WORLDS, seed=1, looks=make_looks(400), run=run
     )
-    assert counts["degree_inflation/postings-screening"] == 400
-    assert counts["degree_inflation/postings"] == 50
+    assert set(words(judged).values()) == {"biased"}
+    assert len(asked) == 1
+
+
+def test_a_world_in_which_a_figure_seems_bad_goes_on_alone():
+    run, asked = made_up({"postings": 0.18, "postings-screening": 0.18})
+    _, judged = replicate_until_decided(
+        load_params(), DESIGNS, WORLDS, seed=1, looks=make_looks(400), run=run
+    )
+    assert set(words(judged).values()) == {"biased"}
+    assert {world for world, _, _ in set().union(*asked[2:])} == {"degree_inflation"}
+
+
+def test_what_no_reachable_number_decides_is_given_up():
+    run, asked = made_up({"postings": 0.5, "postings-screening": 0.1})
+    _, judged = replicate_until_decided(
+        load_params(), DESIGNS, WORLDS, seed=1, looks=make_looks(1000), run=run
+    )
+    assert words(judged)["postings-screening"] == "inconclusive"
+    assert max(first for blocks in asked for _, _, first in blocks) < 1000 - 25
+
+
+def test_only_estimators_with_which_a_design_is_judged_are_tried_in_rival_worlds(small):
+    several = {**small, "worlds": WORLDS, "looks": Looks(sizes=(25,))}
+    frame, judged = replicate_until_decided(
+        **several | {"estimators": ["logit", "linear_probability"]}
+    )
+    tried = frame.group_by("estimator").agg(pl.col("world").unique().sort())
+    assert dict(tried.iter_rows()) == {
+        "linear_probability": ["degree_inflation", "no_ai", "reference"],
+        "logit": ["no_ai", "reference"],
+    }
+    beside = judged.verdicts.filter(claim="H3", estimator="logit").row(0, named=True)
+    assert (beside["is_chosen"], beside["n_rivals"]) == (False, 0)
+    assert beside["verdict"] != "identified"
 
 
 def test_no_block_is_asked_for_twice():
@@ -116,7 +162,9 @@ def test_the_replicates_are_those_of_a_study_of_that_size(small, serial):
         replicates=50,
         estimators=small["estimators"],
     )
-    assert serial[0].equals(replicate(whole), null_equal=True)
+    rows = replicate(whole).join(serial[0], on=["world", "replicate"], how="semi")
+    assert serial[0].height > 2 * 25
+    assert serial[0].equals(rows, null_equal=True)
 
 
 def test_engines_and_a_resumed_run_give_the_same_verdicts(small, serial, tmp_path):
@@ -140,8 +188,8 @@ def test_engines_and_a_resumed_run_give_the_same_verdicts(small, serial, tmp_pat
 
 
 def test_looks_end_at_the_limit_in_whole_blocks():
-    assert make_looks(1000).sizes == (50, 150, 400, 1000)
-    assert make_looks(210).sizes == (50, 150, 200)
+    assert make_looks(1000).sizes == (25, 100, 400, 1000)
+    assert make_looks(210).sizes == (25, 100, 200)
     assert make_looks(16).sizes == (16,)
     with pytest.raises(ParameterError, match="expected at least 1"):
         make_looks(0)

@@ -29,6 +29,7 @@ DESIGNS = {
     "H1-occupation_percentiles": "oews",
     "H1-dispersion_by_exposure": "task-cross-section",
     "H1-other_measures_by_exposure": "task-cross-section",
+    "H1-gradient_of_output": "rct",
     "H2-education_cells": "education-cells",
     "H4-leave_out": "linked-pay",
 }

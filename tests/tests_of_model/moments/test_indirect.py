@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 
 from withintask.panel.errors import EstimationError
-from withintask.sim.designs import change_design, load_design
+from withintask.sim.designs import change_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 from withintask.tests_of_model.moments.indirect import (
-    DESIGN,
     Binding,
     design_of,
     estimate_binding,
     indirect_target,
 )
 from withintask.tests_of_model.moments.moments import economy_moments
+from withintask.tests_of_model.moments.noise import quiet_design
 from withintask.tests_of_model.moments.of_panel import panel_moments
 from withintask.tests_of_model.moments.priors import load_prior
 
@@ -32,7 +32,7 @@ def params():
 @pytest.fixture(scope="module")
 def design():
     sizes = {"n_workers": 2400, "n_firms": 60, "n_occupations": 30, "n_postings_by_occupation": 40}
-    return change_design(load_design(DESIGN), output_noise=NOISE, **sizes)
+    return change_design(quiet_design(), output_noise=NOISE, **sizes)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def binding(design, params):
 def made_up(slope, error):
     return Binding(
         names=("m1",),
-        design=load_design(DESIGN),
+        design=quiet_design(),
         center=np.array([-0.2]),
         coefficients=np.array([[-0.1], [slope]]),
         slope_error=np.array([error]),

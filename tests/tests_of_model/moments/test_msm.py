@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from withintask.panel.errors import ConvergenceError, EstimationError, ParameterError
-from withintask.sim.designs import load_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params, vary
 from withintask.sim.shocks import draw_shocks
@@ -17,6 +16,7 @@ from withintask.tests_of_model.moments.errors import compute_errors, profile_int
 from withintask.tests_of_model.moments.fit import fit_msm
 from withintask.tests_of_model.moments.free_parameters import FREE, free_parameters
 from withintask.tests_of_model.moments.moments import NAMES, model_moments
+from withintask.tests_of_model.moments.noise import quiet_design
 from withintask.tests_of_model.moments.of_panel import OF_PANEL, panel_moments
 from withintask.tests_of_model.moments.problem import make_problem
 from withintask.tests_of_model.moments.search import minimize
@@ -281,7 +281,7 @@ def test_profile_says_where_the_search_bounds_cut_it(target, start):
 @pytest.mark.slow
 def test_parameters_are_recovered_from_simulated_panels():
     """Estimated moments, with their spread over panels as errors, give back the parameters."""
-    start, design = load_params(), load_design("everything-linked")
+    start, design = load_params(), quiet_design()
     economy = solve_economy(start)
     estimates = np.array(
         [

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from withintask.panel.errors import EstimationError
-from withintask.sim.designs import change_design, load_design
+from withintask.sim.designs import change_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params
 from withintask.sim.shocks import draw_shocks
@@ -16,10 +16,10 @@ from withintask.sim.simulate import simulate
 from withintask.tests_of_model.harness.replicate import replicate
 from withintask.tests_of_model.moments.moments import economy_moments
 from withintask.tests_of_model.moments.noise import (
-    DESIGN,
     PanelNoise,
     noise_of,
     noise_study,
+    quiet_design,
     save_noise,
 )
 from withintask.tests_of_model.moments.of_panel import OF_PANEL, panel_moments
@@ -28,7 +28,7 @@ from withintask.tests_of_model.moments.of_panel import OF_PANEL, panel_moments
 @pytest.fixture(scope="module")
 def small():
     """The linked design with few workers, and its replicates 0 to 2."""
-    design = change_design(load_design(DESIGN), n_workers=600, n_firms=30)
+    design = change_design(quiet_design(), n_workers=600, n_firms=30)
     return design, replicate(noise_study(load_params(), design, n_replicates=3, seed=5))
 
 
@@ -65,7 +65,7 @@ def test_the_file_holds_the_covariance_to_the_last_digit(small, tmp_path):
 
 def test_covariance_falls_in_proportion_to_the_size():
     noise = PanelNoise(
-        design=load_design(DESIGN),
+        design=quiet_design(),
         covariance=np.eye(5),
         bias=np.zeros(5),
         n_replicates=2,
@@ -76,7 +76,7 @@ def test_covariance_falls_in_proportion_to_the_size():
 
 @pytest.mark.slow
 def test_errors_of_panels_four_times_as_large_are_half_as_large():
-    economy, design, n, spread = solve_economy(load_params()), load_design(DESIGN), 16, []
+    economy, design, n, spread = solve_economy(load_params()), quiet_design(), 16, []
     for share in (1 / 2, 2):
         sizes = {
             name: int(share * getattr(design, name))
