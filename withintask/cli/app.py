@@ -172,15 +172,17 @@ def estimate(
 
 
 @app.command
-def results(data: Path, *, out: Path = Path("out/results"), store: Path | None = None) -> None:
+def results(
+    data: list[Path], *, out: Path = Path("out/results"), store: Path | None = None
+) -> None:
     """Estimate what can be estimated on the real data: published panels, occupations, required education.
 
     Parameters
     ----------
     data
-        Folder of the published files.
+        Folders of the published files, one or several.
     out
-        Folder for the tables, the figure and the page.
+        Folder for the tables, the figures and the page.
     store
         Database of `withintask data build`; built from the folder if left out.
     """

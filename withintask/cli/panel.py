@@ -284,7 +284,7 @@ def import_(name: str, source_dir: Path, *, out: Path, layout: Layout | None = N
     Parameters
     ----------
     name
-        radiology, radiology-cases, echoes, cps, nlsy or arellano-bond.
+        One of the published panels, such as radiology-times; withintask panel published lists them.
     source_dir
         Folder with the file as published.
     out
@@ -302,6 +302,16 @@ def import_(name: str, source_dir: Path, *, out: Path, layout: Layout | None = N
     )
     print(f"{out}: {sizes}")
     print(panel.info.note)
+
+
+@app.command
+def published() -> None:
+    """List the published panels that import can read."""
+    from withintask.ingest.panels.adapters import ADAPTERS
+    from withintask.report.terminal import print_rows
+
+    first = {name: (adapter.__doc__ or "").partition("\n")[0] for name, adapter in ADAPTERS.items()}
+    print_rows(("name", "what it is"), [(name, line) for name, line in first.items()])
 
 
 def _pairs(stated: list[str]) -> dict[str, str]:
