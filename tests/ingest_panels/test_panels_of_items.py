@@ -17,6 +17,7 @@ from withintask.tests_of_model.evidence.published_ability import (
     binomial_shares,
     published_ability,
 )
+from withintask.tests_of_model.hypotheses.estimate import estimate
 
 EARLIER = {
     "radiology-times": "panels/ruffle_radiology",
@@ -231,3 +232,34 @@ def test_a_damaged_file_of_the_games_is_named(tmp_path):
     (tmp_path / "AI games.dta").write_bytes(b"not Stata")
     with pytest.raises(SourceError, match=r"AI games\.dta: cannot be read as \.dta"):
         import_panel("ai-games-reproduction", tmp_path)
+
+
+def without_papers(panel, games=()):
+    """The panel as the authors look at it: no effects of papers; of some games alone, where these are named."""
+    outputs = panel.outputs.drop("item_id")
+    if games:
+        outputs = outputs.filter(~pl.col("stratum_id").str.contains("|".join(games)))
+    return panel.with_tables(outputs=outputs)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("name", "task", "games", "assisted", "led"),
+    [
+        ("reproduction", "reproduction", (STUDY_II,), (-0.018, 0.063), (-0.593, 0.090)),
+        ("errors", "minor errors", (STUDY_II,), (-0.487, 0.270), (-1.050, 0.258)),
+        ("errors", "major errors", (STUDY_II,), (-0.646, 0.254), (-1.136, 0.235)),
+        ("reproduction", "reproduction", (), (-0.027, 0.049), (-0.493, 0.077)),
+        ("errors", "minor errors", (), (-0.345, 0.204), (-0.823, 0.203)),
+        ("errors", "major errors", (), (-0.510, 0.211), (-0.869, 0.201)),
+    ],
+)
+def test_the_effect_of_each_arm_is_the_printed_one(panels, name, task, games, assisted, led):
+    """Brodeur et al. (2025), output/tables/main.tex, panels A (103 teams) and B (137): estimates and errors."""
+    panel = without_papers(panels[f"ai-games-{name}"], games)
+    panel = panel.with_tables(outputs=panel.outputs.filter(task_id=task))
+    for arm, (effect, error) in (("AI-Assisted", assisted), ("AI-Led", led)):
+        rows = estimate(panel, estimators="effect_between", arm=arm)
+        row = rows.filter(term="average_effect_level").row(0, named=True)
+        np.testing.assert_allclose(row["estimate"], effect, rtol=0, atol=5e-4)
+        np.testing.assert_allclose(row["std_error"], error, rtol=0, atol=5e-4)

@@ -15,12 +15,9 @@ from withintask.tests_of_model.hypotheses.estimate import ESTIMATE_SCHEMA
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.hypotheses.pair_terms import Ability
 from withintask.tests_of_model.hypotheses.pairs import ability_by_pairs, pairs
-from withintask.tests_of_model.samples.comparisons import Form, compare
+from withintask.tests_of_model.samples.comparisons import Form, compare, first_form
 from withintask.tests_of_model.samples.item_rows import ItemRows
 from withintask.tests_of_model.samples.sample import Sample
-
-FORMS: tuple[Form, ...] = ("within", "difference", "between", "before_after")
-"""The comparison that takes least for granted first."""
 
 LEVELS = ("noise_without", "noise_with", "ability_without", "ability_with")
 """Standard deviations on the scale of analysis: of what is left of a single row, and of ability net of it."""
@@ -92,7 +89,7 @@ def binomial_shares(panel: Panel) -> tuple[float, float]:
 
 def _of_panel(name: str, panel: Panel) -> Iterator[tuple[object, ...]]:
     sample = Sample(panel.collect())
-    form = _form(sample.item_rows)
+    form = first_form(sample.item_rows)
     names = sample.item_rows.arm_names
     arms = (0,) if len(names) == 2 else range(1, len(names))
     for arm in arms:
@@ -105,19 +102,6 @@ def _of_panel(name: str, panel: Panel) -> Iterator[tuple[object, ...]]:
             ("effect", average_effect(sample, form=form, arm=arm)),
         ):
             yield from ((*head, f"{kind}_{form}", *asdict(one).values()) for one in estimates)
-
-
-def _form(rows: ItemRows) -> Form:
-    """The first form that has rows on all its sides."""
-    reasons = []
-    for form in FORMS:
-        try:
-            compare(rows, form)
-        except EstimationError as error:
-            reasons.append(str(error))
-            continue
-        return form
-    raise EstimationError("; ".join(reasons))
 
 
 def _levels(rows: ItemRows, form: Form, arm: int) -> tuple[float, ...]:

@@ -311,7 +311,7 @@ def published() -> None:
     from withintask.report.terminal import print_rows
 
     first = {name: (adapter.__doc__ or "").partition("\n")[0] for name, adapter in ADAPTERS.items()}
-    print_rows(("name", "what it is"), [(name, line) for name, line in first.items()])
+    print_rows(("name", "what it is"), list(first.items()))
 
 
 def _pairs(stated: list[str]) -> dict[str, str]:
