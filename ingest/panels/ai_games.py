@@ -13,6 +13,7 @@ import polars as pl
 from withintask.panel.errors import SourceError, list_problems, some_examples
 from withintask.panel.foreign import read_foreign
 from withintask.panel.mapping import TableMapping
+from withintask.panel.outcome import OutcomeKind
 from withintask.panel.panel import Panel, PanelInfo
 from withintask.panel.validate import validate
 
@@ -56,15 +57,7 @@ def ai_games_errors(source_dir: str | Path) -> Panel:
         for name in ("minor_errors", "major_errors")
     ]
     note = "errors that a team found in its paper: more are better"
-    info = PanelInfo(
-        name="ai-games-errors",
-        source=_SOURCE,
-        outcome="count",
-        first_ai_period=1,
-        note=note,
-        control_arm=CONTROL,
-        covariates=tuple(f"workers.{name}" for name in _COVARIATES),
-    )
+    info = _info("ai-games-errors", "count", note)
     return _panel(info, teams, pl.concat(counts))
 
 
@@ -90,15 +83,8 @@ def ai_games_reproduction(source_dir: str | Path) -> Panel:
     outputs = _outputs(
         teams, task_id=pl.lit("reproduction"), output="reproduction", unit="reproduced"
     )
-    info = PanelInfo(
-        name="ai-games-reproduction",
-        source=_SOURCE,
-        outcome="binary",
-        first_ai_period=1,
-        note="whether a team reproduced its paper; one answer a team",
-        control_arm=CONTROL,
-        covariates=tuple(f"workers.{name}" for name in _COVARIATES),
-    )
+    note = "whether a team reproduced its paper; one answer a team"
+    info = _info("ai-games-reproduction", "binary", note)
     return _panel(info, teams, outputs)
 
 
@@ -118,6 +104,18 @@ def ai_games_teams(source_dir: str | Path) -> pl.DataFrame:
         stratum_id=pl.concat_str("game", "software", separator=", "),
         number_teammates=pl.col("number_teammates").cast(pl.Float64),
         reproduction=(pl.col("reproduction").cast(pl.String) == "yes").cast(pl.Float64),
+    )
+
+
+def _info(name: str, outcome: OutcomeKind, note: str) -> PanelInfo:
+    return PanelInfo(
+        name=name,
+        source=_SOURCE,
+        first_ai_period=1,
+        outcome=outcome,
+        note=note,
+        control_arm=CONTROL,
+        covariates=tuple(f"workers.{column}" for column in _COVARIATES),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from withintask.panel.arrays import Array
+from withintask.panel.arrays import Array, Flags
 from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.grouping import encode
@@ -45,7 +45,7 @@ def without_covariates(comparison: Comparison) -> Comparison:
         return comparison
     if rows.kind == "count":
         return _noting(comparison, "covariates are not taken out of counts")
-    known = np.isfinite(rows.covariates[:, of_items]).all(axis=1)
+    known: Flags = np.asarray(np.isfinite(rows.covariates[:, of_items]).all(axis=1))
     if not known.any():
         raise EstimationError("pairs: no row of which all covariates are known")
     comparison = _take(comparison, known)
@@ -53,7 +53,7 @@ def without_covariates(comparison: Comparison) -> Comparison:
     return _adjusted(comparison, comparison.rows.covariates[:, of_items], names)
 
 
-def _take(comparison: Comparison, known: np.ndarray) -> Comparison:
+def _take(comparison: Comparison, known: Flags) -> Comparison:
     n_left = int(np.count_nonzero(~known))
     if not n_left:
         return comparison
