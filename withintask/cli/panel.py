@@ -48,6 +48,7 @@ def from_(
     items: Annotated[bool, Parameter(negative="")] = False,
     aggregate: Aggregate | None = None,
     sheet: str = "",
+    labels: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Propose a manifest for a file as it is, with every guess marked; the file is not changed.
 
@@ -78,9 +79,12 @@ def from_(
     aggregate
         One row a worker, task and period, with this value of its outputs.
     sheet
-        Excel: the sheet.
+        Excel: the sheet; an .RData file: the data frame.
+    labels
+        Stata, SPSS: take value labels in place of values.
     """
-    from withintask.panel.propose import Statements, propose, write_proposal
+    from withintask.panel.propose import propose, write_proposal
+    from withintask.panel.statements import Statements
 
     folder = out or file.with_suffix("")
     says = Statements(
@@ -96,6 +100,7 @@ def from_(
         items=items,
         aggregate=aggregate,
         sheet=sheet,
+        labels=labels,
     )
     proposal = propose(file, folder=folder, stated=says)
     manifest = write_proposal(proposal, folder)
