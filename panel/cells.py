@@ -40,6 +40,8 @@ def cell_value(
         The types of the two columns.
     """
     raw = pl.col(name)
+    if ours in mapping.strip and theirs == pl.String:
+        raw = raw.str.replace_all(r"\s+", " ").str.strip_chars()
     if ours in mapping.since:
         return _since(raw, theirs, mapping, ours)
     if ours in mapping.dates:

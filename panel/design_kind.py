@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from withintask.panel.errors import ParameterError
-from withintask.panel.panel import Panel
+from withintask.panel.panel import Panel, PanelInfo
 from withintask.panel.uniqueness import duplicated_keys
 
 ON, OFF, UNKNOWN = "_on", "_off", "_unknown"
@@ -147,7 +147,7 @@ def _treated(panel: Panel) -> tuple[str, pl.LazyFrame]:
     columns = rows.collect_schema()
     of_column = {
         "ai_access": pl.col("ai_access"),
-        "arm": pl.col("arm") != pl.lit(panel.info.control_arm, dtype=pl.String),
+        "arm": _has_ai(panel.info),
         "ai_use": pl.col("ai_use") > 0,
     }
     for name, is_treated in of_column.items():
@@ -157,6 +157,16 @@ def _treated(panel: Panel) -> tuple[str, pl.LazyFrame]:
             if low != high:
                 return name, rows.with_columns(_treated=is_treated)
     return "", rows.with_columns(_treated=pl.lit(None, dtype=pl.Boolean))
+
+
+def _has_ai(info: PanelInfo) -> pl.Expr:
+    """Whether a row is in an arm with AI, after its arrival."""
+    has_ai = pl.col("arm") != pl.lit(info.control_arm, dtype=pl.String)
+    return (
+        has_ai
+        if info.first_ai_period is None
+        else has_ai & (pl.col("period") >= info.first_ai_period)
+    )
 
 
 def _cells(rows: pl.LazyFrame, columns: Sequence[str]) -> pl.DataFrame:

@@ -7,7 +7,8 @@ from withintask.panel.design_kind import DesignKind
 from withintask.panel.outcome import OUTCOMES
 from withintask.panel.panel import Panel
 
-_SHOWN, _FEW = 8, 3
+_SHOWN, _FEW, _TWO = 8, 3, 2
+_EACH = "; estimate compares each with the control (--arm NAME), or all with AI together"
 _NAMES = {"ai_access": "access to AI", "arm": "the arm", "ai_use": "use of AI"}
 
 
@@ -91,7 +92,7 @@ def _treatment(kind: DesignKind) -> Iterator[str]:
         yield _capital(f"{what} is not known in {kind.n_unknown:,} rows; they are left out.")
     if kind.arms:
         arms = ", ".join(f"{arm} ({_count(n, 'worker')})" for arm, n in kind.arms)
-        yield f"Arms: {arms}."
+        yield f"Arms: {arms}{_EACH if len(kind.arms) > _TWO else ''}."
 
 
 def _within(kind: DesignKind, what: str, n_workers: int) -> str:

@@ -21,9 +21,10 @@ def read_foreign(file: Path, mapping: TableMapping) -> pl.DataFrame:
     Parameters
     ----------
     file
-        ``.dta``, ``.sav``, ``.zsav``, ``.por``, ``.xlsx``, ``.xls``, ``.xlsb``, ``.ods`` or ``.rds``.
+        ``.dta``, ``.sav``, ``.zsav``, ``.por``, ``.xlsx``, ``.xls``, ``.xlsb``, ``.ods``,
+        ``.rds``, ``.RData`` or ``.rda``.
     mapping
-        The sheet, and whether value labels are read in place of values.
+        The sheet (of R's files the data frame), and whether value labels are read in place of values.
 
     Raises
     ------
@@ -86,11 +87,28 @@ def _workbook(file: Path, mapping: TableMapping) -> pl.DataFrame:
 
 
 def _r_data(file: Path, mapping: TableMapping) -> pl.DataFrame:
-    """A data frame of R; a factor is text."""
+    """The object of an .rds file, a data frame of R; a factor is text."""
     reader: Any = import_module("rdata")
     frame = reader.read_rds(str(file))
     if not hasattr(frame, "columns"):
         raise SourceError(f"{file.name}: holds {type(frame).__name__}, not one data frame")
+    return _r_frame(frame)
+
+
+def _r_workspace(file: Path, mapping: TableMapping) -> pl.DataFrame:
+    """One data frame of the named objects of an .RData file: the one there is, or the one named."""
+    reader: Any = import_module("rdata")
+    objects = reader.read_rda(str(file))
+    frames = {name: frame for name, frame in objects.items() if hasattr(frame, "columns")}
+    listed = ", ".join(frames) or "none"
+    if mapping.sheet and mapping.sheet not in frames:
+        raise SourceError(f"{file.name}: no data frame {mapping.sheet!r}; data frames are {listed}")
+    if not mapping.sheet and len(frames) != 1:
+        raise SourceError(f"{file.name}: name one data frame (sheet = …); data frames are {listed}")
+    return _r_frame(frames[mapping.sheet or next(iter(frames))])
+
+
+def _r_frame(frame: Any) -> pl.DataFrame:
     table: pl.DataFrame = pl.from_pandas(frame, nan_to_null=True)
     factors = [name for name, dtype in table.schema.items() if dtype == pl.Categorical]
     return table.with_columns(pl.col(factors).cast(pl.String))
@@ -99,6 +117,6 @@ def _r_data(file: Path, mapping: TableMapping) -> pl.DataFrame:
 READERS: Mapping[str, Callable[[Path, TableMapping], pl.DataFrame]] = MappingProxyType(
     dict.fromkeys((".dta", ".sav", ".zsav", ".por"), _statistics)
     | dict.fromkeys((".xlsx", ".xls", ".xlsb", ".ods"), _workbook)
-    | {".rds": _r_data}
+    | {".rds": _r_data, ".rdata": _r_workspace, ".rda": _r_workspace}
 )
 """The reader of each format, by the end of the file's name."""

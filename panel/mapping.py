@@ -13,6 +13,7 @@
     ignore = ["comment"]                 # their columns that are left out on purpose
     columns = { worker_id = "Employee", period = "Day", output = "Seconds", arm = "Group" }
     convert = ["worker_id"]              # not CSV; numbers to text, …, where no value is lost
+    strip = ["item_id"]                  # text without spaces at its ends and line ends inside
     scale = { output = 0.001 }           # ours = f(theirs x scale + shift), here ms -> s
     shift = { output = 0 }
     functions = { output = "reciprocal" }  # log, exp, reciprocal, negate
@@ -63,7 +64,7 @@ COVARIATE_TYPES: Mapping[str, pl.DataType] = MappingProxyType(
 
 TYPED_SUFFIXES = (
     *(".parquet", ".dta", ".sav", ".zsav", ".por"),
-    *(".xlsx", ".xls", ".xlsb", ".ods", ".rds"),
+    *(".xlsx", ".xls", ".xlsb", ".ods", ".rds", ".rdata", ".rda"),
 )
 """Files that tell the types of their cells; in any other, all cells are text."""
 
@@ -102,6 +103,8 @@ class TableMapping:
     """our column -> the function that is then applied"""
     convert: Sequence[str] = ()
     """our columns whose type differs in the file, converted where no value is lost"""
+    strip: Sequence[str] = ()
+    """our columns whose text loses spaces at its ends, and line ends inside"""
     thousands: str = ""
     """CSV: what stands between groups of three digits"""
     constants: Mapping[str, Any] = field(default_factory=dict)
@@ -131,7 +134,7 @@ class TableMapping:
     one_a_key: bool = False
     """whether one row a key is kept, all of whose rows agree"""
     sheet: str = ""
-    """Excel: its sheet; must be named where there are several"""
+    """Excel: its sheet, R: its data frame; must be named where there are several"""
     labels: bool = False
     """Stata, SPSS: whether value labels are read in place of values"""
 
@@ -212,6 +215,7 @@ def _unknown_columns(mapping: TableMapping, types: Mapping[str, pl.DataType]) ->
                 "shift",
                 "functions",
                 "convert",
+                "strip",
                 "constants",
                 "fill",
                 "codes",

@@ -9,7 +9,8 @@ import polars as pl
 
 from withintask.panel.apply import apply_mapping
 from withintask.panel.errors import ParameterError, SchemaError, list_problems, unknown_name
-from withintask.panel.mapping import TableMapping
+from withintask.panel.mapping import TableMapping, our_types
+from withintask.panel.outcome import OutcomeKind
 from withintask.panel.panel import TABLES, Frame, Panel, PanelInfo
 from withintask.panel.references import Breach
 from withintask.panel.store import read_panel
@@ -21,7 +22,14 @@ Data = Panel | str | Path | Mapping[str, Any]
 ACCEPTED = "Polars, pandas and Arrow tables, DuckDB relations, anything with __arrow_c_stream__"
 
 
-def as_panel(data: Data, *, first_ai_period: int | None = None) -> Panel:
+def as_panel(
+    data: Data,
+    *,
+    first_ai_period: int | None = None,
+    outcome: OutcomeKind | None = None,
+    control_arm: str | None = None,
+    info: PanelInfo | None = None,
+) -> Panel:
     """Return a valid panel, in memory.
 
     Parameters
@@ -29,8 +37,12 @@ def as_panel(data: Data, *, first_ai_period: int | None = None) -> Panel:
     data
         A panel; a folder or DuckDB file of one; or frames by the name of their table, with our columns: Polars, pandas or
         Arrow tables, DuckDB relations.
-    first_ai_period
-        First period in which AI exists; as the panel says if None.
+    first_ai_period, outcome, control_arm
+        First period in which AI exists, kind of ``outputs.output`` and the control among the arms; as the panel (or
+        ``info``) says if None.
+    info
+        The head of a panel made of frames: its name, the limits of a score, covariates. Covariates are kept as they
+        are: numbers, truth values or text.
 
     Returns
     -------
@@ -44,25 +56,27 @@ def as_panel(data: Data, *, first_ai_period: int | None = None) -> Panel:
     SchemaError
         If the panel breaks a rule: all broken rules with their counts.
     """
-    if isinstance(data, str | Path):
-        panel = read_panel(data)
-    elif isinstance(data, Panel):
-        panel = validate(data).collect()
-    elif isinstance(data, Mapping):
-        panel = validate(_from_frames(data, first_ai_period)).collect()
-    else:
+    statements = {
+        "first_ai_period": first_ai_period,
+        "outcome": outcome,
+        "control_arm": control_arm,
+    }
+    stated = {name: value for name, value in statements.items() if value is not None}
+    if isinstance(data, str | Path) and not stated and info is None:
+        return read_panel(data)
+    if isinstance(data, Mapping):
+        head = replace(info or PanelInfo(name="panel in memory"), **stated)  # type: ignore[arg-type]
+        return validate(_from_frames(data, head)).collect()
+    panel = read_panel(data, check=False) if isinstance(data, str | Path) else data
+    if not isinstance(panel, Panel):
         raise ParameterError(
             f"panel: expected a path, a Panel or frames by table, found {type(data).__name__}"
         )
-    if first_ai_period is None:
-        return panel
-    return replace(panel, info=replace(panel.info, first_ai_period=first_ai_period))
+    head = replace(info or panel.info, **stated)  # type: ignore[arg-type]
+    return validate(replace(panel, info=head)).collect()
 
 
-def _from_frames(frames: Mapping[str, Any], first_ai_period: int | None) -> Panel:
-    from withintask.panel.schema import SCHEMAS
-
-    info = PanelInfo(name="panel in memory", first_ai_period=first_ai_period)
+def _from_frames(frames: Mapping[str, Any], info: PanelInfo) -> Panel:
     problems = [unknown_name(name, TABLES) for name in frames if name not in TABLES]
     problems += [
         f"{name}: {type(frame).__module__}.{type(frame).__qualname__} is no table; expected {ACCEPTED}"
@@ -75,13 +89,27 @@ def _from_frames(frames: Mapping[str, Any], first_ai_period: int | None) -> Pane
     breaches: list[Breach] = []
     for name, frame in frames.items():
         lazy = frame if isinstance(frame, pl.LazyFrame) else pl.DataFrame(frame).lazy()
-        typed = _typed(lazy, {k: column.dtype for k, column in SCHEMAS[name].columns().items()})
-        mapped = apply_mapping(typed, TableMapping(name=name))
+        mapping = TableMapping(name=name, covariates=_kinds(lazy, name, info))
+        mapped = apply_mapping(_typed(lazy, our_types(mapping)), mapping)
         tables[name] = mapped.frame
         breaches += mapped.problems
     if breaches:
         raise SchemaError(violation_message(info.name, breach_frame(breaches)))
     return Panel(info=info).with_tables(**tables)
+
+
+def _kinds(frame: pl.LazyFrame, table: str, info: PanelInfo) -> dict[str, str]:
+    """Kinds of the declared covariates that a frame has, by their type."""
+    types = frame.collect_schema()
+    return {
+        name: "flag"
+        if types[name] == pl.Boolean
+        else "number"
+        if types[name].is_numeric()
+        else "category"
+        for name in info.covariates_of(table)
+        if name in types
+    }
 
 
 def _is_table(frame: object) -> bool:

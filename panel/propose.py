@@ -1,9 +1,8 @@
 """A manifest proposed for a file from what its columns are called and hold; doubts are marked."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,39 +11,17 @@ import polars as pl
 from withintask.panel.apply import apply_mapping
 from withintask.panel.atomic import save_text
 from withintask.panel.consent import remember_outside
+from withintask.panel.draft import Draft
 from withintask.panel.errors import ParameterError, SourceError, list_problems, some_examples
+from withintask.panel.families import Family, side_by_side
 from withintask.panel.guesses import guess_control, guess_outcome, guess_period_rule
-from withintask.panel.manifest import MANIFEST, read_manifest, toml_text
+from withintask.panel.manifest import MANIFEST, read_manifest
 from withintask.panel.mapping import our_types, table_mapping
-from withintask.panel.outcome import OutcomeKind
 from withintask.panel.periods import has_time
 from withintask.panel.roles import Role, propose_roles
 from withintask.panel.schema import SCHEMA_VERSION, key_of
-from withintask.panel.sniff import Column, Look, look_at
-
-
-@dataclass(frozen=True, kw_only=True)
-class Statements:
-    """What the user says of a file; whatever is said is not doubted."""
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    """ours -> theirs"""
-    ignore: Sequence[str] = ()
-    """their columns that are not used"""
-    outcome: OutcomeKind | None = None
-    by: str | None = None
-    start: date | None = None
-    first_ai_period: int | None = None
-    control_arm: str | None = None
-    task: str | None = None
-    """the one task, if the file has no column for it"""
-    items: bool = False
-    """every row is an item"""
-    leave_out_zeros: bool = False
-    """rows whose output is zero are left out"""
-    aggregate: str | None = None
-    """how one output is made of those of a worker, task and period"""
-    sheet: str = ""
+from withintask.panel.sniff import Column, Look, column_of, look_at
+from withintask.panel.statements import Statements
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,34 +32,6 @@ class Proposal:
     """the manifest, doubts as comments"""
     doubts: tuple[str, ...]
     """every doubt, one a line"""
-
-
-def _line(key: str, value: Any) -> str:
-    """Render one key; a mapping inline, so that it keeps to its line."""
-    if isinstance(value, Mapping):
-        inner = ", ".join(_line(name, part) for name, part in value.items())
-        return f"{toml_text({key: 0}).partition(' =')[0]} = {{ {inner} }}"
-    return toml_text({key: value}).rstrip()
-
-
-@dataclass(kw_only=True)
-class _Draft:
-    """Lines of one section of the manifest, with the doubt of each."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    doubts: dict[str, str] = field(default_factory=dict)
-
-    def put(self, key: str, value: Any, doubt: str = "") -> None:
-        self.values[key] = value
-        if doubt:
-            self.doubts[key] = doubt
-
-    def lines(self, header: str) -> Iterator[str]:
-        if self.values:
-            yield f"\n[{header}]"
-        for key, value in self.values.items():
-            line = _line(key, value)
-            yield f"{line}  # ? {self.doubts[key]}" if key in self.doubts else line
 
 
 def propose(file: str | Path, *, folder: str | Path, stated: Statements | None = None) -> Proposal:
@@ -105,16 +54,23 @@ def propose(file: str | Path, *, folder: str | Path, stated: Statements | None =
         If a stated column is not in the file, or no column looks like worker or output.
     """
     says = stated or Statements()
-    look = look_at(Path(file), sheet=says.sheet)
+    look = look_at(Path(file), sheet=says.sheet, labels=says.labels)
     names = [column.name for column in look.columns]
     unknown = [name for name in (*says.columns.values(), *says.ignore) if name not in names]
     if unknown:
         message = f"{file}: no column {some_examples(unknown)}"
         raise ParameterError(f"{message}; columns are {', '.join(names)}")
     usable = [column for column in look.columns if column.name not in says.ignore]
-    roles = propose_roles(usable, says.columns)
-    _fail_if_none(file, roles, names)
-    return _Proposer(look=look, says=says, roles=roles, folder=Path(folder)).proposal()
+    roles = _roles(usable, says)
+    is_told = "output" in says.columns or "period" in says.columns
+    family = None if is_told else side_by_side(look, usable, roles)
+    if family is not None:
+        rest = [column for column in usable if column.name not in family.columns]
+        taken = ("output", family.by, "ability")
+        roles = tuple(role for role in _roles(rest, says) if role.ours not in taken)
+    _fail_if_none(file, roles, names, family)
+    proposer = _Proposer(look=look, says=says, roles=roles, family=family, folder=Path(folder))
+    return proposer.proposal()
 
 
 def write_proposal(proposal: Proposal, folder: Path) -> Path:
@@ -135,8 +91,16 @@ def write_proposal(proposal: Proposal, folder: Path) -> Path:
     return manifest
 
 
-def _fail_if_none(file: str | Path, roles: Sequence[Role], names: list[str]) -> None:
-    present = {role.ours for role in roles}
+def _roles(columns: Sequence[Column], says: Statements) -> tuple[Role, ...]:
+    """What each column is taken for; none for the task where one task is stated."""
+    roles = propose_roles(columns, says.columns)
+    return tuple(role for role in roles if role.ours != "task_id" or not says.task)
+
+
+def _fail_if_none(
+    file: str | Path, roles: Sequence[Role], names: list[str], family: Family | None
+) -> None:
+    present = {role.ours for role in roles} | ({"output"} if family else set())
     problems = [
         f"no column looks like {ours}; say --column {ours}=…, one of {', '.join(names)}"
         for ours in ("worker_id", "output")
@@ -151,6 +115,8 @@ class _Proposer:
     look: Look
     says: Statements
     roles: tuple[Role, ...]
+    family: Family | None
+    """columns of output that stand side by side"""
     folder: Path
 
     def proposal(self) -> Proposal:
@@ -178,11 +144,11 @@ class _Proposer:
         ]
         return Proposal(text="\n".join(lines) + "\n", doubts=tuple(doubts))
 
-    def _outputs(self) -> tuple[_Draft, dict[str, _Draft]]:
+    def _outputs(self) -> tuple[Draft, dict[str, Draft]]:
         """Sections of the table outputs, but for what the key and the rows need."""
-        main, columns, dates, since = self._file(), _Draft(), _Draft(), _Draft()
-        ranked = _Draft()
-        codes: dict[str, _Draft] = {}
+        main, columns, dates, since = self._file(), Draft(), Draft(), Draft()
+        ranked = Draft()
+        codes: dict[str, Draft] = {}
         for role in self.roles:
             if role.ours == "ability":
                 continue
@@ -191,24 +157,31 @@ class _Proposer:
             if role.ours == "period":
                 self._period(column, dates, codes)
                 self._order(column, columns, ranked)
-            if role.ours == "ai_access":
+            if role.ours == "ai_access" and self._is_before_after:
+                self._access_as_arm(column, columns, codes)
+            elif role.ours == "ai_access":
                 self._access(column, columns, since, codes)
             if role.ours == "output":
                 self._output(column, main, codes)
-        self._access_by_arm(columns, codes)
+        wide = self._wide(main)
+        if not self._is_before_after:
+            self._access_by_arm(columns, codes)
         constants = self._constants()
         main.put("ignore", *self._unused())
         main.put("convert", self._to_convert())
+        main.put("strip", *self._to_strip())
         main.values = {key: value for key, value in main.values.items() if value != []}
         parts = {"columns": columns, "constants": constants, "dates": dates, "since": since}
-        parts["ranked"] = ranked
+        parts |= {"ranked": ranked, "wide": wide}
         return main, parts | {f"codes.{name}": draft for name, draft in codes.items()}
 
-    def _file(self) -> _Draft:
-        draft, dialect = _Draft(), self.look.dialect
+    def _file(self) -> Draft:
+        draft, dialect = Draft(), self.look.dialect
         draft.put("file", os.path.relpath(self.look.file, self.folder).replace(os.sep, "/"))
         if self.says.sheet:
             draft.put("sheet", self.says.sheet)
+        if self.says.labels:
+            draft.put("labels", True)
         if dialect is None:
             return draft
         if dialect.separator != ",":
@@ -230,16 +203,16 @@ class _Proposer:
         names = [role.theirs for role in self.roles if role.ours == ours]
         return self._column(names[0]) if names else None
 
-    def _period(self, column: Column, dates: _Draft, codes: dict[str, _Draft]) -> None:
+    def _period(self, column: Column, dates: Draft, codes: dict[str, Draft]) -> None:
         if column.first_date is not None and column.last_date is not None:
             rule, doubt = guess_period_rule(column, by=self.says.by, start=self.says.start)
             dates.put("period", rule, doubt)
         elif not column.is_whole or (column.high or 0) > 99_999:
-            draft = codes.setdefault("period", _Draft())
+            draft = codes.setdefault("period", Draft())
             for number, value in enumerate(self._sorted(column), start=1):
                 draft.put(value, number, "in the order of the values, without gaps")
 
-    def _order(self, column: Column, columns: _Draft, ranked: _Draft) -> None:
+    def _order(self, column: Column, columns: Draft, ranked: Draft) -> None:
         """Where times tell the order of a worker's rows, take it."""
         worker, pattern = self._theirs("worker_id"), (*column.date_formats, "")[0]
         is_timed = column.dtype == pl.Datetime or has_time(pattern)
@@ -255,7 +228,7 @@ class _Proposer:
         return self.look.frame[column.name].drop_nulls().unique().cast(pl.String).sort().to_list()
 
     def _access(
-        self, column: Column, columns: _Draft, since: _Draft, codes: dict[str, _Draft]
+        self, column: Column, columns: Draft, since: Draft, codes: dict[str, Draft]
     ) -> None:
         period = self._theirs("period")
         if column.date_formats and period is not None:
@@ -263,23 +236,24 @@ class _Proposer:
             rule = {"from": column.name, "format": column.date_formats[0], "never_if_null": True}
             since.put("ai_access", rule, "a row without date never has access")
         elif column.truths and not set(column.truths) <= {"true", "false"}:
-            draft = codes.setdefault("ai_access", _Draft())
+            draft = codes.setdefault("ai_access", Draft())
             for word, value in column.truths.items():
                 draft.put(word, value)
 
-    def _access_by_arm(self, columns: _Draft, codes: dict[str, _Draft]) -> None:
+    def _access_by_arm(self, columns: Draft, codes: dict[str, Draft]) -> None:
         """Where arms are known and access is not: AI in every arm but the control."""
         arm = self._theirs("arm")
         if arm is None or self._theirs("ai_access") is not None:
             return
         columns.put("ai_access", arm.name, "AI in every arm but the control")
         control = self.says.control_arm or guess_control(arm)[0]
-        draft = codes.setdefault("ai_access", _Draft())
+        draft = codes.setdefault("ai_access", Draft())
         for value in arm.values:
             draft.put(value, value != control)
 
-    def _output(self, column: Column, main: _Draft, codes: dict[str, _Draft]) -> None:
-        n_null = self.look.n_rows - column.n_known
+    def _output(self, column: Column, main: Draft, codes: dict[str, Draft]) -> None:
+        n_cells = self.look.n_rows * (len(self.family.columns) if self.family else 1)
+        n_null = n_cells - column.n_known
         doubts = [f"{n_null:,} rows have no output"] if n_null else []
         if self.says.leave_out_zeros and column.n_zeros:
             main.put("null_if", {"output": [0]})
@@ -287,12 +261,54 @@ class _Proposer:
         if doubts:
             main.put("leave_out", ["output"], "; ".join(doubts))
         if column.truths and not column.is_number:
-            draft = codes.setdefault("output", _Draft())
+            draft = codes.setdefault("output", Draft())
             for word, value in column.truths.items():
                 draft.put(word, float(value))
 
-    def _constants(self) -> _Draft:
-        draft, present = _Draft(), {role.ours for role in self.roles}
+    @property
+    def _is_before_after(self) -> bool:
+        """Whether columns side by side are periods, so that who gets AI later is not told by the row."""
+        return self.family is not None and self.family.by == "period"
+
+    def _access_as_arm(self, column: Column, columns: Draft, codes: dict[str, Draft]) -> None:
+        """Take access for the arm where a row holds periods before AI too."""
+        del columns.values["ai_access"]
+        doubt = columns.doubts.pop("ai_access", "")
+        if self._theirs("arm") is not None or not column.truths:
+            return
+        said = f"{column.name!r} says who gets AI, not when: it is taken for the arm"
+        columns.put("arm", column.name, f"{said}; {doubt}" if doubt else said)
+        draft = codes.setdefault("arm", Draft())
+        for word, value in column.truths.items():
+            draft.put(word, "with AI" if value else "without AI")
+
+    def _wide(self, main: Draft) -> Draft:
+        """Columns of output side by side, put below each other."""
+        draft, family = Draft(), self.family
+        if family is None:
+            return draft
+        draft.put("by", family.by)
+        draft.put("into", "output")
+        what = "periods" if family.by == "period" else "items"
+        doubt = f"{len(family.columns)} columns {family.stem!r} side by side are taken for {what}"
+        draft.put("columns", dict(family.columns), doubt)
+        self._output(self._output_column, main, {})
+        return draft
+
+    @property
+    def _output_column(self) -> Column:
+        """The column of output; of a family all its cells together."""
+        if self.family is None:
+            output = self._theirs("output")
+            assert output is not None
+            return output
+        wide = self.look.frame.select(list(self.family.columns))
+        cells = wide.unpivot(wide.columns, value_name=self.family.stem)
+        return column_of(cells[self.family.stem], self.look.dialect)
+
+    def _constants(self) -> Draft:
+        draft, present = Draft(), {role.ours for role in self.roles}
+        present |= {self.family.by} if self.family else set()
         if "task_id" not in present:
             doubt = "" if self.says.task else "no column looks like a task, so there is one"
             draft.put("task_id", self.says.task or "task", doubt)
@@ -301,24 +317,40 @@ class _Proposer:
         return draft
 
     def _unused(self) -> tuple[list[str], str]:
-        used = {role.theirs for role in self.roles}
+        used = {role.theirs for role in self.roles} | set(
+            self.family.columns if self.family else ()
+        )
         unused = [column.name for column in self.look.columns if column.name not in used]
         rest = [name for name in unused if name not in self.says.ignore]
         doubt = 'not used; or declare them: covariates = { name = "number" }' if rest else ""
         return unused, doubt
+
+    def _to_strip(self) -> tuple[list[str], str]:
+        untidy = {
+            role.ours: self._column(role.theirs).n_untidy
+            for role in self.roles
+            if role.ours != "ability" and self._column(role.theirs).n_untidy
+        }
+        doubt = ", ".join(
+            f"{name}: {n:,} cells with spaces at an end" for name, n in untidy.items()
+        )
+        return list(untidy), doubt
 
     def _to_convert(self) -> list[str]:
         if self.look.dialect is not None:
             return []
         mapping, _ = table_mapping("outputs", {"file": "x.parquet"})
         types = our_types(mapping)
+        named = {role.ours: self._column(role.theirs) for role in self.roles}
+        if self._is_before_after and "ai_access" in named and "arm" not in named:
+            named["arm"] = named.pop("ai_access")
+        if self.family is not None:
+            named["output"] = self._output_column
         return [
-            role.ours
-            for role in self.roles
-            if role.ours in types and self._column(role.theirs).dtype != types[role.ours]
+            ours for ours, column in named.items() if ours in types and column.dtype != types[ours]
         ]
 
-    def _mapped(self, main: _Draft, parts: Mapping[str, _Draft]) -> pl.DataFrame:
+    def _mapped(self, main: Draft, parts: Mapping[str, Draft]) -> pl.DataFrame:
         """The table as the draft gives it, to look at its keys and at when AI begins."""
         section: dict[str, Any] = dict(main.values)
         for name, draft in parts.items():
@@ -332,7 +364,7 @@ class _Proposer:
             raise ParameterError(list_problems(str(self.look.file), problems))
         return apply_mapping(self.look.frame.lazy(), mapping).frame.collect()
 
-    def _items(self, main: _Draft, rows: pl.DataFrame) -> None:
+    def _items(self, main: Draft, rows: pl.DataFrame) -> None:
         """Make rows that share a key items, or aggregate them as is stated."""
         key = key_of("outputs", rows.columns)
         n_twice = rows.height - rows.select(key).unique().height
@@ -344,12 +376,11 @@ class _Proposer:
             if "item_id" not in key:
                 main.put("items", "row", "" if self.says.items else doubt)
 
-    def _head(self, rows: pl.DataFrame) -> _Draft:
-        draft, says = _Draft(), self.says
+    def _head(self, rows: pl.DataFrame) -> Draft:
+        draft, says = Draft(), self.says
         draft.put("schema", SCHEMA_VERSION)
         draft.put("name", self.look.file.stem)
-        output = self._theirs("output")
-        assert output is not None
+        output = self._output_column
         kind, doubt = guess_outcome(output)
         draft.put("outcome", says.outcome or kind, "" if says.outcome else doubt)
         if draft.values["outcome"] == "score":
@@ -357,7 +388,9 @@ class _Proposer:
             draft.put("outcome_floor", output.low, limits)
             draft.put("outcome_ceiling", output.high, limits)
         arm = self._theirs("arm")
-        if arm is not None and "arm" in rows.columns:
+        if arm is None and "arm" in rows.columns:
+            draft.put("control_arm", says.control_arm or "without AI")
+        elif arm is not None and "arm" in rows.columns:
             control, doubt = guess_control(arm)
             draft.put("control_arm", says.control_arm or control, "" if says.control_arm else doubt)
         first = says.first_ai_period
@@ -367,15 +400,18 @@ class _Proposer:
                 draft.put("first_ai_period", found, "the first period with access to AI")
         elif first is not None:
             draft.put("first_ai_period", first)
+        elif self._is_before_after and rows.height:
+            later = rows["period"].unique().sort().to_list()[1]
+            draft.put("first_ai_period", later, "the second of the periods that stand side by side")
         return draft
 
-    def _abilities(self) -> dict[str, _Draft]:
+    def _abilities(self) -> dict[str, Draft]:
         """The table of abilities, of columns that are one for each worker."""
         worker = self._theirs("worker_id")
         names = [role.theirs for role in self.roles if role.ours == "ability"]
         if worker is None or not names:
             return {}
-        main, columns, wide = self._file(), _Draft(), _Draft()
+        main, columns, wide = self._file(), Draft(), Draft()
         main.put("one_a_key", True)
         main.put("leave_out", ["ability"], "workers without a measure have no row of it")
         if self.look.dialect is None:

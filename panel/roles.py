@@ -141,6 +141,11 @@ def propose_roles(columns: Iterable[Column], stated: Mapping[str, str]) -> tuple
     return tuple(roles)
 
 
+def sounds_like(name: str, ours: str) -> bool:
+    """Whether a name has a word of ours."""
+    return _NAMES[ours].search(_spaced(name)) is not None
+
+
 def _is_named(column: Column, ours: str) -> bool:
     """Whether a word of ours is in its name; calls per hour are no calls, a question group is no arm."""
     name = _spaced(column.name)

@@ -50,6 +50,7 @@ TRUTHS: Mapping[frozenset[str], Mapping[str, bool]] = MappingProxyType(
 )
 """Pairs of words that are false and true."""
 
+_UNTIDY = r"^\s|\s$|[\x00-\x1f\x7f]"
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -94,6 +95,8 @@ class Column:
     """its two words for false and true, if it has just these"""
     values: tuple[str, ...]
     """its distinct values, if they are few"""
+    n_untidy: int
+    """cells with a space at an end, or a line end or other control character"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,7 +115,7 @@ FEW_VALUES = 20
 """Distinct values that are listed."""
 
 
-def look_at(file: Path, *, sheet: str = "") -> Look:
+def look_at(file: Path, *, sheet: str = "", labels: bool = False) -> Look:
     """Read a file as a whole and say what its columns hold.
 
     Parameters
@@ -120,7 +123,9 @@ def look_at(file: Path, *, sheet: str = "") -> Look:
     file
         CSV, Parquet, Stata, SPSS, Excel or R.
     sheet
-        Excel: its sheet.
+        Excel: its sheet; .RData: its data frame.
+    labels
+        Stata, SPSS: whether value labels are read in place of values.
 
     Raises
     ------
@@ -134,7 +139,8 @@ def look_at(file: Path, *, sheet: str = "") -> Look:
     if suffix == ".parquet":
         frame = pl.read_parquet(file)
     elif suffix in READERS:
-        frame = read_foreign(file, TableMapping(name="outputs", file=file.name, sheet=sheet))
+        as_stated = TableMapping(name="outputs", file=file.name, sheet=sheet, labels=labels)
+        frame = read_foreign(file, as_stated)
     else:
         dialect = _dialect(file)
         frame = _read(file, dialect, ("",))
@@ -147,7 +153,7 @@ def look_at(file: Path, *, sheet: str = "") -> Look:
             null_values=("", *nulls),
         )
         frame = _read(file, dialect, dialect.null_values) if nulls else frame
-    columns = tuple(_column(frame[name], dialect) for name in frame.columns)
+    columns = tuple(column_of(frame[name], dialect) for name in frame.columns)
     return Look(file=file, dialect=dialect, n_rows=frame.height, frame=frame, columns=columns)
 
 
@@ -197,7 +203,16 @@ def _has_decimal_comma(frame: pl.DataFrame) -> bool:
     return any(shares)
 
 
-def _column(series: pl.Series, dialect: Dialect | None) -> Column:
+def column_of(series: pl.Series, dialect: Dialect | None) -> Column:
+    """Say what a column holds.
+
+    Parameters
+    ----------
+    series
+        The column.
+    dialect
+        Of the CSV file that it is from; None for another file.
+    """
     known = series.drop_nulls()
     numbers = _numbers(known, dialect)
     is_number = known.len() > 0 and numbers.null_count() == 0
@@ -225,6 +240,7 @@ def _column(series: pl.Series, dialect: Dialect | None) -> Column:
         last_date=last,
         truths=TRUTHS.get(frozenset(few), {}),
         values=tuple(few),
+        n_untidy=int(known.str.contains(_UNTIDY).sum()) if known.dtype == pl.String else 0,
     )
 
 

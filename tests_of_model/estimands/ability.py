@@ -34,6 +34,11 @@ def delta_log_noise(economy: Economy) -> float:
     return 0.0
 
 
+def delta_log_sd_logit(economy: Economy) -> float:
+    """Change of the log sd of logits: that of log output, on which their slope is the same without AI and with it."""
+    return delta_log_sd(economy)
+
+
 def _pooled_moments(economy: Economy) -> tuple[float, float, float]:
     """Variance of log output before and after, and their covariance, over cells and firms."""
     before = after = both = 0.0
@@ -60,6 +65,7 @@ TRUTHS: Mapping[str, Callable[[Economy], float]] = MappingProxyType(
         "delta_log_cv_net": delta_log_cv_net,
         "ability_gradient_net": ability_gradient_net,
         "delta_log_noise": delta_log_noise,
+        "delta_log_sd_logit": delta_log_sd_logit,
     }
 )
 """Estimands by the name of their term."""

@@ -6,6 +6,9 @@ import polars as pl
 
 from withintask.panel.capabilities import capabilities as of_panel
 from withintask.panel.memory import Data, as_panel
+from withintask.panel.outcome import OutcomeKind
+from withintask.panel.panel import PanelInfo
+from withintask.panel.trial_arms import with_access
 from withintask.tests_of_model.harness.synthetic import with_truth
 from withintask.tests_of_model.hypotheses import estimate as estimators_on_panel
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
@@ -19,8 +22,12 @@ def estimate(
     hypotheses: str | Sequence[str] = (),
     estimators: str | Sequence[str] = (),
     first_ai_period: int | None = None,
+    outcome: OutcomeKind | None = None,
+    control_arm: str | None = None,
+    info: PanelInfo | None = None,
     engine: Engine = "fast",
     few_clusters: CovarianceKind | None = None,
+    arm: str = "",
 ) -> pl.DataFrame:
     """Estimate hypotheses on a panel, real or synthetic.
 
@@ -31,10 +38,14 @@ def estimate(
         :func:`withintask.panel.memory.as_panel`.
     hypotheses, estimators
         One name or several; all if empty.
-    first_ai_period
-        First period in which AI exists; as the panel says if None.
+    first_ai_period, outcome, control_arm
+        First period in which AI exists, kind of outcome and the control among the arms; as the panel says if None.
+    info
+        All of a panel's head, such as limits of a score and covariates, for frames in memory.
     engine, few_clusters
         How regressions are fitted, see :class:`withintask.tests_of_model.regression.options.Options`.
+    arm
+        The arm that is compared with the control, of several; all with AI together if empty.
 
     Returns
     -------
@@ -50,13 +61,20 @@ def estimate(
     SchemaError
         If the panel breaks a rule: all broken rules with their counts.
     """
-    panel = as_panel(data, first_ai_period=first_ai_period)
+    panel = as_panel(
+        data,
+        first_ai_period=first_ai_period,
+        outcome=outcome,
+        control_arm=control_arm,
+        info=info,
+    )
     frame = estimators_on_panel.estimate(
         panel,
         hypotheses=hypotheses,
         estimators=estimators,
         engine=engine,
         few_clusters=few_clusters,
+        arm=arm,
     )
     return with_truth(frame, panel)
 
@@ -74,4 +92,4 @@ def capabilities(data: Data) -> pl.DataFrame:
     polars.DataFrame
         One row a hypothesis, estimator and reason; see :func:`withintask.panel.capabilities.capabilities`.
     """
-    return of_panel(as_panel(data), HYPOTHESES)
+    return of_panel(with_access(as_panel(data)), HYPOTHESES)

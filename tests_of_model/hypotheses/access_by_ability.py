@@ -42,7 +42,7 @@ def access_by_ability(sample: Sample, *, instrumented: bool) -> tuple[Estimate, 
     and times access; cells and clusters are those of the average effect.
     """
     try:
-        chosen = effect_rows(sample.item_rows, "between")
+        chosen = effect_rows(sample.item_rows, "between", arm=sample.arm_number)
         return (_interaction(sample, chosen, instrumented=instrumented),)
     except EstimationError as error:
         return (failure(GRADIENT, "unusable", str(error)),)

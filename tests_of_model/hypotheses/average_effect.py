@@ -48,6 +48,27 @@ class EffectRows:
     """Clusters of errors."""
     message: str
     """What was left out and taken out."""
+    arm: int = 0
+    """Number of the arm whose effect is reported, beside those of the other arms; 0 for all together."""
+
+    @property
+    def treated(self) -> Array:
+        """1 for rows with access in the arm reported, else 0."""
+        return self.has_ai * (self._arm == self.arm) if self.arm else self.has_ai
+
+    @property
+    def other_arms(self) -> Array:
+        """1 for rows with access in each other arm, else 0, (row, arm); none where all are together."""
+        if not self.arm:
+            return np.empty((self.has_ai.size, 0))
+        others = np.setdiff1d(self._arm[self.has_ai > 0], self.arm)
+        columns = [self.has_ai * (self._arm == other) for other in others]
+        return np.column_stack(columns) if columns else np.empty((self.has_ai.size, 0))
+
+    @property
+    def _arm(self) -> Codes:
+        """Arm of each row; of its worker where the row's own is not known to be one with AI."""
+        return np.where(self.rows.arm > 0, self.rows.arm, self.rows.treatment)
 
     @property
     def levels(self) -> Array:
@@ -58,7 +79,7 @@ class EffectRows:
         return np.asarray(np.exp(sign * self.rows.value))
 
 
-def average_effect(sample: Sample, *, form: Form, arm: int = 0) -> tuple[Estimate, ...]:
+def average_effect(sample: Sample, *, form: Form, arm: int | None = None) -> tuple[Estimate, ...]:
     """Estimate the average effect of AI on output by least squares.
 
     Parameters
@@ -68,7 +89,8 @@ def average_effect(sample: Sample, *, form: Form, arm: int = 0) -> tuple[Estimat
     form
         What is compared.
     arm
-        Number of the arm compared with the control; 0 for all together.
+        Number of the arm compared with the control; 0 for all together, None for the sample's. The other arms stay in the
+        regression with effects of their own, so that all rows tell the effects taken out.
 
     Returns
     -------
@@ -84,7 +106,8 @@ def average_effect(sample: Sample, *, form: Form, arm: int = 0) -> tuple[Estimat
     answers and scores are the log of a ratio of means, whose denominator is taken as given.
     """
     try:
-        chosen = effect_rows(sample.item_rows, form, arm=arm)
+        number = sample.arm_number if arm is None else arm
+        chosen = effect_rows(sample.item_rows, form, reported=number)
         levels = _fit(chosen, chosen.levels, sample.options)
         logs = _fit(chosen, chosen.rows.value, sample.options) if chosen.rows.is_log else None
     except EstimationError as error:
@@ -92,15 +115,24 @@ def average_effect(sample: Sample, *, form: Form, arm: int = 0) -> tuple[Estimat
     return _estimates(chosen, logs, levels)
 
 
-def effect_rows(rows: ItemRows, form: Form, *, arm: int = 0) -> EffectRows:
+def effect_rows(rows: ItemRows, form: Form, *, arm: int = 0, reported: int = 0) -> EffectRows:
     """Choose rows, effects and clusters of the average effect.
+
+    Parameters
+    ----------
+    rows, form
+        Items, and what is compared.
+    arm
+        Number of the arm to which, and to the control, rows are restricted; 0 for all.
+    reported
+        Number of the arm whose effect is reported beside those of the others; 0 for all together.
 
     Raises
     ------
     EstimationError
         If a side is empty or no row has all covariates.
     """
-    comparison = compare(rows, form, arm=arm)
+    comparison = compare(rows, form, arm=arm, together=not reported)
     known: Flags = np.asarray(np.isfinite(comparison.rows.covariates).all(axis=1))
     if not known.any():
         raise EstimationError("average effect: no row of which all covariates are known")
@@ -112,14 +144,23 @@ def effect_rows(rows: ItemRows, form: Form, *, arm: int = 0) -> EffectRows:
     n_left = int(np.count_nonzero(~known))
     left_out = f"{n_left} rows left out, a covariate not known" if n_left else ""
     removed = f"effects taken out: {'worker; ' if own else ''}{name}"
-    notes = (comparison.message, left_out, removed)
+    notes = (comparison.message, left_out, _beside(rows, reported), removed)
+    if reported and not (comparison.rows.arm == reported).any():
+        raise EstimationError(f"average effect: no row of arm {rows.arm_names[reported]}")
     return EffectRows(
         rows=chosen,
         has_ai=has_ai,
         absorb=(*own, cell),
         clusters=_clusters(chosen),
         message="; ".join(note for note in notes if note),
+        arm=reported,
     )
+
+
+def _beside(rows: ItemRows, reported: int) -> str:
+    if not reported:
+        return ""
+    return f"{rows.arm_names[reported]} against {rows.arm_names[0]}, other arms with effects of their own"
 
 
 def _has_ai(comparison: Comparison) -> Array:
@@ -167,10 +208,12 @@ def _is_by_worker(rows: ItemRows) -> bool:
 
 
 def _fit(chosen: EffectRows, y: Array, options: Options) -> Fit:
-    names = ("has_ai", *chosen.rows.covariate_names)
+    others = chosen.other_arms
+    arms = (f"other arm {k}" for k in range(others.shape[1]))
+    names = ("has_ai", *arms, *chosen.rows.covariate_names)
     return fit_two_way(
         y,
-        np.column_stack([chosen.has_ai, chosen.rows.covariates]),
+        np.column_stack([chosen.treated, others, chosen.rows.covariates]),
         names=names,
         clusters=chosen.clusters,
         effects=Effects(absorb=chosen.absorb, weights=chosen.rows.weight),
@@ -183,7 +226,7 @@ def _estimates(chosen: EffectRows, logs: Fit | None, levels: Fit) -> tuple[Estim
     if logs is not None:
         log = _row(chosen, logs, LOG)
     else:
-        weight = chosen.rows.weight * chosen.has_ai
+        weight = chosen.rows.weight * chosen.treated
         without = float(np.average(chosen.levels, weights=weight)) - level.estimate
         log = _mapped(level, LOG, lambda effect: _log_share(effect / without), 1 / without)
     percent = _mapped(
@@ -265,7 +308,7 @@ def randomization(sample: Sample) -> tuple[Estimate, ...]:
     forms: tuple[Form, ...] = ("between", "within")
     for form in forms:
         try:
-            chosen = effect_rows(rows, form)
+            chosen = effect_rows(rows, form, arm=sample.arm_number)
         except EstimationError:
             continue
         return (_randomized(chosen, form),)

@@ -6,6 +6,7 @@ from scipy import special
 
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError, ParameterError
+from withintask.tests_of_model.components.pair_covariates import without_covariates
 from withintask.tests_of_model.components.pair_design import PairDesign, pair_design
 from withintask.tests_of_model.components.pairs import UnitMoments, cell_means, unit_moments
 from withintask.tests_of_model.components.pooled import cluster_units
@@ -27,7 +28,7 @@ SCHEMA = {
 
 
 def effect_by_baseline(
-    sample: Sample, form: Form, *, n_groups: int = 4, arm: int = 0
+    sample: Sample, form: Form, *, n_groups: int = 4, arm: int | None = None
 ) -> pl.DataFrame:
     """Estimate the effect of AI in groups of workers by their output without it.
 
@@ -40,7 +41,7 @@ def effect_by_baseline(
     n_groups
         Groups of equal size, 2 or more.
     arm
-        Number of the arm compared with the control; 0 for all together.
+        Number of the arm compared with the control; 0 for all together, None for the sample's.
 
     Returns
     -------
@@ -67,7 +68,8 @@ def effect_by_baseline(
         raise ParameterError(
             f"effect by baseline: {problem}; expected workers followed and 2 groups or more"
         )
-    design = pair_design(compare(sample.item_rows, form, arm=arm))
+    number = sample.arm_number if arm is None else arm
+    design = pair_design(without_covariates(compare(sample.item_rows, form, arm=number)))
     item, gain, baseline = _leave_out(design)
     edges = np.quantile(baseline, np.linspace(0, 1, n_groups + 1)[1:-1])
     group = np.searchsorted(edges, baseline, side="right")

@@ -9,6 +9,7 @@ import polars as pl
 from withintask.panel.capabilities import missing
 from withintask.panel.errors import EstimationError, ParameterError, several
 from withintask.panel.panel import Panel
+from withintask.panel.trial_arms import of_arm, with_access
 from withintask.tests_of_model.hypotheses.estimates import failure
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
@@ -51,6 +52,7 @@ def estimate(
     estimators: str | Sequence[str] = (),
     engine: Engine = "fast",
     few_clusters: CovarianceKind | None = None,
+    arm: str = "",
 ) -> pl.DataFrame:
     """Estimate hypotheses on a panel, real or synthetic.
 
@@ -62,6 +64,8 @@ def estimate(
         One name or several; all if empty.
     engine, few_clusters
         How regressions are fitted, see :class:`withintask.tests_of_model.regression.options.Options`.
+    arm
+        Name of the arm that is compared with the control, of several; all with AI together if empty.
 
     Returns
     -------
@@ -74,10 +78,17 @@ def estimate(
     ------
     ParameterError
         If a name is not known.
+
+    Notes
+    -----
+    Where no row says who has access, it follows from the arms.
     """
     chosen = choose(hypotheses, estimators)
     options = Options(engine=engine, few_clusters=few_clusters)
-    sample = Sample(panel.collect(), options)
+    panel = with_access(panel.collect())
+    if arm:
+        of_arm(panel, arm)
+    sample = Sample(panel, options, arm)
     rows = [
         {
             "hypothesis": hypothesis.name,

@@ -1,12 +1,14 @@
 """Ability net of noise: change of its spread, gradient of the gain, and noise itself, by pairs of items."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from withintask.panel.errors import EstimationError
 from withintask.panel.outcome import OutcomeKind
+from withintask.tests_of_model.components.pair_covariates import without_covariates
 from withintask.tests_of_model.components.pair_design import (
     PairDesign,
     pair_design,
@@ -26,7 +28,7 @@ from withintask.tests_of_model.hypotheses.pair_terms import (
     estimate_term,
     terms_of,
 )
-from withintask.tests_of_model.samples.comparisons import Form, compare
+from withintask.tests_of_model.samples.comparisons import Form, compare, first_form
 from withintask.tests_of_model.samples.item_rows import ItemRows
 from withintask.tests_of_model.samples.sample import Sample
 
@@ -39,7 +41,7 @@ _LONGEST_LAG = 16
 
 
 def pairs(
-    sample: Sample, *, form: Form, distance: int | None = None, arm: int = 0
+    sample: Sample, *, form: Form, distance: int | None = None, arm: int | None = None
 ) -> tuple[Estimate, ...]:
     """Estimate ability's spread, its gradient and noise by pairs of different items; sets by inversion.
 
@@ -52,7 +54,7 @@ def pairs(
     distance
         Smallest distance between the items of a pair; chosen by the persistence of noise if None.
     arm
-        Number of the arm compared with the control; 0 takes all arms with AI together.
+        Number of the arm compared with the control; 0 takes all arms with AI together, None the sample's arm.
 
     Returns
     -------
@@ -64,23 +66,27 @@ def pairs(
     -----
     Equations (12) and (13). With U the mean product of pairs, delta_log_sd = ½ ln(EU₁/EU₀), the gradient is
     EU₀₁/EU₀ - 1, delta_log_noise = ½ ln of the ratio of what a single row's square has beyond U; between groups of workers
-    each is compared with its change among controls.
+    each is compared with its change among controls. Declared covariates of rows, items and tasks are taken out before, those
+    of workers are part of ability; see :func:`withintask.tests_of_model.components.pair_covariates.without_covariates`.
     """
     terms = terms_of(form)
+    number = sample.arm_number if arm is None else arm
     try:
-        ability = ability_by_pairs(sample.item_rows, form, distance=distance, arm=arm)
+        ability = ability_by_pairs(sample.item_rows, form, distance=distance, arm=number)
     except EstimationError as error:
         return tuple(failure(term, "unusable", str(error)) for term in terms)
     return tuple(estimate_term(ability, term) for term in terms)
 
 
-def spread_of_logits(sample: Sample, *, form: Form, distance: int | None = None) -> Estimate:
+def spread_of_logits(
+    sample: Sample, *, form: Form | None = None, distance: int | None = None
+) -> Estimate:
     """Estimate the change of the log sd of ability on the logistic scale, for answers and scores between 0 and 1.
 
     Parameters
     ----------
     sample, form, distance
-        As for :func:`pairs`.
+        As for :func:`pairs`; without a form, the one that takes least for granted of those that have rows on all sides.
 
     Returns
     -------
@@ -92,14 +98,17 @@ def spread_of_logits(sample: Sample, *, form: Form, distance: int | None = None)
     A share's variance shrinks as its mean nears a limit. The variance of the logit is that of the logit-normal with the
     share's mean and the variance that pairs give; its error follows both (delta method).
     """
+    rows, arm = sample.item_rows, sample.arm_number
+    if rows.kind not in ("binary", "score"):
+        reason = f"the outcome is {rows.kind}, expected answers or scores"
+        return failure(LOG_LOGIT, "unusable", reason)
     try:
-        ability = ability_by_pairs(sample.item_rows, form, distance=distance)
+        chosen = form or first_form(rows, arm=arm)
+        ability = ability_by_pairs(rows, chosen, distance=distance, arm=arm)
     except EstimationError as error:
         return failure(LOG_LOGIT, "unusable", str(error))
-    if ability.kind not in ("binary", "score"):
-        reason = f"the outcome is {ability.kind}, expected answers or scores"
-        return failure(LOG_LOGIT, "unusable", reason)
-    return estimate_term(ability, LOG_LOGIT)
+    row = estimate_term(ability, LOG_LOGIT)
+    return replace(row, message="; ".join(m for m in (chosen.replace("_", "-"), row.message) if m))
 
 
 def ability_by_pairs(
@@ -112,7 +121,7 @@ def ability_by_pairs(
     EstimationError
         If no pair is left, or the distance asked for cannot be kept.
     """
-    comparison = compare(rows, form, arm=arm)
+    comparison = without_covariates(compare(rows, form, arm=arm))
     design = pair_design(comparison, distance=distance or 1)
     note = ""
     if distance is None and rows.has_order:
@@ -187,14 +196,29 @@ _SUMMARIES: dict[Form, str] = {
     "difference": "the change of ability net of noise, by pairs of items, less that of workers without AI",
 }
 
-PAIR_ESTIMATORS = tuple(
+
+def _logits(sample: Sample) -> tuple[Estimate, ...]:
+    return (spread_of_logits(sample),)
+
+
+PAIR_ESTIMATORS = (
+    *(
+        Estimator(
+            name=f"pairs_{form}",
+            summary=_SUMMARIES[form],
+            needs=_NEEDS[form],
+            terms=terms_of(form),
+            run=partial(pairs, form=form),
+        )
+        for form in _NEEDS
+    ),
     Estimator(
-        name=f"pairs_{form}",
-        summary=_SUMMARIES[form],
-        needs=_NEEDS[form],
-        terms=terms_of(form),
-        run=partial(pairs, form=form),
-    )
-    for form in _NEEDS
+        name="pairs_logit",
+        summary="the spread of ability in logits, of answers and scores, where a ceiling does not look like compression",
+        needs=(*_ITEMS, "info.outcome"),
+        terms=(LOG_LOGIT,),
+        run=_logits,
+        can_stand=False,
+    ),
 )
-"""Estimators of H1 by pairs of items, one a form."""
+"""Estimators of H1 by pairs of items, one a form, and the spread of logits."""

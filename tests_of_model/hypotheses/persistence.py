@@ -1,8 +1,9 @@
 """How far the estimates by pairs hang on noise that lasts from one item to the next."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 import polars as pl
@@ -21,8 +22,8 @@ GRID = tuple(k / 20 for k in range(17))
 """Persistence 0 to .8."""
 _LARGEST = 0.95
 """Persistence up to which the sign is followed."""
-_STEPS = 20
-"""Steps of the search for the value at which a sign is lost, then as many halvings."""
+_STEPS, _HALVINGS = 20, 7
+"""Steps of the search for the value at which a sign is lost, then halvings: to a two-thousandth."""
 _NEGLIGIBLE = 1e-4
 """Share of noise in common below which a pair is taken to share none."""
 _SIDES = ((0, 0), (1, 1), (0, 1))
@@ -43,7 +44,7 @@ def persistence_curve(
     *,
     persistence: Sequence[float] = GRID,
     distance: int = 1,
-    arm: int = 0,
+    arm: int | None = None,
 ) -> pl.DataFrame:
     """Estimate by pairs under assumed persistence of noise, for workers with too few items to skip neighbours.
 
@@ -58,7 +59,7 @@ def persistence_curve(
     distance
         Smallest distance of a pair; neighbours are used at 1, and their common noise taken off.
     arm
-        Number of the arm compared with the control; 0 for all together.
+        Number of the arm compared with the control; 0 for all together, None for the sample's.
 
     Returns
     -------
@@ -84,13 +85,15 @@ def persistence_curve(
     wrong = [value for value in persistence if not 0 <= value < 1]
     if wrong:
         raise ParameterError(f"persistence {wrong}: expected values from 0 to below 1")
-    ability = ability_by_pairs(sample.item_rows, form, distance=distance, arm=arm)
+    number = sample.arm_number if arm is None else arm
+    ability = ability_by_pairs(sample.item_rows, form, distance=distance, arm=number)
+    at = cache(partial(assuming, ability))
     terms = [t for t in terms_of(form) if not (t == NOISE and ability.design.spans_tasks)]
     rows = []
     for term in terms:
-        lost = _breakdown(ability, term)
+        lost = _breakdown(at, term)
         for value in persistence:
-            row = estimate_term(assuming(ability, value), term)
+            row = estimate_term(at(value), term)
             rows.append((term, value, row.estimate, row.conf_low, row.conf_high, lost))
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
@@ -132,23 +135,39 @@ def _mean(values: Array, weight: Array) -> float:
     return float(np.average(values[known], weights=weight[known])) if known.any() else 0.0
 
 
-def _breakdown(ability: Ability, term: str) -> float | None:
-    """Smallest persistence at which the sign is lost; None if it holds up to the largest."""
-    if _is_lost(estimate_term(ability, term)):
+def breakdown(ability: Ability, term: str) -> float | None:
+    """Find the smallest persistence of noise at which a term's sign is lost; None if it holds up to .95.
+
+    Parameters
+    ----------
+    ability
+        Moments at distance 1.
+    term
+        One of the form's terms.
+
+    Returns
+    -------
+    float or None
+        0 if the sign is lost without any persistence.
+    """
+    return _breakdown(cache(partial(assuming, ability)), term)
+
+
+def _breakdown(at: Callable[[float], Ability], term: str) -> float | None:
+    if _is_lost(estimate_term(at(0.0), term)):
         return 0.0
-    steps = np.linspace(0, _LARGEST, _STEPS + 1)
-    losing = (k for k in steps[1:] if _is_lost(estimate_term(assuming(ability, k), term)))
-    high = next(losing, None)
+    steps = (float(step) for step in np.linspace(0, _LARGEST, _STEPS + 1)[1:])
+    high = next((k for k in steps if _is_lost(estimate_term(at(k), term))), None)
     if high is None:
         return None
-    low = float(high) - _LARGEST / _STEPS
-    for _ in range(_STEPS):
-        middle = (low + float(high)) / 2
-        if _is_lost(estimate_term(assuming(ability, middle), term)):
+    low = high - _LARGEST / _STEPS
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if _is_lost(estimate_term(at(middle), term)):
             high = middle
         else:
             low = middle
-    return float(high)
+    return high
 
 
 def _is_lost(row: Estimate) -> bool:

@@ -9,6 +9,7 @@ from withintask.panel.capabilities import missing
 from withintask.panel.design_kind import DesignKind, design_kind
 from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Panel
+from withintask.panel.trial_arms import with_access
 from withintask.tests_of_model.hypotheses.hypothesis import Estimator, Hypothesis
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 
@@ -36,6 +37,7 @@ def recommendations(panel: Panel) -> pl.DataFrame:
         whose design is there, and that estimate the hypothesis's primary term. No estimate
         decides it.
     """
+    panel = with_access(panel)
     kind = design_kind(panel) if panel.outputs is not None else None
     rows = [row for hypothesis in HYPOTHESES for row in _of_hypothesis(panel, hypothesis, kind)]
     columns = ("hypothesis", "estimator", "verdict", "why")

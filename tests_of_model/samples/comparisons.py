@@ -1,5 +1,6 @@
 """Which rows are compared with which: items without AI and with it, of one worker or of several."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,7 +30,7 @@ class Comparison:
     """What was left out."""
 
 
-def compare(rows: ItemRows, form: Form, *, arm: int = 0) -> Comparison:
+def compare(rows: ItemRows, form: Form, *, arm: int = 0, together: bool = True) -> Comparison:
     """Choose the rows of a comparison and say on which side each is.
 
     Parameters
@@ -40,6 +41,8 @@ def compare(rows: ItemRows, form: Form, *, arm: int = 0) -> Comparison:
         What varies.
     arm
         Number of the arm compared with the control; 0 takes all arms with AI together.
+    together
+        Whether the message says that several arms are taken together.
 
     Returns
     -------
@@ -57,10 +60,10 @@ def compare(rows: ItemRows, form: Form, *, arm: int = 0) -> Comparison:
     chosen, side, group = _FORMS[form](rows, usable)
     _fail_if_one_sided(form, side[chosen], group[chosen])
     n_arms = np.unique(rows.arm[chosen & (rows.arm > 0)]).size
-    together = f"{n_arms} arms with AI taken together" if n_arms > 1 else ""
+    pooled = f"{n_arms} arms with AI taken together" if together and n_arms > 1 else ""
     unused = int(np.count_nonzero(usable & ~chosen))
     other = f"{unused} rows left out, of workers or periods that this comparison does not use"
-    notes = (describe_left_out(rows), other if unused else "", together)
+    notes = (describe_left_out(rows), other if unused else "", pooled)
     return Comparison(
         form=form,
         rows=rows.take(chosen),
@@ -68,6 +71,31 @@ def compare(rows: ItemRows, form: Form, *, arm: int = 0) -> Comparison:
         group=group[chosen],
         message="; ".join(note for note in notes if note),
     )
+
+
+FORMS: tuple[Form, ...] = ("within", "difference", "between", "before_after")
+"""The comparison that takes least for granted first."""
+FOLLOWED: tuple[Form, ...] = ("within", "difference", "before_after")
+"""Those in which workers are seen on both sides."""
+
+
+def first_form(rows: ItemRows, *, arm: int = 0, forms: Sequence[Form] = FORMS) -> Form:
+    """Return the first form that has rows on all its sides.
+
+    Raises
+    ------
+    EstimationError
+        If none has: why not, form by form.
+    """
+    reasons = []
+    for form in forms:
+        try:
+            compare(rows, form, arm=arm)
+        except EstimationError as error:
+            reasons.append(str(error))
+            continue
+        return form
+    raise EstimationError("; ".join(reasons))
 
 
 _Choice = tuple[Flags, Codes, Codes]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from withintask.panel.panel import Panel
+from withintask.panel.trial_arms import of_arm
 from withintask.tests_of_model.regression.options import DEFAULT, Options
 from withintask.tests_of_model.samples.firm_moments import FirmMoments, firm_moments
 from withintask.tests_of_model.samples.item_rows import ItemRows, item_rows
@@ -19,11 +20,21 @@ class Sample:
     """The tables, in memory."""
     options: Options = DEFAULT
     """How regressions are fitted."""
+    arm: str = ""
+    """The arm that is compared with the control; all arms with AI together if empty."""
+
+    @cached_property
+    def arm_number(self) -> int:
+        """Number of the arm compared among those of the items; 0 for all together."""
+        if not self.arm:
+            return 0
+        of_arm(self.panel, self.arm)
+        return self.item_rows.arm_names.index(self.arm)
 
     @cached_property
     def task_rows(self) -> TaskRows:
-        """Task outputs."""
-        return task_rows(self.panel)
+        """Task outputs, of the arm compared and the control."""
+        return task_rows(of_arm(self.panel, self.arm) if self.arm else self.panel)
 
     @cached_property
     def item_rows(self) -> ItemRows:

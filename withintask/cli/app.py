@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from withintask.cli import data, exposure, msm, oews, panel, regime, sign
+from withintask.cli import data, exposure, items, msm, oews, panel, regime, sign
 
 app = App(
     name="withintask",
@@ -25,6 +25,8 @@ app.command(msm.headline)
 msm.app.command(sign.bank)
 app.command(sign.sign)
 app.command(sign.evidence)
+app.command(items.persistence)
+app.command(items.gains)
 
 TableFormat = Literal["table", "json", "csv", "parquet", "latex", "markdown", "html"]
 RegressionEngine = Literal["fast", "reference"]
@@ -98,6 +100,7 @@ def estimate(
     recommended: Annotated[bool, Parameter(negative="")] = False,
     engine: RegressionEngine = "fast",
     few_clusters: FewClusters | None = None,
+    arm: str = "",
     format: TableFormat | None = None,  # noqa: A002 (the option's name)
     out: Path | None = None,
     force: Annotated[bool, Parameter(negative="")] = False,
@@ -119,6 +122,8 @@ def estimate(
         The exact projector, or linearmodels and statsmodels on explicit dummies: slow, for small panels, as a check.
     few_clusters
         Correction of errors clustered in one dimension.
+    arm
+        Of several arms, the one compared with the control; all with AI together if left out.
     format
         How to print: a table in words (as if left out), json, csv, latex, markdown or html; parquet needs --out.
     out
@@ -137,6 +142,7 @@ def estimate(
     from withintask.panel.store import read_panel
     from withintask.report.design import design_text
     from withintask.report.estimate_figure import draw_estimates
+    from withintask.report.item_curves import persistence_notes
     from withintask.report.tables import kind_of, write_estimates
     from withintask.report.terminal import print_estimates
     from withintask.tests_of_model.harness.synthetic import with_truth
@@ -159,12 +165,15 @@ def estimate(
         estimators=(*(estimator or ()), *chosen),
         engine=engine,
         few_clusters=few_clusters,
+        arm=arm,
     )
     frame = with_truth(rows, whole)
     first = recommendations(whole).filter(verdict=RECOMMENDED)["estimator"].to_list()
     if kind == "table":
         print("\n".join(design_text(whole)[0]))
         print_estimates(frame, first)
+        for line in persistence_notes(whole, first, arm=arm):
+            print(line)
     else:
         write_estimates(frame, kind, out, recommended=first)
     if figure is not None:
@@ -172,15 +181,17 @@ def estimate(
 
 
 @app.command
-def results(data: Path, *, out: Path = Path("out/results"), store: Path | None = None) -> None:
+def results(
+    data: list[Path], *, out: Path = Path("out/results"), store: Path | None = None
+) -> None:
     """Estimate what can be estimated on the real data: published panels, occupations, required education.
 
     Parameters
     ----------
     data
-        Folder of the published files.
+        Folders of the published files, one or several.
     out
-        Folder for the tables, the figure and the page.
+        Folder for the tables, the figures and the page.
     store
         Database of `withintask data build`; built from the folder if left out.
     """

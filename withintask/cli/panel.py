@@ -48,6 +48,7 @@ def from_(
     items: Annotated[bool, Parameter(negative="")] = False,
     aggregate: Aggregate | None = None,
     sheet: str = "",
+    labels: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Propose a manifest for a file as it is, with every guess marked; the file is not changed.
 
@@ -78,9 +79,12 @@ def from_(
     aggregate
         One row a worker, task and period, with this value of its outputs.
     sheet
-        Excel: the sheet.
+        Excel: the sheet; an .RData file: the data frame.
+    labels
+        Stata, SPSS: take value labels in place of values.
     """
-    from withintask.panel.propose import Statements, propose, write_proposal
+    from withintask.panel.propose import propose, write_proposal
+    from withintask.panel.statements import Statements
 
     folder = out or file.with_suffix("")
     says = Statements(
@@ -96,6 +100,7 @@ def from_(
         items=items,
         aggregate=aggregate,
         sheet=sheet,
+        labels=labels,
     )
     proposal = propose(file, folder=folder, stated=says)
     manifest = write_proposal(proposal, folder)
@@ -284,7 +289,7 @@ def import_(name: str, source_dir: Path, *, out: Path, layout: Layout | None = N
     Parameters
     ----------
     name
-        radiology, radiology-cases, echoes, cps, nlsy or arellano-bond.
+        One of the published panels, such as radiology-times; withintask panel published lists them.
     source_dir
         Folder with the file as published.
     out
@@ -302,6 +307,16 @@ def import_(name: str, source_dir: Path, *, out: Path, layout: Layout | None = N
     )
     print(f"{out}: {sizes}")
     print(panel.info.note)
+
+
+@app.command
+def published() -> None:
+    """List the published panels that import can read."""
+    from withintask.ingest.panels.adapters import ADAPTERS
+    from withintask.report.terminal import print_rows
+
+    first = {name: (adapter.__doc__ or "").partition("\n")[0] for name, adapter in ADAPTERS.items()}
+    print_rows(("name", "what it is"), list(first.items()))
 
 
 def _pairs(stated: list[str]) -> dict[str, str]:

