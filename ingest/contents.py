@@ -14,7 +14,7 @@ from withintask.ingest.oews.publications import find_publications
 from withintask.ingest.publication import Publication, name_within
 from withintask.ingest.registry import ADAPTERS
 from withintask.ingest.sources import describe_sources
-from withintask.panel.errors import ParameterError, SourceError, list_problems
+from withintask.panel.errors import ParameterError, SourceError, list_problems, quoted
 
 _TABLES = (*WORKBOOK_SUFFIXES, ".zip", ".tsv", ".txt", ".gz")
 
@@ -71,7 +71,7 @@ def find_contents(
     if not publications:
         where = ", ".join(map(str, folders))
         raise SourceError(
-            f"{where}: nothing to read at level {wanted!r}; `withintask oews download` "
+            f"{where}: nothing to read at level {quoted(wanted)}; `withintask oews download` "
             "fetches the files of OEWS"
         )
     read = {path for publication in publications for path in publication.files}
@@ -111,7 +111,7 @@ def _skipped(folders: Sequence[Path], paths: Sequence[Path], skip: Sequence[str]
             for path, name in names.items()
             if plain in (name, path.name, path.as_posix()) or fnmatch(name, plain)
         }
-        problems += [] if found else [f"--skip {pattern!r} is no file of the folder"]
+        problems += [] if found else [f"--skip {quoted(pattern)} is no file of the folder"]
         chosen |= found
     if problems:
         raise ParameterError(list_problems(", ".join(map(str, folders)), problems))

@@ -10,7 +10,7 @@ import polars as pl
 from withintask.ingest.tables import Table
 from withintask.panel.atomic import replacing
 from withintask.panel.duck import CLOSED
-from withintask.panel.errors import ParameterError, SourceError
+from withintask.panel.errors import ParameterError, SourceError, quoted
 from withintask.panel.escape import in_spreadsheet
 
 FORMATS = ("table", "csv", "json", "parquet")
@@ -94,7 +94,7 @@ def write_rows(frame: pl.DataFrame, path: Path, file_format: str) -> None:
         "parquet": frame.write_parquet,
     }
     if file_format not in writers:
-        raise ParameterError(f"format {file_format!r} is not one of {', '.join(writers)}")
+        raise ParameterError(f"format {quoted(file_format)} is not one of {', '.join(writers)}")
     with replacing(path) as temporary:
         writers[file_format](temporary)
 

@@ -15,7 +15,7 @@ from withintask.ingest.options import Years, as_years
 from withintask.ingest.parquet import PARTITIONED
 from withintask.ingest.registry import TABLES
 from withintask.ingest.views import VIEWS
-from withintask.panel.errors import ParameterError, SourceError
+from withintask.panel.errors import ParameterError, SourceError, quoted
 
 _BATCH_ROWS = 100_000
 
@@ -39,7 +39,7 @@ def scan_table(store: str | Path, name: str) -> pl.LazyFrame:
     """
     known = [*(table.name for table in TABLES), *(view.table.name for view in VIEWS)]
     if name not in known:
-        raise ParameterError(f"table {name!r} is not one of {', '.join(known)}")
+        raise ParameterError(f"table {quoted(name)} is not one of {', '.join(known)}")
     path = Path(store)
     if path.is_dir():
         return _scan_parquet(path, name)
@@ -84,7 +84,7 @@ def load_oews(
     years = as_years(years)
     check_request(years, level, load_layouts())
     if o_group is not None and o_group not in O_GROUPS:
-        raise ParameterError(f"o_group {o_group!r} is not one of {', '.join(O_GROUPS)}")
+        raise ParameterError(f"o_group {quoted(o_group)} is not one of {', '.join(O_GROUPS)}")
     path = Path(store)
     is_source = path.is_dir() and not (path / "oews").is_dir()
     rows = (

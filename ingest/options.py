@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 
-from withintask.panel.errors import ParameterError
+from withintask.panel.errors import ParameterError, quoted
 
 _RANGE = re.compile(r"([0-9]{4})(?:-([0-9]{4}))?")
 
@@ -27,7 +27,9 @@ def as_years(years: Years | None) -> tuple[int, ...] | None:
     several = (years,) if isinstance(years, int) else tuple(years)
     wrong = [year for year in several if not isinstance(year, int) or isinstance(year, bool)]
     if wrong:
-        raise ParameterError(f"years: expected whole numbers such as 2024, found {wrong[0]!r}")
+        raise ParameterError(
+            f"years: expected whole numbers such as 2024, found {quoted(wrong[0])}"
+        )
     return tuple(sorted(set(several)))
 
 
@@ -47,7 +49,7 @@ def parse_years(text: str) -> tuple[int, ...] | None:
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if first > last:
             raise ParameterError(
-                f"years {text!r}: {part.strip()!r} is no year or range; write 2019-2024"
+                f"years {quoted(text)}: {quoted(part.strip())} is no year or range; write 2019-2024"
             )
         years.update(range(first, last + 1))
     return tuple(sorted(years))

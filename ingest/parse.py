@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from withintask.panel.errors import SourceError, list_problems, some_examples
+from withintask.panel.errors import SourceError, list_problems, quoted, some_examples
 
 _NO_VALUE = ("", "n/a", "NA")
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
@@ -61,7 +61,7 @@ def _refuse_losses(
         )
         if is_lost.any():
             bad = before.filter(is_lost).select("source_row", name).rows()
-            cells = some_examples([f"row {row} {text!r}" for row, text in bad])
-            problems.append(f"column {name!r}: {len(bad):,} cells are no {wanted}: {cells}")
+            cells = some_examples([f"row {row} {quoted(text)}" for row, text in bad])
+            problems.append(f"column {quoted(name)}: {len(bad):,} cells are no {wanted}: {cells}")
     if problems:
         raise SourceError(list_problems(where, problems))

@@ -50,7 +50,7 @@ from withintask.ingest.sources import (
 from withintask.ingest.tables import Table
 from withintask.ingest.views import VIEWS
 from withintask.panel.atomic import replacing
-from withintask.panel.errors import ParameterError, SourceError, list_problems
+from withintask.panel.errors import ParameterError, SourceError, list_problems, quoted
 
 _OEWS_KINDS = (WORKBOOK, FLAT)
 _SETTINGS = "build_setting"
@@ -173,7 +173,7 @@ def _build(
 ) -> BuiltStore:
     check_request(request.years, request.level, load_layouts())
     if request.bridge not in BRIDGES:
-        raise ParameterError(f"bridge {request.bridge!r} is not one of {', '.join(BRIDGES)}")
+        raise ParameterError(f"bridge {quoted(request.bridge)} is not one of {', '.join(BRIDGES)}")
     contents = find_contents(
         source_folders(source_dir),
         years=request.years,

@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from withintask.ingest.files import LIMITS
-from withintask.panel.errors import SourceError, list_problems, some_examples
+from withintask.panel.errors import SourceError, list_problems, quoted, some_examples
 from withintask.panel.workbooks import check_workbook
 
 _BOM = "\ufeff"
@@ -61,7 +61,7 @@ class Sheet:
     """Cells of a workbook that hold an error; null among the cells."""
 
     def __str__(self) -> str:
-        return f"{self.file}, sheet {self.name!r}" if self.name else self.file
+        return f"{self.file}, sheet {quoted(self.name)}" if self.name else self.file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +193,7 @@ def _refuse_error_cells(sheet: Sheet, header_row: int, headers: Sequence[str]) -
 
 def _place(cell: ErrorCell, headers: Sequence[str]) -> str:
     header = headers[cell.position].strip()
-    column = repr(header) if header else f"number {cell.position + 1}"
+    column = quoted(header) if header else f"number {cell.position + 1}"
     return f"row {cell.row + 1} column {column} {cell.shown}"
 
 
@@ -247,7 +247,7 @@ def read_table(path: Path, name: str, required: Sequence[str]) -> TextTable:
         raise SourceError(f"{name}: no sheet has a row; expected columns {', '.join(required)}")
     sheet, row, missing = min(lacking, key=lambda found: len(found[2]))
     if missing:
-        problems = [f"no column {want!r}" for want in missing]
+        problems = [f"no column {quoted(want)}" for want in missing]
         raise SourceError(list_problems(f"{sheet}, header in row {row + 1}", problems))
     return table_under(sheet, row)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from withintask.panel.cells import cell_value
-from withintask.panel.errors import some_examples
+from withintask.panel.errors import quoted, some_examples
 from withintask.panel.mapping import TableMapping, our_types
 from withintask.panel.references import Breach
 from withintask.panel.reshape import CELL, LABEL, ROW, lengthen, number_items, one_a_key, varying
@@ -140,7 +140,9 @@ def _column_breaches(
     expected = {**columns, **starts, **{str(name): name for name in wide}}
     for ours, name in expected.items():
         if name not in theirs:
-            yield _breach(mapping, f"{ours}|not_in_file", 1, f"the file has a column {name!r}")
+            yield _breach(
+                mapping, f"{ours}|not_in_file", 1, f"the file has a column {quoted(name)}"
+            )
     left = [name for name in theirs if name not in used]
     if left:
         meaning = "every column of the file is mapped or ignored; left: " + some_examples(left)
@@ -188,7 +190,7 @@ def _is_known(name: str, mapping: TableMapping, ours: str) -> pl.Expr:
 def _meaning(name: str, ours: str, mapping: TableMapping) -> str:
     """Say what was expected of a cell, by what the mapping says of its column."""
     source = mapping.wide.into if name == CELL and mapping.wide else name
-    where = f"every cell of {source!r}"
+    where = f"every cell of {quoted(source)}"
     of_kind = (
         (mapping.codes, "has a code that is listed"),
         (mapping.dates, "can be read as a date, {0.format}"),

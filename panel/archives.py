@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from withintask.panel.errors import SourceError, list_problems
+from withintask.panel.errors import SourceError, list_problems, quoted
 
 _CHUNK = 1 << 20
 _ZIP_FAULTS = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError)
@@ -132,10 +132,10 @@ def _problems_of_members(infos: list[zipfile.ZipInfo], limits: Limits) -> Iterat
         yield f"unpacks to {total:,} bytes, over {limits.max_ratio} times its size (zip bomb?)"
     for info in infos:
         if not is_inside_folder(info.filename):
-            yield f"member {info.filename!r} leaves the target folder"
+            yield f"member {quoted(info.filename)} leaves the target folder"
         if _is_bomb(info.file_size, info.compress_size, limits):
             sizes = f"{info.compress_size:,} to {info.file_size:,} bytes"
-            yield f"member {info.filename!r} unpacks from {sizes} (zip bomb?)"
+            yield f"member {quoted(info.filename)} unpacks from {sizes} (zip bomb?)"
 
 
 def _is_bomb(unpacked: int, packed: int, limits: Limits, n_files: int = 1) -> bool:
@@ -152,13 +152,13 @@ def _damage_of(
             while block := stream.read(_CHUNK):
                 left -= len(block)
                 if left < 0:
-                    yield f"member {info.filename!r} unpacks to over {limits.max_bytes:,} bytes"
+                    yield f"member {quoted(info.filename)} unpacks to over {limits.max_bytes:,} bytes"
                     return
                 if watch is not None:
                     watch(info.filename, block)
     except (*_ZIP_FAULTS, ValueError) as fault:
-        yield f"member {info.filename!r} is damaged: {fault}"
+        yield f"member {quoted(info.filename)} is damaged: {fault}"
     except Exception as fault:  # zlib.error has no public base class but Exception
         if type(fault).__name__ != "error":
             raise
-        yield f"member {info.filename!r} is damaged: {fault}"
+        yield f"member {quoted(info.filename)} is damaged: {fault}"

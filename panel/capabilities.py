@@ -24,7 +24,7 @@ from typing import Protocol
 
 import polars as pl
 
-from withintask.panel.errors import ParameterError
+from withintask.panel.errors import ParameterError, quoted
 from withintask.panel.panel import TABLES, Frame, Panel, PanelInfo
 
 _NAME = r"[a-z_0-9]+"
@@ -156,7 +156,7 @@ def parse_need(text: str) -> Need:
             _fail_if_unknown(need)
             return need
     raise ParameterError(
-        f"need {text!r}: expected one of the forms in withintask.panel.capabilities, for example "
+        f"need {quoted(text)}: expected one of the forms in withintask.panel.capabilities, for example "
         "'outputs', 'outputs.output', 'outputs.worker_id repeats over period'"
     )
 
@@ -180,7 +180,7 @@ def _fail_if_unknown(need: Need) -> None:
         unknown = [f"{t}.{c}" for t, c in _used(need) if c not in known_columns.get(t, ())]
         unknown += [] if need.table in TABLES else [need.table]
     if unknown:
-        raise ParameterError(f"need {need.text!r}: no panel can have {', '.join(unknown)}")
+        raise ParameterError(f"need {quoted(need.text)}: no panel can have {', '.join(unknown)}")
 
 
 def _used(need: Need) -> list[tuple[str, str]]:

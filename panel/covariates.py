@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from withintask.panel.arrays import Array
+from withintask.panel.errors import all_named, shortened
 from withintask.panel.mapping import COVARIATE_TYPES
 from withintask.panel.panel import Frame, Panel, PanelInfo
 from withintask.panel.references import Breach
@@ -44,8 +45,10 @@ def covariate_breaches(panel: Panel) -> Iterator[Breach]:
     for name in panel.info.covariates:
         table, _, column = name.partition(".")
         if table not in tables or column not in tables[table].lazy().collect_schema():
-            meaning = f"the declared covariate {name} is a column of a table"
-            yield Breach(table=table, rule=f"{column}|missing", n_rows=1, meaning=meaning)
+            meaning = f"the declared covariate {shortened(name)} is a column of a table"
+            yield Breach(
+                table=table, rule=f"{shortened(column)}|missing", n_rows=1, meaning=meaning
+            )
     for table, frame in tables.items():
         types = frame.lazy().collect_schema()
         present = [name for name in panel.info.covariates_of(table) if name in types]
@@ -65,20 +68,26 @@ def _unusable(table: str, frame: pl.LazyFrame, name: str, dtype: pl.DataType) ->
 
     column = pl.col(name)
     if name in SCHEMAS[table].column_names():
-        meaning = f"{name} is a column of the table already; give the covariate another name"
-        return Breach(table=table, rule=f"{name}|twice", n_rows=1, meaning=meaning)
+        meaning = (
+            f"{shortened(name)} is a column of the table already; give the covariate another name"
+        )
+        return Breach(table=table, rule=f"{shortened(name)}|twice", n_rows=1, meaning=meaning)
     if dtype not in COVARIATE_KINDS:
-        meaning = f"the covariate {name} is Float64, Boolean or String, found {dtype}; cast it"
-        return Breach(table=table, rule=f"{name}|dtype", n_rows=1, meaning=meaning)
+        meaning = (
+            f"the covariate {shortened(name)} is Float64, Boolean or String, found {dtype}; cast it"
+        )
+        return Breach(table=table, rule=f"{shortened(name)}|dtype", n_rows=1, meaning=meaning)
     if dtype.is_float():
         n_bad = _value(frame, (~column.is_finite()).fill_null(False).sum())
         if n_bad:
-            meaning = f"{name} is finite"
-            return Breach(table=table, rule=f"{name}|inf", n_rows=n_bad, meaning=meaning)
+            meaning = f"{shortened(name)} is finite"
+            return Breach(table=table, rule=f"{shortened(name)}|inf", n_rows=n_bad, meaning=meaning)
     if _value(frame, column.drop_nulls().n_unique()) < 2:
-        meaning = f"the covariate {name} varies; one of a single value explains nothing: drop it"
+        meaning = f"the covariate {shortened(name)} varies; one of a single value explains nothing: drop it"
         n_rows = max(1, _value(frame, pl.len()))
-        return Breach(table=table, rule=f"{name}|constant", n_rows=n_rows, meaning=meaning)
+        return Breach(
+            table=table, rule=f"{shortened(name)}|constant", n_rows=n_rows, meaning=meaning
+        )
     return None
 
 
@@ -90,8 +99,8 @@ def _collinear(table: str, frame: pl.LazyFrame, names: list[str]) -> Iterator[Br
     rows = frame.select(numbers).drop_nulls().collect(engine="streaming").to_numpy()
     for k, rest in enumerate(_left_over(rows)):
         if rest < COLLINEAR:
-            meaning = f"{names[k]} is no combination of {', '.join(names[:k])}; drop one of them"
-            rule = f"{names[k]}|collinear"
+            meaning = f"{shortened(names[k])} is no combination of {all_named(names[:k])}; drop one of them"
+            rule = f"{shortened(names[k])}|collinear"
             yield Breach(table=table, rule=rule, n_rows=max(1, len(rows)), meaning=meaning)
 
 

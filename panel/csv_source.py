@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from withintask.panel.csv_quotes import CHUNK_BYTES, check_quotes
+from withintask.panel.errors import quoted
 from withintask.panel.mapping import TableMapping
 from withintask.panel.references import Breach
 
@@ -140,7 +141,7 @@ def _header_breaches(header: list[str], mapping: TableMapping) -> Iterator[Breac
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         yield _breach(
-            mapping, "header_twice", len(twice), f"columns named once; {twice[0]!r} twice"
+            mapping, "header_twice", len(twice), f"columns named once; {quoted(twice[0])} twice"
         )
     if not header or all(not name.strip() for name in header):
         yield _breach(mapping, "header_missing", 1, "the first line names the columns")

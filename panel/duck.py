@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from withintask.panel.atomic import PART_OF_DATABASE, replacing
-from withintask.panel.errors import SourceError
+from withintask.panel.errors import SourceError, all_named, quoted
 from withintask.panel.mapping import TableMapping
 from withintask.panel.panel import TABLES, Panel, PanelInfo, panel_info
 
@@ -116,7 +116,9 @@ def scan_table(connect: "DuckDBPyConnection", mapping: TableMapping) -> pl.LazyF
     name = mapping.table or mapping.name
     found = _table_names(connect)
     if name not in found:
-        raise SourceError(f"[tables.{mapping.name}]: no table {name!r}; found {', '.join(found)}")
+        raise SourceError(
+            f"[tables.{mapping.name}]: no table {quoted(name)}; found {all_named(found)}"
+        )
     return _scan(connect, name)
 
 

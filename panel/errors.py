@@ -16,6 +16,7 @@ one check are in one message: :func:`list_problems` lays them out, at most five 
 from collections.abc import Iterable, Sequence
 
 _EXAMPLES = 5
+_MOST_NAMES = 100
 _LONGEST = 80
 """Characters of a cell or name of a file that a message quotes."""
 
@@ -61,9 +62,9 @@ def list_problems(where: str, problems: Sequence[str], *, advice: str = "") -> s
     str
         ``where: n problems`` followed by the lines.
     """
-    shown = [f"  - {problem}" for problem in problems[:100]]
-    if len(problems) > 100:
-        shown.append(f"  … and {len(problems) - 100} more")
+    shown = [f"  - {problem}" for problem in problems[:_MOST_NAMES]]
+    if len(problems) > _MOST_NAMES:
+        shown.append(f"  … and {len(problems) - _MOST_NAMES} more")
     noun = "problem" if len(problems) == 1 else "problems"
     lines = [f"{where}: {len(problems)} {noun}", *shown]
     if advice:
@@ -81,7 +82,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    return f"; did you mean {shortened(near[0])}?" if near else ""
 
 
 def printable(text: str) -> str:
@@ -102,13 +103,29 @@ def shortened(text: str) -> str:
     return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"
 
 
+def quoted(value: object) -> str:
+    """Quote a cell, name or value of a file in a message: as Python writes it, and no longer than :func:`shortened`."""
+    if not isinstance(value, str):
+        return shortened(repr(value))
+    text = repr(value[: _LONGEST + 1])
+    return f"{text[0]}{shortened(text[1:-1])}{text[-1]}"
+
+
 def some_examples(values: Sequence[object]) -> str:
     """Name up to five of the values and count the rest."""
-    shown = ", ".join(str(value) for value in values[:_EXAMPLES])
+    shown = ", ".join(shortened(str(value)) for value in values[:_EXAMPLES])
     rest = len(values) - _EXAMPLES
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
+def all_named(names: Sequence[str]) -> str:
+    """List names of a file, each shortened, a hundred at most."""
+    more = len(names) - _MOST_NAMES
+    return ", ".join(map(shortened, names[:_MOST_NAMES])) + (
+        f" and {more} more" if more > 0 else ""
+    )
+
+
 def unknown_name(key: str, known: Iterable[str]) -> str:
     """Say that a name is unknown, with the nearest known one."""
-    return f"{key}: unknown{nearest(key, known)}"
+    return f"{shortened(key)}: unknown{nearest(key, known)}"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from withintask.panel.checksums import damaged_files
 from withintask.panel.consent import is_remembered
+from withintask.panel.errors import quoted
 from withintask.panel.mapping import TableMapping
 from withintask.panel.references import Breach
 
@@ -36,7 +37,7 @@ def outside_breaches(folder: Path, mappings: Sequence[TableMapping]) -> Iterator
     """Name the tables whose file, or a part of it, lies outside the folder."""
     for mapping in mappings:
         if not all(may_be_read(folder, name) for name in (mapping.file, *_parts(folder, mapping))):
-            meaning = f"the file {mapping.file!r} {OUTSIDE}"
+            meaning = f"the file {quoted(mapping.file)} {OUTSIDE}"
             yield Breach(table=mapping.name, rule="file_outside", n_rows=1, meaning=meaning)
 
 
@@ -63,7 +64,7 @@ def damage_breaches(
         unknown = [name for name in names if name not in expected and len(names) > 1]
         for files, meaning in ((wrong, _DAMAGED), (unknown, _UNKNOWN)):
             if files:
-                text = f"{files[0]!r} {meaning}"
+                text = f"{quoted(files[0])} {meaning}"
                 yield Breach(table=mapping.name, rule="sha256", n_rows=len(files), meaning=text)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from withintask.panel.errors import SourceError
+from withintask.panel.errors import SourceError, all_named, quoted
 from withintask.panel.mapping import TableMapping
 from withintask.panel.workbooks import check_workbook
 
@@ -74,9 +74,11 @@ def _workbook(file: Path, mapping: TableMapping) -> pl.DataFrame:
     book = fastexcel.read_excel(str(file))
     sheets = book.sheet_names
     if mapping.sheet and mapping.sheet not in sheets:
-        raise SourceError(f"{file.name}: no sheet {mapping.sheet!r}; found {', '.join(sheets)}")
+        raise SourceError(
+            f"{file.name}: no sheet {quoted(mapping.sheet)}; found {all_named(sheets)}"
+        )
     if not mapping.sheet and len(sheets) > 1:
-        raise SourceError(f"{file.name}: name one sheet of {', '.join(sheets)} (sheet = …)")
+        raise SourceError(f"{file.name}: name one sheet of {all_named(sheets)} (sheet = …)")
     header = 0 if mapping.header else None
     names = None
     sheet = book.load_sheet(mapping.sheet or 0, header_row=header, column_names=names)

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from withintask.panel.errors import ParameterError, some_examples
+from withintask.panel.errors import ParameterError, quoted, some_examples
 from withintask.panel.outcome import OUTCOMES, OutcomeKind
 from withintask.panel.periods import STEPS
 from withintask.panel.sniff import Column
@@ -43,7 +43,7 @@ def guess_period_rule(
     days = (last - first).days
     step = by or ("day" if days < LONG_DAYS else "week" if days < LONGER_DAYS else "month")
     if step not in STEPS:
-        raise ParameterError(f"by is {step!r}, not one of {', '.join(STEPS)}")
+        raise ParameterError(f"by is {quoted(step)}, not one of {', '.join(STEPS)}")
     monday = first - timedelta(days=first.weekday())
     begin = start or {"day": first, "week": monday}.get(step, first.replace(day=1))
     rule = {"by": step, "start": begin.isoformat()}
@@ -62,7 +62,7 @@ def guess_outcome(column: Column) -> tuple[OutcomeKind, str]:
     zeros = f"{column.n_zeros:,} zeros" if column.n_zeros else ""
     words = name_words(column.name)
     if "per" not in words and any(TIME.match(word) for word in words):
-        doubt = f"{column.name!r} sounds like a time, of which less is better"
+        doubt = f"{quoted(column.name)} sounds like a time, of which less is better"
         return "time", f"{doubt}; {zeros} are refused" if zeros else doubt
     if (column.low or 0) < 0:
         return "log", "negative values occur: is it a log?"

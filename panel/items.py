@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from withintask.panel.errors import ParameterError
+from withintask.panel.errors import ParameterError, quoted
 from withintask.panel.panel import Panel
 from withintask.panel.reshape import AGGREGATES, number_items, one_a_key, varying
 from withintask.panel.schema import FURTHER_KEYS, SCHEMAS
@@ -44,7 +44,7 @@ def aggregate_items(panel: Panel, how: str = "mean") -> Panel:
         as access to AI that varies by item: then a mean mixes what is to be compared.
     """
     if how not in AGGREGATES:
-        raise ParameterError(f"aggregate is {how!r}, not one of {', '.join(AGGREGATES)}")
+        raise ParameterError(f"aggregate is {quoted(how)}, not one of {', '.join(AGGREGATES)}")
     rows = _outputs(panel)
     dropped = (*FURTHER_KEYS["outputs"], "sequence")
     rows = rows.drop(dropped, strict=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from withintask.panel.errors import SourceError, shortened
+from withintask.panel.errors import SourceError, quoted, shortened
 
 MANIFEST = "panel.toml"
 
@@ -121,12 +121,12 @@ def type_problems(document: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield from _wrong_types("[panel]", head, _TYPES)
     if not isinstance(tables, dict):
-        yield f"tables = {_shown(tables)}: expected sections such as [tables.outputs]"
+        yield f"tables = {quoted(tables)}: expected sections such as [tables.outputs]"
         return
     for name, section in tables.items():
-        where = f"[tables.{name}]"
+        where = f"[tables.{shortened(name)}]"
         if not isinstance(section, dict):
-            yield f"tables.{name} = {_shown(section)}: expected a section {where}"
+            yield f"tables.{shortened(name)} = {quoted(section)}: expected a section {where}"
             continue
         wrong = list(_wrong_types(where, section, _TYPES_OF_TABLE))
         yield from wrong or _wrong_inside(where, section)
@@ -137,7 +137,7 @@ def _wrong_types(
 ) -> Iterator[str]:
     for key, value in section.items():
         if key in types and not _is_a(value, types[key]):
-            yield f"{where} {key} = {_shown(value)}: expected {_IN_WORDS[types[key][-1]]}"
+            yield f"{where} {key} = {quoted(value)}: expected {_IN_WORDS[types[key][-1]]}"
 
 
 def _wrong_inside(where: str, section: Mapping[str, Any]) -> Iterator[str]:
@@ -146,18 +146,14 @@ def _wrong_inside(where: str, section: Mapping[str, Any]) -> Iterator[str]:
         values = content.values() if isinstance(content, dict) else content
         for value in values:
             if not _is_a(value, types):
-                yield f"{where} {key}: {_shown(value)}: expected {_IN_WORDS[types[-1]]}"
+                yield f"{where} {key}: {quoted(value)}: expected {_IN_WORDS[types[-1]]}"
     separator = section.get("separator", ",")
     if len(separator.encode()) != 1 or separator in '"\r\n':
-        yield f"{where} separator = {_shown(separator)}: expected one character, such as , or ;"
+        yield f"{where} separator = {quoted(separator)}: expected one character, such as , or ;"
 
 
 def _is_a(value: object, types: tuple[type, ...]) -> bool:
     return isinstance(value, types) and (bool in types or not isinstance(value, bool))
-
-
-def _shown(value: object) -> str:
-    return shortened(repr(value))
 
 
 def file_hashes(document: Mapping[str, Any], path: Path) -> dict[str, str] | None:

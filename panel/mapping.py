@@ -51,7 +51,7 @@ from typing import Any
 
 import polars as pl
 
-from withintask.panel.errors import nearest
+from withintask.panel.errors import nearest, quoted, shortened
 from withintask.panel.periods import PeriodRule, period_rule
 from withintask.panel.reshape import AGGREGATES, Wide
 
@@ -169,7 +169,7 @@ def table_mapping(name: str, section: Mapping[str, Any]) -> tuple[TableMapping, 
     types |= {k: COVARIATE_TYPES[v] for k, v in mapping.covariates.items() if v in COVARIATE_TYPES}
     problems += _unknown_columns(mapping, types)
     both = sorted(set(mapping.columns) & set(mapping.constants))
-    problems += [f"{column} is both a column and a constant" for column in both]
+    problems += [f"{shortened(column)} is both a column and a constant" for column in both]
     problems += _unknown_choices(mapping)
     if not problems:
         problems += _wrongly_typed(mapping, types)
@@ -190,7 +190,7 @@ def _parts(section: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     rules = {}
     for column, rule in section.get("dates", {}).items():
         rules[column], wrong = period_rule(rule)
-        problems += [f"dates: {column}: {problem}" for problem in wrong]
+        problems += [f"dates: {shortened(column)}: {problem}" for problem in wrong]
     if "dates" in parts:
         parts["dates"] = rules
     if "wide" in parts:
@@ -235,23 +235,29 @@ def _unknown_columns(mapping: TableMapping, types: Mapping[str, pl.DataType]) ->
 def _unknown_choices(mapping: TableMapping) -> list[str]:
     """Name words that are not one of their list."""
     choices = [
-        *((f"functions: {k}", v, FUNCTION_NAMES) for k, v in mapping.functions.items()),
-        *((f"aggregate: {k}", v, tuple(AGGREGATES)) for k, v in mapping.aggregate.items()),
-        *((f"covariates: {k}", v, tuple(COVARIATE_TYPES)) for k, v in mapping.covariates.items()),
+        *((f"functions: {shortened(k)}", v, FUNCTION_NAMES) for k, v in mapping.functions.items()),
+        *(
+            (f"aggregate: {shortened(k)}", v, tuple(AGGREGATES))
+            for k, v in mapping.aggregate.items()
+        ),
+        *(
+            (f"covariates: {shortened(k)}", v, tuple(COVARIATE_TYPES))
+            for k, v in mapping.covariates.items()
+        ),
         ("items", mapping.items or "row", ("row",)),
     ]
     problems = [
-        f"{where} is {word!r}, not one of {', '.join(words)}"
+        f"{where} is {quoted(word)}, not one of {', '.join(words)}"
         for where, word, words in choices
         if word not in words
     ]
     for column, rule in mapping.since.items():
         if "from" not in rule:
-            problems.append(f"since: {column}: no from, the column with the first date")
+            problems.append(f"since: {shortened(column)}: no from, the column with the first date")
     if mapping.ranked and "worker_id" not in mapping.columns:
         problems.append("ranked: no worker_id among columns, within which rows are ranked")
     if mapping.thousands and mapping.thousands == ("," if mapping.decimal_comma else "."):
-        problems.append(f"thousands is {mapping.thousands!r}, which is the decimal sign")
+        problems.append(f"thousands is {quoted(mapping.thousands)}, which is the decimal sign")
     return problems
 
 
@@ -264,7 +270,7 @@ def _wrongly_typed(mapping: TableMapping, types: Mapping[str, pl.DataType]) -> l
     if mapping.wide:
         values += [(mapping.wide.by, value) for value in mapping.wide.columns.values()]
     problems = [
-        f"{column}: {value!r} is not {types[column]}"
+        f"{column}: {quoted(value)} is not {types[column]}"
         for column, value in values
         if not _is_a(value, types[column])
     ]
@@ -287,4 +293,4 @@ def _is_a(value: object, dtype: pl.DataType) -> bool:
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
-    return f"{name} is not known{nearest(name, known)}"
+    return f"{shortened(name)} is not known{nearest(name, known)}"

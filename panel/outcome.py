@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from withintask.panel.arrays import Array
+from withintask.panel.errors import quoted
 from withintask.panel.rules import RowRule
 
 OutcomeKind = Literal["positive", "time", "count", "binary", "score", "log"]
@@ -117,7 +118,7 @@ def outcome_problems(kind: str, floor: float | None, ceiling: float | None) -> l
     """Say what is wrong with a statement of the outcome; empty if nothing is."""
     problems = []
     if kind not in get_args(OutcomeKind):
-        problems.append(f"outcome {kind!r} is not one of {', '.join(OUTCOMES)}")
+        problems.append(f"outcome {quoted(kind)} is not one of {', '.join(OUTCOMES)}")
     elif kind != "score" and (floor is not None or ceiling is not None):
         problems.append(f"a floor or a ceiling belongs to a score, the outcome is {kind}")
     if floor is not None and ceiling is not None and floor >= ceiling:

@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from withintask.panel.errors import quoted, shortened
+
 MONTHS_A_QUARTER = 3
 MONTHS_A_YEAR = 12
 DAYS_A_WEEK = 7
@@ -29,16 +31,16 @@ class PeriodRule:
 
 def period_rule(section: Mapping[str, Any]) -> tuple[PeriodRule | None, list[str]]:
     """Read a rule of a mapping; return it, or what is wrong with it."""
-    problems = [f"{key} is not known" for key in section if key not in _KEYS]
+    problems = [f"{shortened(key)} is not known" for key in section if key not in _KEYS]
     problems += [f"no {key}" for key in ("by", "start") if key not in section]
     if section.get("by", "day") not in STEPS:
-        problems.append(f"by is {section['by']!r}, not one of {', '.join(STEPS)}")
+        problems.append(f"by is {quoted(section['by'])}, not one of {', '.join(STEPS)}")
     start = section.get("start", date.min)
     if isinstance(start, str):
         try:
             start = date.fromisoformat(start)
         except ValueError:
-            problems.append(f"start is {start!r}, not a date such as 2024-01-31")
+            problems.append(f"start is {quoted(start)}, not a date such as 2024-01-31")
     if problems:
         return None, problems
     return PeriodRule(**{**section, "start": start}), []

@@ -12,7 +12,14 @@ from withintask.panel.apply import apply_mapping
 from withintask.panel.atomic import save_text
 from withintask.panel.consent import remember_outside
 from withintask.panel.draft import Draft
-from withintask.panel.errors import ParameterError, SourceError, list_problems, some_examples
+from withintask.panel.errors import (
+    ParameterError,
+    SourceError,
+    all_named,
+    list_problems,
+    quoted,
+    some_examples,
+)
 from withintask.panel.families import Family, side_by_side
 from withintask.panel.guesses import guess_control, guess_outcome, guess_period_rule
 from withintask.panel.manifest import MANIFEST, read_manifest
@@ -59,7 +66,7 @@ def propose(file: str | Path, *, folder: str | Path, stated: Statements | None =
     unknown = [name for name in (*says.columns.values(), *says.ignore) if name not in names]
     if unknown:
         message = f"{file}: no column {some_examples(unknown)}"
-        raise ParameterError(f"{message}; columns are {', '.join(names)}")
+        raise ParameterError(f"{message}; columns are {all_named(names)}")
     usable = [column for column in look.columns if column.name not in says.ignore]
     roles = _roles(usable, says)
     is_told = "output" in says.columns or "period" in says.columns
@@ -102,7 +109,7 @@ def _fail_if_none(
 ) -> None:
     present = {role.ours for role in roles} | ({"output"} if family else set())
     problems = [
-        f"no column looks like {ours}; say --column {ours}=…, one of {', '.join(names)}"
+        f"no column looks like {ours}; say --column {ours}=…, one of {all_named(names)}"
         for ours in ("worker_id", "output")
         if ours not in present
     ]
@@ -192,7 +199,7 @@ class _Proposer:
         if dialect.decimal_comma:
             draft.put("decimal_comma", True, "cells such as 1,5 occur")
         if len(dialect.null_values) > 1:
-            words = some_examples([repr(word) for word in dialect.null_values[1:]])
+            words = some_examples([quoted(word) for word in dialect.null_values[1:]])
             draft.put("null_values", list(dialect.null_values), f"{words} taken for missing")
         return draft
 
@@ -232,7 +239,7 @@ class _Proposer:
     ) -> None:
         period = self._theirs("period")
         if column.date_formats and period is not None:
-            columns.put("ai_access", period.name, f"from the date in {column.name!r} on")
+            columns.put("ai_access", period.name, f"from the date in {quoted(column.name)} on")
             rule = {"from": column.name, "format": column.date_formats[0], "never_if_null": True}
             since.put("ai_access", rule, "a row without date never has access")
         elif column.truths and not set(column.truths) <= {"true", "false"}:

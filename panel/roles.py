@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from withintask.panel.errors import quoted
 from withintask.panel.sniff import Column
 
 FEW_TASKS = 200
@@ -172,7 +173,7 @@ def _place(column: Column, ours: str) -> tuple[int, int]:
 def _doubt(column: Column, ours: str, likely: list[Column]) -> str:
     others = [c.name for c in likely if c.name != column.name]
     if others:
-        return f"or is it {', '.join(repr(name) for name in others)}?"
+        return f"or is it {', '.join(quoted(name) for name in others)}?"
     if column.name == ours:
         return ""
     return "by its name alone"

@@ -9,7 +9,14 @@ from typing import Any, Literal, get_args
 
 import polars as pl
 
-from withintask.panel.errors import ParameterError, SchemaError, SourceError, list_problems
+from withintask.panel.errors import (
+    ParameterError,
+    SchemaError,
+    SourceError,
+    list_problems,
+    quoted,
+    shortened,
+)
 from withintask.panel.files import OUTSIDE, damage_breaches, may_be_read, outside_breaches
 from withintask.panel.manifest import (
     MANIFEST,
@@ -83,7 +90,9 @@ def write_panel(
     target = Path(path)
     chosen = layout or ("duckdb" if target.suffix in DUCKDB_SUFFIXES else "parquet")
     if chosen not in get_args(Layout):
-        raise ParameterError(f"write_panel: layout {chosen!r} is not one of {get_args(Layout)}")
+        raise ParameterError(
+            f"write_panel: layout {quoted(chosen)} is not one of {get_args(Layout)}"
+        )
     if chosen == "duckdb":
         return duck.write_file(panel, target, sections=sections)
     return folder.write_folder(panel, target, layout=chosen, sections=sections)
@@ -225,14 +234,20 @@ def _understood(document: dict[str, Any], manifest: Path) -> tuple[PanelInfo, li
         raise SourceError(list_problems(str(manifest), problems, advice="Correct the manifest."))
     head, tables = document["panel"], document.get("tables", {})
     known = [field.name for field in fields(PanelInfo) if field.name != "covariates"]
-    problems += [f"[panel] {key} is not known" for key in head if key not in (*known, *_OF_STORE)]
+    problems += [
+        f"[panel] {shortened(key)} is not known" for key in head if key not in (*known, *_OF_STORE)
+    ]
     problems += [f"[panel] has no {key}" for key in ("schema", "name") if key not in head]
     if head.get("schema", SCHEMA_VERSION) not in READABLE_VERSIONS:
         readable = " and ".join(map(str, READABLE_VERSIONS))
         problems.append(f"[panel] schema {head['schema']}: this version reads {readable}")
     if head.get("format", "csv") not in get_args(Layout):
-        problems.append(f"[panel] format {head['format']!r} is not one of {get_args(Layout)}")
-    problems += [f"[tables.{name}] is no table of a panel" for name in tables if name not in TABLES]
+        problems.append(f"[panel] format {quoted(head['format'])} is not one of {get_args(Layout)}")
+    problems += [
+        f"[tables.{shortened(name)}] is no table of a panel"
+        for name in tables
+        if name not in TABLES
+    ]
     mappings = []
     for name in (name for name in TABLES if name in tables):
         mapping, wrong = table_mapping(name, tables[name])
@@ -247,7 +262,7 @@ def _understood(document: dict[str, Any], manifest: Path) -> tuple[PanelInfo, li
 
 def _fail_if_outside(manifest: Path, file: str, *, allow_outside: bool) -> None:
     if not allow_outside and not may_be_read(manifest.parent, file):
-        raise SourceError(f"{manifest}: [panel] file {file!r}: {OUTSIDE}")
+        raise SourceError(f"{manifest}: [panel] file {quoted(file)}: {OUTSIDE}")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import polars as pl
 
 from withintask.panel.apply import apply_mapping
 from withintask.panel.csv_source import scan_text_csv
-from withintask.panel.errors import SourceError
+from withintask.panel.errors import SourceError, quoted
 from withintask.panel.files import PARTS
 from withintask.panel.foreign import READERS, read_foreign
 from withintask.panel.mapping import TableMapping
@@ -114,7 +114,7 @@ def _scan_file(folder: Path, mapping: TableMapping) -> tuple[pl.LazyFrame | None
     file = folder / mapping.file
     parts = sorted(folder.glob(mapping.file)) if mapping.file.endswith(PARTS) else [file]
     if not mapping.file or not parts or not all(part.is_file() for part in parts):
-        meaning = f"the file {mapping.file!r} is in the folder"
+        meaning = f"the file {quoted(mapping.file)} is in the folder"
         return None, [Breach(table=mapping.name, rule="no_file", n_rows=1, meaning=meaning)]
     if file.suffix.lower() == ".parquet":
         return pl.scan_parquet(parts, glob=False), []

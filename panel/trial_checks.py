@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from withintask.panel.errors import some_examples
+from withintask.panel.errors import quoted, some_examples
 from withintask.panel.panel import Panel
 from withintask.panel.references import Breach
 from withintask.panel.uniqueness import duplicated_keys
@@ -38,7 +38,7 @@ def trial_breaches(panel: Panel) -> Iterator[Breach]:
 def _arms(rows: pl.LazyFrame, usable: set[str], control: str | None) -> Iterator[Breach]:
     if "arm" not in usable:
         if control is not None:
-            meaning = f"control_arm is {control!r}, but outputs has no arm"
+            meaning = f"control_arm is {quoted(control)}, but outputs has no arm"
             yield Breach(table="panel", rule="control_arm", n_rows=1, meaning=meaning)
         return
     known = rows.select("arm").drop_nulls().group_by("arm").agg(n=pl.len()).sort("arm")
@@ -46,7 +46,7 @@ def _arms(rows: pl.LazyFrame, usable: set[str], control: str | None) -> Iterator
     arms = counts["arm"].to_list()
     if not arms or control in arms:
         return
-    stated = "no control_arm is stated" if control is None else f"control_arm is {control!r}"
+    stated = "no control_arm is stated" if control is None else f"control_arm is {quoted(control)}"
     meaning = f"one arm is the control: {stated}, arms are {some_examples(arms)}; without it no "
     meaning += "arm is compared with another"
     n_rows = int(counts["n"].sum())

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from withintask.panel.errors import some_examples
+from withintask.panel.errors import quoted, some_examples
 from withintask.panel.mapping import TableMapping
 from withintask.panel.panel import Frame, Panel
 from withintask.panel.references import Breach
@@ -69,9 +69,7 @@ def name_questions(mapping: TableMapping, outcome: str | None) -> Iterator[Breac
             if ours == "output"
             else 'say functions = { pay = "exp" } if a log was taken, else state its unit'
         )
-        meaning = (
-            f"{ours} is read from {theirs!r}, which sounds like a {'log' if is_log else 'time'}"
-        )
+        meaning = f"{ours} is read from {quoted(theirs)}, which sounds like a {'log' if is_log else 'time'}"
         yield Breach(
             table=mapping.name, rule=f"{ours}|question", n_rows=1, meaning=f"{meaning}: {answers}"
         )
@@ -87,15 +85,17 @@ def _question(unit: str, outcome: str | None) -> str:
     if LOG.search(unit):
         if outcome == "log" and _OF_LOG.search(unit) and not re.search(r"\b(an?|per)\b|/", unit):
             return (
-                f"more of the outcome is better, its unit is {unit!r}: if it is the log of a time, "
+                f"more of the outcome is better, its unit is {quoted(unit)}: if it is the log of a time, "
                 'negate it (functions = { output = "negate" }) or give the time itself with '
                 'outcome = "time"'
             )
         if outcome is None:
-            return f'the outcome is not stated and its unit is {unit!r}: is it outcome = "log"?'
+            return (
+                f'the outcome is not stated and its unit is {quoted(unit)}: is it outcome = "log"?'
+            )
     elif TIME.match(unit) and outcome is None:
         return (
-            f"the outcome is not stated and its unit is {unit!r}: if less is better, say outcome = "
+            f"the outcome is not stated and its unit is {quoted(unit)}: if less is better, say outcome = "
             '"time"; if more is better, outcome = "positive"'
         )
     return ""

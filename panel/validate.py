@@ -12,6 +12,7 @@ from withintask.panel.errors import (
     SchemaError,
     list_problems,
     nearest,
+    shortened,
     some_examples,
 )
 from withintask.panel.outcome import outcome_problems, outcome_rules
@@ -237,7 +238,10 @@ def _column_problems(
     for name in present:
         if name not in columns:
             hint = nearest(name, columns)
-            yield f"{name}|unknown", f"{name} is not a column of this table{hint}"
+            yield (
+                f"{shortened(name)}|unknown",
+                f"{shortened(name)} is not a column of this table{hint}",
+            )
 
 
 def _type_meaning(name: str, expected: pl.DataType, found: pl.DataType) -> str:

@@ -21,6 +21,7 @@ _LAST_ROW, _LAST_COLUMN = 1_048_576, 16_384
 _MARK = b"sheetData"
 """What only sheets contain; the name of a member says nothing."""
 
+_CELL = b"<c"
 _PLAIN_CELL = b'<c r="'
 _OTHER_CELLS = (b"<c>", b"<c/", b"<c\n", b"<c\t", b"<c\r", b":c ", b":c>", b":row")
 _XML = (".xml", ".rels")
@@ -32,6 +33,11 @@ _ROW_START = re.compile(rb"<(?:\w+:)?row[\s>/]")
 _CELL_START = re.compile(rb"<(?:\w+:)?c[\s>/]")
 _SHARED = re.compile(rb"<(?:\w+:)?c\s[^>]*?\bt\s*=\s*[\"']s[\"'][^>]*>\s*<(?:\w+:)?v>(\d+)<")
 _NUMBER_OF_TEXT = re.compile(rb't="s"[^>]*><v>([^<]*)<')
+_IS_SHARED = re.compile(rb"\bt\s*=\s*[\"']s[\"']")
+_SHARED_CELL = re.compile(
+    rb"<(?:\w+:)?c\s[^>]*?\bt\s*=\s*[\"']s[\"'][^>]*(?<!/)>(.*?)</(?:\w+:)?c\s*>", re.DOTALL
+)
+_VALUE = re.compile(rb"<(?:\w+:)?v(?:\s[^>]*)?>([^<]*)<")
 _STRING_START = re.compile(rb"<(?:\w+:)?si[\s>/]")
 _SHORTEST_SHARED = 10
 """Characters of a cell that shares a text: ``<c t="s"><v>``, at least."""
@@ -61,6 +67,8 @@ def check_workbook(content: bytes, name: str, *, limits: Limits = LIMITS) -> Non
             texts.setdefault(member, _Form()).take(block)
 
     check_archive(content, name, limits=limits, watch=watch)
+    for bound in sheets.values():
+        bound.end()
     damaged = [f"{member}: {fault}" for member, form in texts.items() if (fault := form.fault())]
     if damaged:
         advice = "Save the workbook again, or download it again."
@@ -73,7 +81,7 @@ def check_workbook(content: bytes, name: str, *, limits: Limits = LIMITS) -> Non
             if bound.is_sheet
             for problem in (
                 *_problems_of_size(book, member, bound, limits),
-                *_problems_of_numbers(member, bound, lengths.size),
+                *_problems_of_numbers(book, member, bound, lengths.size),
                 *_problems_of_text(book, member, lengths, limits),
             )
         ]
@@ -132,12 +140,24 @@ class _Bound:
     rest: bytes = b""
     shared: set[bytes] = field(default_factory=set)
     """numbers of the shared texts that its cells name"""
+    n_unread: int = 0
+    """cells that name one in another way than most writers do"""
 
     def take(self, block: bytes) -> None:
         text, self.rest = _cut(self.rest + block)
+        self._note(text)
+
+    def end(self) -> None:
+        """Take what is left when there are no more blocks."""
+        self._note(self.rest)
+        self.rest = b""
+
+    def _note(self, text: bytes) -> None:
         self.is_sheet = self.is_sheet or _MARK in text
         self.n_rows += text.count(b"<row")
-        self.shared.update(_NUMBER_OF_TEXT.findall(text))
+        numbers = _NUMBER_OF_TEXT.findall(text)
+        self.shared.update(numbers)
+        self.n_unread += len(_IS_SHARED.findall(text)) - len(numbers)
         self.is_plain = self.is_plain and _is_plain(text)
         while self.is_plain and (beyond := self._beyond(text)) is not None:
             column, digits = beyond.groups()
@@ -203,8 +223,15 @@ def _problems_of_size(book: ZipFile, member: str, bound: _Bound, limits: Limits)
         yield f"{member}: reaches over {size}; at most {limits.max_cells:,} cells are read"
 
 
-def _problems_of_numbers(member: str, bound: _Bound, n_texts: int) -> Iterator[str]:
+def _problems_of_numbers(book: ZipFile, member: str, bound: _Bound, n_texts: int) -> Iterator[str]:
     """A reader passes over a cell whose shared text does not exist."""
+    if bound.n_unread:
+        for text in _texts(book, member):
+            bound.shared.update(
+                number
+                for cell in _SHARED_CELL.findall(text)
+                for number in _VALUE.findall(cell)[-1:]
+            )
     wrong = [n for n in bound.shared if not n.strip().isdigit() or int(n) >= n_texts]
     if wrong:
         yield f"{member}: {len(wrong):,} cells or more name a text that the workbook does not have"
@@ -254,8 +281,10 @@ def _texts(book: ZipFile, member: str) -> Iterator[bytes]:
 
 
 def _cut(text: bytes) -> tuple[bytes, bytes]:
-    """Cut text before its last tag, which may go on in the next block."""
-    place = max(text.rfind(b"<"), 0)
+    """Cut text before its last cell, or else its last tag, which may go on in the next block."""
+    place = text.rfind(_CELL)
+    if place < max(1, len(text) - _CHUNK):
+        place = max(text.rfind(b"<"), 0)
     return text[:place], text[place:]
 
 

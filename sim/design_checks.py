@@ -6,7 +6,7 @@ from sys import float_info
 from types import MappingProxyType
 from typing import get_args
 
-from withintask.panel.errors import ParameterError, list_problems, unknown_name
+from withintask.panel.errors import ParameterError, list_problems, quoted, unknown_name
 from withintask.panel.outcome import OutcomeKind
 from withintask.sim.design import Design
 from withintask.sim.params import Params
@@ -115,12 +115,12 @@ def _type_problems(design: Design) -> list[str]:
         value, kind = getattr(design, field.name), field.type
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if kind is int and (not is_number or not isinstance(value, int) or value < 0):
-            problems.append(f"{field.name} = {value!r}: expected a whole number, 0 or more")
+            problems.append(f"{field.name} = {quoted(value)}: expected a whole number, 0 or more")
         if kind is float and (not is_number or value != value):  # noqa: PLR0124 (NaN)
-            problems.append(f"{field.name} = {value!r}: expected a number")
+            problems.append(f"{field.name} = {quoted(value)}: expected a number")
         if kind in (str, bool) and not isinstance(value, kind):
             expected = "true or false" if kind is bool else "a text"
-            problems.append(f"{field.name} = {value!r}: expected {expected}")
+            problems.append(f"{field.name} = {quoted(value)}: expected {expected}")
     return problems
 
 
@@ -129,11 +129,11 @@ def _size_problems(design: Design) -> list[str]:
     checks = [
         (
             design.task_sampling in SAMPLINGS,
-            f"task_sampling = {design.task_sampling!r}: expected one of {SAMPLINGS}",
+            f"task_sampling = {quoted(design.task_sampling)}: expected one of {SAMPLINGS}",
         ),
         (
             design.treatment in TREATMENTS,
-            f"treatment = {design.treatment!r}: expected one of {TREATMENTS}",
+            f"treatment = {quoted(design.treatment)}: expected one of {TREATMENTS}",
         ),
         (design.n_workers >= 1, f"n_workers = {design.n_workers}: expected at least 1"),
         (
@@ -162,7 +162,7 @@ def _measurement_problems(design: Design) -> list[str]:
     checks = (
         (
             design.outcome in get_args(OutcomeKind),
-            f"outcome = {design.outcome!r}: expected one of {get_args(OutcomeKind)}",
+            f"outcome = {quoted(design.outcome)}: expected one of {get_args(OutcomeKind)}",
         ),
         (
             design.score_floor < design.score_ceiling,

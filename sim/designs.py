@@ -11,7 +11,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from withintask.panel.errors import ParameterError, list_problems, nearest, unknown_name
+from withintask.panel.errors import (
+    ParameterError,
+    list_problems,
+    nearest,
+    quoted,
+    shortened,
+    unknown_name,
+)
 from withintask.sim.design import OFF, Design
 from withintask.sim.design_checks import design_problems
 from withintask.sim.named import SUFFIX, by_name
@@ -83,7 +90,7 @@ def load_design(name: Path | str) -> Design:
     variants = _file()[VARIANTS]
     if variant not in variants:
         hint = nearest(variant, variants) or f"; known: {', '.join(variants)}"
-        raise ParameterError(f"design {str(name)!r}: unknown variant {variant!r}{hint}")
+        raise ParameterError(f"design {quoted(str(name))}: unknown variant {quoted(variant)}{hint}")
     return change_design(load_design(plain), **{**variants[variant], "name": str(name)})
 
 
@@ -155,7 +162,7 @@ def _entries(where: str, text: str, problems: list[str]) -> dict[str, Entry]:
 
 def _design(where: str, name: str, entry: Entry) -> Design:
     """One design of a user's file, completed from the defaults or from the design that it is like."""
-    where = where if where == f"{name}{SUFFIX}" else f"{where} [{name}]"
+    where = where if where == f"{name}{SUFFIX}" else f"{where} [{shortened(name)}]"
     given = {key: value for key, value in entry.items() if key != LIKE}
     unknown = [unknown_name(key, (*_FIELDS, LIKE)) for key in given if key not in _FIELDS]
     tables = given.get("columns", {})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from withintask.panel.errors import ParameterError, nearest
+from withintask.panel.errors import ParameterError, nearest, quoted
 
 SUFFIX = ".toml"
 
@@ -42,5 +42,7 @@ def by_name(
         return entries[0]
     if name not in packaged:
         hint = nearest(str(name), packaged) or f"; known: {', '.join(packaged)}"
-        raise ParameterError(f"{kind} {str(name)!r}: unknown{hint}; your own is a {SUFFIX} file")
+        raise ParameterError(
+            f"{kind} {quoted(str(name))}: unknown{hint}; your own is a {SUFFIX} file"
+        )
     return packaged[str(name)]

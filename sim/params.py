@@ -10,7 +10,13 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from withintask.panel.errors import ParameterError, list_problems, nearest
+from withintask.panel.errors import (
+    ParameterError,
+    list_problems,
+    quoted,
+    shortened,
+    unknown_name,
+)
 from withintask.panel.notation import parameter_names, symbol
 
 
@@ -109,7 +115,9 @@ def load_sources(path: Path | str | None = None) -> dict[str, ParameterSource]:
         absent = [key for key in wanted if key not in found]
         unknown = [key for key in found if key not in wanted]
         if absent or unknown or not isinstance(entry, dict):
-            problems.append(f"[{name}]: expected keys {', '.join(wanted)}; found {entry!r}")
+            problems.append(
+                f"[{shortened(name)}]: expected keys {', '.join(wanted)}; found {quoted(entry)}"
+            )
             continue
         sources[name] = ParameterSource(**{**entry, "range": tuple(entry["range"])})
     if problems:
@@ -172,14 +180,18 @@ def _bounds(name: str) -> tuple[float, float, bool, bool]:
 def _domain_problems(name: str, value: object) -> list[str]:
     expected = symbol(name).domain
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
-        return [f"{name} = {value!r}: expected a number in {expected}"]
+        return [f"{name} = {quoted(value)}: expected a number in {expected}"]
     low, high, closed_low, closed_high = _bounds(name)
     above = value >= low if closed_low else value > low
     below = value <= high if closed_high else value < high
     if not (above and below):
-        return [f"{name} = {value!r}: expected {expected}"]
+        return [f"{name} = {quoted(value)}: expected {expected}"]
     whole = next(f.type for f in fields(Params) if f.name == name) is int
-    return [f"{name} = {value!r}: expected a whole number"] if whole and value != int(value) else []
+    return (
+        [f"{name} = {quoted(value)}: expected a whole number"]
+        if whole and value != int(value)
+        else []
+    )
 
 
 def _joint_problems(values: Mapping[str, object]) -> list[str]:
@@ -201,7 +213,7 @@ def _joint_problems(values: Mapping[str, object]) -> list[str]:
 
 
 def _unknown(key: str) -> str:
-    return f"{key}: unknown{nearest(key, parameter_names())}"
+    return unknown_name(key, parameter_names())
 
 
 def _label(path: Path | str | None) -> str:

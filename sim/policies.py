@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from withintask.panel.errors import ParameterError, list_problems
+from withintask.panel.errors import ParameterError, list_problems, quoted, shortened
 from withintask.sim.params import Params
 from withintask.sim.regime import Regime, change_axis, regime
 
@@ -43,7 +43,7 @@ def load_policies(path: Path | None = None) -> tuple[Policy, ...]:
         raise ParameterError(f"{source}: expected a TOML file of policies; {error}") from error
     wanted = {field.name for field in fields(Policy)} - {"name"}
     problems = [
-        f"[{name}]: expected keys {', '.join(sorted(wanted))}; found {entry!r}"
+        f"[{shortened(name)}]: expected keys {', '.join(sorted(wanted))}; found {quoted(entry)}"
         for name, entry in entries.items()
         if not isinstance(entry, dict) or set(entry) != wanted
     ]

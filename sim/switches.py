@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from withintask.panel.errors import quoted
 from withintask.sim.design import OFF, Design
 
 _PAY = ("pay", "occupation_pay", "education_pay")
@@ -131,7 +132,7 @@ def why_idle(switch: Switch, design: Design) -> str:
         ),
         (
             name == "spillover" and design.treatment not in _WITH_ARMS,
-            f"treatment = {design.treatment!r}: no team has workers with AI and without",
+            f"treatment = {quoted(design.treatment)}: no team has workers with AI and without",
         ),
         (
             name == "anticipation" and not (design.n_pre and design.n_post),

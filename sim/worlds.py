@@ -8,7 +8,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from withintask.panel.errors import ParameterError, list_problems, nearest, unknown_name
+from withintask.panel.errors import (
+    ParameterError,
+    list_problems,
+    nearest,
+    quoted,
+    shortened,
+    unknown_name,
+)
 from withintask.sim.design import Design
 from withintask.sim.designs import change_design, load_design
 from withintask.sim.named import by_name
@@ -101,7 +108,9 @@ def _read(path: Path) -> tuple[World, ...]:
     is_one = any(key in content for key in _KEYS)
     entries = {str(content.get("name", path.stem)): content} if is_one else content
     problems = [
-        f"[{name}] {problem}" for name, entry in entries.items() for problem in _problems(entry)
+        f"[{shortened(name)}] {problem}"
+        for name, entry in entries.items()
+        for problem in _problems(entry)
     ]
     if not entries:
         problems.append("no world in it")
@@ -129,7 +138,7 @@ def _problems(entry: object) -> list[str]:
     problems = [unknown_name(key, _KEYS) for key in entry if key not in _KEYS]
     like = entry.get(LIKE, REFERENCE)
     if like not in _packaged():
-        problems.append(f"{LIKE} = {like!r}: unknown{nearest(str(like), _packaged())}")
+        problems.append(f"{LIKE} = {quoted(like)}: unknown{nearest(str(like), _packaged())}")
     wrong = [key for key in ("params", "design") if not isinstance(entry.get(key, {}), dict)]
     problems += [f"{key}: expected a table of values" for key in wrong]
     for key, change in () if wrong else (("params", _vary), ("design", _change)):

@@ -14,7 +14,7 @@ from withintask.ingest.exposure.to_soc import add_soc2018
 from withintask.ingest.parse import parse_numbers
 from withintask.ingest.publication import Publication
 from withintask.ingest.text_tables import plain_name, read_table
-from withintask.panel.errors import SourceError, some_examples
+from withintask.panel.errors import SourceError, quoted, some_examples
 
 _CODE, _TITLE, _SCORE = "soc_code", "occupation_title", "aioe"
 _FIRST, _LATER = "2021", "2023"
@@ -55,7 +55,7 @@ def _refuse_codes(rows: pl.DataFrame, where: str) -> None:
     )
     bad = rows.filter(~is_code).select("source_row", _CODE).rows()
     if bad:
-        cells = some_examples([f"row {row} {code!r}" for row, code in bad])
+        cells = some_examples([f"row {row} {quoted(code)}" for row, code in bad])
         raise SourceError(f"{where}: {len(bad):,} codes are not of the form 12-3456: {cells}")
 
 

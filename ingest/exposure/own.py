@@ -22,7 +22,13 @@ from withintask.ingest.parse import parse_numbers
 from withintask.ingest.publication import Publication
 from withintask.ingest.text_tables import TextTable, plain_name, read_table
 from withintask.panel.atomic import save_text
-from withintask.panel.errors import ParameterError, SourceError, list_problems, some_examples
+from withintask.panel.errors import (
+    ParameterError,
+    SourceError,
+    list_problems,
+    quoted,
+    some_examples,
+)
 
 SUFFIX = ".exposure.toml"
 SOURCE = "own"
@@ -133,8 +139,8 @@ def load_description(path: Path) -> dict[str, Any]:
         described = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise SourceError(f"{path.name}: not readable as TOML ({fault})") from fault
-    problems = [f"no key {key!r}" for key in _KEYS if key not in described]
-    problems += [f"unknown key {key!r}" for key in described if key not in (*_KEYS, *_TEXTS)]
+    problems = [f"no key {quoted(key)}" for key in _KEYS if key not in described]
+    problems += [f"unknown key {quoted(key)}" for key in described if key not in (*_KEYS, *_TEXTS)]
     if problems:
         raise SourceError(list_problems(path.name, problems))
     return described
@@ -158,12 +164,12 @@ def _refuse_choices(described: Mapping[str, Any], target: Path) -> None:
     problems = []
     if described["code"] not in KNOWN_CODES:
         known = ", ".join(KNOWN_CODES)
-        problems.append(f"classification {described['code']!r} is not one of {known}")
+        problems.append(f"classification {quoted(described['code'])} is not one of {known}")
     if described["scale"] and described["scale"] not in SCALES:
-        problems.append(f"scale {described['scale']!r} is not one of {', '.join(SCALES)}")
+        problems.append(f"scale {quoted(described['scale'])} is not one of {', '.join(SCALES)}")
     if not re.fullmatch(_NAME, str(described["name"])):
         problems.append(
-            f"name {described['name']!r}: lower-case letters, digits and underscores are expected"
+            f"name {quoted(described['name'])}: lower-case letters, digits and underscores are expected"
         )
     if target.is_file() and load_description(target)["file"] != described["file"]:
         problems.append(f"{target.name} describes another file already; give another --name")
@@ -232,7 +238,7 @@ def _code_column(table: TextTable, described: Mapping[str, Any]) -> str:
     if described["code_column"]:
         column = plain_name(described["code_column"])
         if column not in table.rows.columns:
-            raise SourceError(f"{table.where}: no column {described['code_column']!r}")
+            raise SourceError(f"{table.where}: no column {quoted(described['code_column'])}")
         return column
     form = _form(described["code"])
     value = plain_name(described["value"])

@@ -3,7 +3,7 @@
 import polars as pl
 
 from withintask.ingest.oews.reference import load_bridge
-from withintask.panel.errors import ParameterError
+from withintask.panel.errors import ParameterError, quoted
 
 CLASSIFICATIONS = (
     *("soc2018", "soc2010", "onet2019", "onet2010", "oes2018", "hybrid2019", "oews2021"),
@@ -38,7 +38,7 @@ def add_soc2018(
     """
     if classification not in CLASSIFICATIONS:
         raise ParameterError(
-            f"classification {classification!r} is not one of {', '.join(CLASSIFICATIONS)}"
+            f"classification {quoted(classification)} is not one of {', '.join(CLASSIFICATIONS)}"
         )
     joined = rows.join(
         _links(rows[code].unique(), classification).rename({"code": code}),

@@ -11,7 +11,7 @@ import polars as pl
 
 from withintask.ingest.oews.extract import RawTable
 from withintask.ingest.oews.vintages import FLAG_KIND, TEXT_KINDS, ColumnSpec, Layouts
-from withintask.panel.errors import SourceError, list_problems, some_examples
+from withintask.panel.errors import SourceError, list_problems, quoted, some_examples
 
 STATUSES = (
     "published",
@@ -102,9 +102,9 @@ def _unreadable_cells(raw: RawTable, wrong: Mapping[str, pl.Expr], layouts: Layo
         labelled = raw.rows.with_columns(pl.lit(raw.is_synthetic).alias("is_synthetic"))
         bad = labelled.filter(rule).select("source_row", name).rows()
         if bad:
-            cells = some_examples([f"row {row} {text!r}" for row, text in bad])
+            cells = some_examples([f"row {row} {quoted(text)}" for row, text in bad])
             problems.append(
-                f"column {raw.headers[name]!r}: {len(bad):,} cells are no number or known mark: "
+                f"column {quoted(raw.headers[name])}: {len(bad):,} cells are no number or known mark: "
                 + cells
             )
     marks = " ".join(layouts.marks)

@@ -14,7 +14,7 @@ from withintask.ingest.oews.clean import STATUSES
 from withintask.ingest.oews.reference import load_bridge
 from withintask.ingest.oews.vintages import MEANS, WAGE_KINDS, ColumnSpec, load_layouts
 from withintask.ingest.tables import Column, Table, column
-from withintask.panel.errors import ParameterError
+from withintask.panel.errors import ParameterError, quoted
 
 BRIDGES = ("strict", "merged")
 MEASURED = ("tot_emp", *(spec.name for spec in load_layouts().measures if spec.kind in WAGE_KINDS))
@@ -101,7 +101,7 @@ def comparable_codes(wages: pl.DataFrame, *, bridge: str = "strict") -> Comparab
         If the bridge is unknown.
     """
     if bridge not in BRIDGES:
-        raise ParameterError(f"bridge {bridge!r} is not one of {', '.join(BRIDGES)}")
+        raise ParameterError(f"bridge {quoted(bridge)} is not one of {', '.join(BRIDGES)}")
     detailed = wages.filter(pl.col("o_group") == "detailed")
     groups = comparable_groups(detailed, bridge=bridge)
     return Comparable(

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from withintask.ingest.files import LIMITS, check_archive
 from withintask.ingest.oews.vintages import load_layouts
 from withintask.panel.atomic import put_in_place
-from withintask.panel.errors import ParameterError, SourceError, list_problems
+from withintask.panel.errors import ParameterError, SourceError, list_problems, quoted
 
 _CHUNK = 1 << 16
 _FORBIDDEN, _NOT_FOUND, _BAD_RANGE, _PARTIAL = 403, 404, 416, 206
@@ -115,7 +115,7 @@ def _names(years: Collection[int], level: str) -> list[str]:
     layouts = load_layouts()
     if level not in layouts.download_files:
         known = ", ".join(layouts.download_files)
-        raise ParameterError(f"level {level!r} has no archive; choose one of {known}")
+        raise ParameterError(f"level {quoted(level)} has no archive; choose one of {known}")
     if not years:
         raise ParameterError("no years: give some, such as --years 2019-2024")
     for year in years:
@@ -127,10 +127,10 @@ def _check_settings(settings: Settings) -> None:
     local, _, domain = settings.email.partition("@")
     problems = []
     if not local or "." not in domain or any(c.isspace() for c in settings.email):
-        problems.append(f"e-mail address {settings.email!r}: BLS asks for a real one")
+        problems.append(f"e-mail address {quoted(settings.email)}: BLS asks for a real one")
     parts = urlsplit(settings.base_url)
     if not _is_safe(settings.base_url) or not parts.hostname:
-        problems.append(f"base URL {settings.base_url!r} is no https address")
+        problems.append(f"base URL {quoted(settings.base_url)} is no https address")
     if settings.n_attempts < 1:
         problems.append(f"{settings.n_attempts} attempts: at least one is needed")
     if problems:

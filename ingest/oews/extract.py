@@ -18,7 +18,13 @@ from withintask.ingest.text_tables import (
     read_workbook,
     table_under,
 )
-from withintask.panel.errors import ParameterError, SourceError, list_problems, some_examples
+from withintask.panel.errors import (
+    ParameterError,
+    SourceError,
+    list_problems,
+    quoted,
+    some_examples,
+)
 
 WORKBOOK_SUFFIXES = (".xlsx", ".csv")
 _HEADER_SEARCH_ROWS = 30
@@ -99,8 +105,10 @@ def _unknown_layout(name: str, sheets: Sequence[Sheet]) -> str:
     seen = []
     for sheet in sheets:
         first = next((row for row in sheet.cells.head(_HEADER_SEARCH_ROWS).rows() if any(row)), ())
-        cells = some_examples([repr(cell) for cell in first if cell])
-        seen.append(f"sheet {sheet.name!r}: no known header; its first row is {cells or 'empty'}")
+        cells = some_examples([quoted(cell) for cell in first if cell])
+        seen.append(
+            f"sheet {quoted(sheet.name)}: no known header; its first row is {cells or 'empty'}"
+        )
     return list_problems(
         f"{name}: unknown layout", seen, advice="Expected an OEWS table with OCC_CODE, TOT_EMP, …"
     )
@@ -128,8 +136,12 @@ def _raw_table(sheet: Sheet, row: int, notes: Sequence[Sheet], layouts: Layouts)
 def _vintage_of(sheet: Sheet, notes: Sequence[str], layouts: Layouts) -> Vintage:
     """Return the one year that file name, sheet name and field descriptions agree on."""
     evidence = [
-        *((f"{kind} {name!r}", year) for kind, name in _names(sheet) for year in _years_in(name)),
-        *((repr(line), int(m[1])) for line in notes if (m := _YEAR_IN_TITLE.search(line))),
+        *(
+            (f"{kind} {quoted(name)}", year)
+            for kind, name in _names(sheet)
+            for year in _years_in(name)
+        ),
+        *((quoted(line), int(m[1])) for line in notes if (m := _YEAR_IN_TITLE.search(line))),
     ]
     years = {year for _, year in evidence}
     if not years:
@@ -162,8 +174,8 @@ def _match_headers(table: TextTable, year: int, layouts: Layouts) -> dict[str, s
     }
     missing = [name for name in expected if name not in published]
     unknown = [name for name in published if name not in expected]
-    problems = [f"column {name!r} is missing{_guess(name, unknown)}" for name in missing]
-    problems += [f"column {published[name]!r} is not known in May {year}" for name in unknown]
+    problems = [f"column {quoted(name)} is missing{_guess(name, unknown)}" for name in missing]
+    problems += [f"column {quoted(published[name])} is not known in May {year}" for name in unknown]
     if problems:
         advice = f"The columns of May {year} are listed in columns.csv of withintask.ingest.oews."
         raise SourceError(list_problems(table.where, problems, advice=advice))
@@ -172,7 +184,7 @@ def _match_headers(table: TextTable, year: int, layouts: Layouts) -> dict[str, s
 
 def _guess(name: str, unknown: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, unknown, n=1)
-    return f" (is it {close[0]!r}?)" if close else ""
+    return f" (is it {quoted(close[0])}?)" if close else ""
 
 
 def _our_names(table: TextTable, headers: dict[str, str], layouts: Layouts) -> pl.DataFrame:

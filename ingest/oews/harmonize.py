@@ -19,7 +19,13 @@ from withintask.ingest.oews.vintages import Layouts, load_layouts
 from withintask.ingest.options import Years, as_years
 from withintask.ingest.publication import Publication
 from withintask.ingest.sources import describe_sources
-from withintask.panel.errors import ParameterError, SourceError, list_problems, some_examples
+from withintask.panel.errors import (
+    ParameterError,
+    SourceError,
+    list_problems,
+    quoted,
+    some_examples,
+)
 
 _EXAMPLES = 5
 _PERCENTILES = ("pct10", "pct25", "median", "pct75", "pct90")
@@ -78,7 +84,7 @@ def harmonize(source_dir: Source, years: Years | None = None, *, level: str = AU
     found = find_publications(folders, paths, years=years, level=wanted, is_strict=True)
     if not found:
         raise SourceError(
-            f"{source_dir}: no OEWS workbook, zip, CSV or flat file of level {wanted!r}; "
+            f"{source_dir}: no OEWS workbook, zip, CSV or flat file of level {quoted(wanted)}; "
             "`withintask oews download` fetches them"
         )
     raws = _read_all(found, layouts, years, wanted)
@@ -86,7 +92,7 @@ def harmonize(source_dir: Source, years: Years | None = None, *, level: str = AU
     if batch is None or batch.audit.is_empty():
         there = "" if batch is None else f"; the files hold {', '.join(sorted(batch.n_rows))}"
         raise SourceError(
-            f"{source_dir}: no OEWS tables of level {wanted!r} and years {years or 'any'}{there}"
+            f"{source_dir}: no OEWS tables of level {quoted(wanted)} and years {years or 'any'}{there}"
         )
     wages = batch.wages
     _refuse_empty(source_dir, years, wages)
@@ -104,7 +110,9 @@ def check_request(years: Collection[int] | None, level: str, layouts: Layouts) -
         With the known values.
     """
     if level not in (*LEVELS, "all", AUTO):
-        raise ParameterError(f"level {level!r} is not one of {', '.join((*LEVELS, 'all', AUTO))}")
+        raise ParameterError(
+            f"level {quoted(level)} is not one of {', '.join((*LEVELS, 'all', AUTO))}"
+        )
     for year in years or ():
         layouts.vintage(year)
 

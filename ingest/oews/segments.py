@@ -11,7 +11,7 @@ import polars as pl
 
 from withintask.ingest.oews.comparable import CELL
 from withintask.ingest.oews.vintages import load_layouts
-from withintask.panel.errors import ParameterError, list_problems
+from withintask.panel.errors import ParameterError, list_problems, quoted
 
 _CODES = ("comparable_code", "occ_code")
 
@@ -78,7 +78,7 @@ def _note(from_year: int, first: str, to_year: int, last: str) -> str:
 
 
 def _refuse_missing(wages: pl.DataFrame, names: list[str], years: list[int]) -> None:
-    problems = [f"no column {name!r}" for name in names if name not in wages.columns]
+    problems = [f"no column {quoted(name)}" for name in names if name not in wages.columns]
     if not problems:
         there = set(wages["year"].unique())
         problems = [f"no rows of {year}" for year in years if year not in there]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from withintask.panel.errors import SourceError, list_problems, some_examples
+from withintask.panel.errors import SourceError, all_named, list_problems, some_examples
 
 
 def read_columns(
@@ -44,7 +44,7 @@ def read_columns(
     text = pl.read_csv(path, infer_schema=False, null_values=list(null_values))
     absent = [name for name in types if name not in text.columns]
     if absent:
-        problem = f"no column {some_examples(absent)}; found {', '.join(text.columns)}"
+        problem = f"no column {some_examples(absent)}; found {all_named(text.columns)}"
         raise SourceError(list_problems(str(path), [problem]))
     text = text.select(list(types))
     typed = text.select(_parsed(pl.col(name), dtype).alias(name) for name, dtype in types.items())

@@ -143,8 +143,13 @@ def test_thousands_of_members_are_refused():
         '<row r="1"><c r="A1"><v><![CDATA[7]]></v></c></row>',
         '<row r="1"><c r="A1" t="s"><v>9</v></c></row>',
         '<row r="1"><c r="A1" t="s"><v>0--></v></c></row>',
+        '<row r="1"><c r="A1" t="s">"B5"><v>0.5</v></c></row>',
+        '<row r="1"><c r="A1" t="s"><f>1</f><v>9</v></c></row>',
     ],
-    ids=["cut", "CDATA", "a text that is not there", "no number of a text"],
+    ids=[
+        *("cut", "CDATA", "a text that is not there", "no number of a text"),
+        *("no whole number after text", "a text that is not there after a formula"),
+    ],
 )
 def test_a_sheet_whose_cells_a_reader_would_pass_over_is_refused(body):
     with pytest.raises(SourceError, match=r"sheet1\.xml: "):

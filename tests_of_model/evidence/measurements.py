@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from withintask.panel.arrays import Array
-from withintask.panel.errors import ParameterError, list_problems, nearest
+from withintask.panel.errors import ParameterError, list_problems, nearest, quoted, shortened
 from withintask.sim.params import Params
 from withintask.sim.regime import PROPRIETARY_SHARE
 from withintask.tests_of_model.evidence.sign import entropy, sign_row
@@ -60,7 +60,7 @@ def load_measurements(path: Path | None = None) -> tuple[Measurement, ...]:
         entries = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ParameterError(f"{where}: expected a TOML file of measurements; {error}") from error
-    problems = [p for name, entry in entries.items() for p in _problems(name, entry)]
+    problems = [p for name, entry in entries.items() for p in _problems(shortened(name), entry)]
     if problems:
         raise ParameterError(list_problems(where, problems))
     return tuple(Measurement(name=name, **entry) for name, entry in entries.items())
@@ -247,13 +247,13 @@ def truth_of(features: Array, params: Params) -> dict[str, float]:
 
 def _problems(name: str, entry: object) -> list[str]:
     if not isinstance(entry, dict) or set(entry) != set(_KEYS):
-        return [f"[{name}]: expected keys {', '.join(_KEYS)}; found {entry!r}"]
+        return [f"[{name}]: expected keys {', '.join(_KEYS)}; found {quoted(entry)}"]
     problems, known = [], (*ALL_NAMES, *MOVES, PROPRIETARY_SHARE)
     if entry["of"] not in known:
         problems.append(
-            f"[{name}]: of = {entry['of']!r} is not measured here{nearest(str(entry['of']), known)}"
+            f"[{name}]: of = {quoted(entry['of'])} is not measured here{nearest(str(entry['of']), known)}"
         )
     error = entry["std_error"]
     if isinstance(error, bool) or not isinstance(error, (int, float)) or not error > 0:
-        problems.append(f"[{name}]: std_error = {error!r}, expected a positive number")
+        problems.append(f"[{name}]: std_error = {quoted(error)}, expected a positive number")
     return problems

@@ -12,7 +12,7 @@ import polars as pl
 from scipy.special import chdtrc, ndtr, ndtri
 
 from withintask.panel.arrays import Array
-from withintask.panel.errors import ParameterError, list_problems
+from withintask.panel.errors import ParameterError, list_problems, quoted, shortened
 from withintask.sim.cells import exposed_cells
 from withintask.sim.economy import Economy, solve_economy
 from withintask.sim.params import Params
@@ -102,7 +102,9 @@ def load_evidence(path: Path | None = None) -> tuple[Evidence, ...]:
         entries = tomllib.loads((packaged if path is None else path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ParameterError(f"{where}: expected a TOML file of estimates; {error}") from error
-    problems = [problem for name, entry in entries.items() for problem in _problems(name, entry)]
+    problems = [
+        problem for name, entry in entries.items() for problem in _problems(shortened(name), entry)
+    ]
     if problems:
         raise ParameterError(list_problems(where, problems))
     return tuple(
@@ -291,26 +293,28 @@ def _between(value: Array, std_error: Array) -> float:
 
 def _problems(name: str, entry: object) -> list[str]:
     if not isinstance(entry, dict):
-        return [f"{name} = {entry!r}: expected a table [{name}]"]
+        return [f"{name} = {quoted(entry)}: expected a table [{name}]"]
     problems = [f"[{name}]: {key} is missing" for key in _KEYS if key not in entry]
-    problems += [f"[{name}]: {key} is unknown" for key in entry if key not in (*_KEYS, *_OPTIONAL)]
+    problems += [
+        f"[{name}]: {shortened(key)} is unknown" for key in entry if key not in (*_KEYS, *_OPTIONAL)
+    ]
     if problems:
         return problems
     if entry["moment"] not in ("", *ALL_NAMES):
         problems.append(
-            f"[{name}]: moment = {entry['moment']!r}, expected one of {', '.join(ALL_NAMES)}"
+            f"[{name}]: moment = {quoted(entry['moment'])}, expected one of {', '.join(ALL_NAMES)}"
         )
     for key, allowed in (("map", MAPS), ("status", STATUSES)):
         if entry[key] not in allowed:
             problems.append(
-                f"[{name}]: {key} = {entry[key]!r}, expected one of {', '.join(allowed)}"
+                f"[{name}]: {key} = {quoted(entry[key])}, expected one of {', '.join(allowed)}"
             )
     n = {"halves": 2, "fifths": 2, "direct": 1, "top_tenth": 1}.get(entry["map"])
     if n is not None and len(entry["estimate"]) != n:
         problems.append(f"[{name}]: estimate has {len(entry['estimate'])} figures, expected {n}")
     error = entry.get("std_error", 1.0)
     if isinstance(error, bool) or not isinstance(error, (int, float)) or not error > 0:
-        problems.append(f"[{name}]: std_error = {error!r}, expected a positive number")
+        problems.append(f"[{name}]: std_error = {quoted(error)}, expected a positive number")
     if "std_error" in entry and not entry.get("error_status"):
         problems.append(f"[{name}]: error_status is missing; say published, derived or assumed")
     if entry["status"] == STATUSES[0] and not (entry["page"] and entry["quote"]):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import fields
 
-from withintask.panel.errors import ParameterError, list_problems, nearest
+from withintask.panel.errors import ParameterError, list_problems, nearest, quoted
 from withintask.panel.notation import SYMBOLS, parameter_names
 from withintask.sim.design import Design
 from withintask.sim.designs import change_design
@@ -33,9 +33,11 @@ def parse_grid(vary: Sequence[str]) -> dict[str, list[int]]:
         try:
             grid[SHORT_NAMES.get(name, name)] = sorted({int(value) for value in values.split(",")})
         except ValueError:
-            problems.append(f"{text!r}: expected name=number,number, for example workers=50,100")
+            problems.append(
+                f"{quoted(text)}: expected name=number,number, for example workers=50,100"
+            )
         if not equals:
-            problems.append(f"{text!r}: expected an equals sign")
+            problems.append(f"{quoted(text)}: expected an equals sign")
     if problems:
         raise ParameterError(list_problems("--vary", problems))
     return grid
@@ -52,13 +54,13 @@ def parse_effects(effect: str) -> tuple[str, list[float]]:
     name, _, values = effect.partition("=")
     if name not in parameter_names():
         raise ParameterError(
-            f"--effect {effect!r}: {name} is no parameter{nearest(name, parameter_names())}"
+            f"--effect {quoted(effect)}: {name} is no parameter{nearest(name, parameter_names())}"
         )
     try:
         return name, sorted({float(value) for value in values.split(",")})
     except ValueError:
         raise ParameterError(
-            f"--effect {effect!r}: expected a parameter and numbers, for example capability=0.25,0.5"
+            f"--effect {quoted(effect)}: expected a parameter and numbers, for example capability=0.25,0.5"
         ) from None
 
 
@@ -76,7 +78,7 @@ def parse_values(settings: Sequence[str], option: str) -> dict[str, float]:
         try:
             values[name] = float(text)
         except ValueError:
-            problems.append(f"{setting!r}: expected name=value")
+            problems.append(f"{quoted(setting)}: expected name=value")
     if problems:
         raise ParameterError(list_problems(option, problems))
     return values

@@ -14,7 +14,7 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 
 from withintask.panel.capabilities import parse_need
-from withintask.panel.errors import ParameterError, list_problems, unknown_name
+from withintask.panel.errors import ParameterError, list_problems, quoted, unknown_name
 from withintask.tests_of_model.hypotheses.hypothesis import Estimator, Hypothesis
 
 GROUP = "withintask.estimators"
@@ -62,7 +62,7 @@ def _problems(estimator: object, hypothesis: Hypothesis, taken: set[str]) -> Ite
     for term in estimator.terms or ("",):
         if term not in hypothesis.estimands:
             known = ", ".join(hypothesis.estimands)
-            yield f"{estimator.name}: term {term!r} is no estimand of {hypothesis.name}; they are {known}"
+            yield f"{estimator.name}: term {quoted(term)} is no estimand of {hypothesis.name}; they are {known}"
     for need in estimator.needs:
         try:
             parse_need(need)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import betainc, betaincinv, betaln, ndtr, ndtri
 
 from withintask.panel.arrays import Array
-from withintask.panel.errors import ParameterError, list_problems, nearest
+from withintask.panel.errors import ParameterError, list_problems, nearest, quoted, shortened
 from withintask.panel.notation import parameter_names, symbol
 from withintask.sim.params import load_sources
 
@@ -100,7 +100,9 @@ def load_prior(path: Path | None = None) -> Prior:
         If a name is unknown, a key missing, a shape none, or a range reaches outside the parameter's domain; all are listed.
     """
     entries = _read(path)
-    problems = [problem for name, entry in entries.items() for problem in _problems(name, entry)]
+    problems = [
+        problem for name, entry in entries.items() for problem in _problems(shortened(name), entry)
+    ]
     if problems or not entries:
         where = "priors.toml" if path is None else str(path)
         advice = f"An entry has {', '.join(_KEYS)}; shapes are {', '.join(SHAPES)}."
@@ -136,11 +138,11 @@ def _problems(name: str, entry: object) -> list[str]:
     if name not in parameter_names():
         return [f"[{name}]: not a parameter{nearest(name, parameter_names())}"]
     if not isinstance(entry, dict):
-        return [f"{name} = {entry!r}: expected a table [{name}]"]
+        return [f"{name} = {quoted(entry)}: expected a table [{name}]"]
     problems = [f"[{name}]: {key} is missing" for key in _KEYS[:2] if key not in entry]
-    problems += [f"[{name}]: {key} is unknown" for key in entry if key not in _KEYS]
+    problems += [f"[{name}]: {shortened(key)} is unknown" for key in entry if key not in _KEYS]
     if entry.get("shape", SHAPES[0]) not in SHAPES:
-        problems.append(f"[{name}]: shape = {entry['shape']!r}, expected {', '.join(SHAPES)}")
+        problems.append(f"[{name}]: shape = {quoted(entry['shape'])}, expected {', '.join(SHAPES)}")
     return problems + _range_problems(name, entry)
 
 
@@ -148,7 +150,7 @@ def _range_problems(name: str, entry: Mapping[str, object]) -> list[str]:
     try:
         low, high = _range(name, entry)
     except (TypeError, ValueError):
-        return [f"[{name}]: range = {entry.get('range')!r}, expected [low, high]"]
+        return [f"[{name}]: range = {quoted(entry.get('range'))}, expected [low, high]"]
     if not (np.isfinite([low, high]).all() and low < high):
         return [f"[{name}]: range = [{low:g}, {high:g}], expected low < high"]
     bottom, top = domain(name)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from withintask.panel.arrays import Array
 from withintask.panel.atomic import save_text
-from withintask.panel.errors import ParameterError, list_problems
+from withintask.panel.errors import ParameterError, list_problems, quoted, shortened
 from withintask.sim.economy import Economy
 from withintask.tests_of_model.moments.moments import (
     ALL_NAMES,
@@ -208,7 +208,9 @@ def load_target(path: Path | str = ILLUSTRATIVE) -> MomentTarget:
     entries = _read(path)
     tables = {name: entry for name, entry in entries.items() if name not in _HEAD}
     problems = [
-        problem for name, entry in tables.items() for problem in _entry_problems(name, entry)
+        problem
+        for name, entry in tables.items()
+        for problem in _entry_problems(shortened(name), entry)
     ]
     if not tables:
         problems.append("no moment: expected tables [m1] to [m11]")
@@ -273,17 +275,17 @@ def _entry_problems(name: str, entry: object) -> list[str]:
     if name not in ALL_NAMES:
         return [f"[{name}]: unknown; moments are {', '.join(ALL_NAMES)}"]
     if not isinstance(entry, dict):
-        return [f"{name} = {entry!r}: expected a table [{name}]"]
+        return [f"{name} = {quoted(entry)}: expected a table [{name}]"]
     problems = [f"[{name}]: {key} is missing" for key in _NEEDED if key not in entry]
-    problems += [f"[{name}]: {key} is unknown" for key in entry if key not in _KEYS]
+    problems += [f"[{name}]: {shortened(key)} is unknown" for key in entry if key not in _KEYS]
     value, error = entry.get("value", 0.0), entry.get("std_error", 1.0)
     if not _is_number(value):
-        problems.append(f"[{name}]: value = {value!r}, expected a finite number")
+        problems.append(f"[{name}]: value = {quoted(value)}, expected a finite number")
     if not _is_number(error) or error <= 0:
-        problems.append(f"[{name}]: std_error = {error!r}, expected a positive number")
+        problems.append(f"[{name}]: std_error = {quoted(error)}, expected a positive number")
     if entry.get("status", STATUSES[0]) not in STATUSES:
         problems.append(
-            f"[{name}]: status = {entry['status']!r}, expected one of {', '.join(STATUSES)}"
+            f"[{name}]: status = {quoted(entry['status'])}, expected one of {', '.join(STATUSES)}"
         )
     if "source" in entry and not str(entry["source"]).strip():
         problems.append(f"[{name}]: source is empty; say where the value is from, or 'assumed'")
@@ -294,7 +296,7 @@ def _range_problems(name: str, given: object, value: object) -> list[str]:
     if given is None:
         return []
     if not isinstance(given, list) or len(given) != 2 or not all(_is_number(v) for v in given):
-        return [f"[{name}]: range = {given!r}, expected [low, high]"]
+        return [f"[{name}]: range = {quoted(given)}, expected [low, high]"]
     low, high = given
     if _is_number(value) and not low <= float(str(value)) <= high:
         return [f"[{name}]: value {value} is outside its range [{low}, {high}]"]

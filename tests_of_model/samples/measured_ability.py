@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from withintask.panel.arrays import Array, floats
-from withintask.panel.errors import EstimationError
+from withintask.panel.errors import EstimationError, quoted
 from withintask.panel.panel import Panel
 from withintask.panel.transform import eager, lookup
 
@@ -63,7 +63,7 @@ def measured_ability(panel: Panel, workers: pl.DataFrame) -> MeasuredAbility:
 def _standardized(measures: pl.DataFrame, workers: pl.DataFrame, name: str) -> Array:
     spread = measures["ability"].std()
     if not isinstance(spread, float) or spread == 0:
-        raise EstimationError(f"ability: the measure {name!r} is the same for all workers")
+        raise EstimationError(f"ability: the measure {quoted(name)} is the same for all workers")
     mean = measures["ability"].mean()
     scaled = measures.with_columns((pl.col("ability") - mean) / spread)
     return floats(lookup(workers, "worker_id", scaled, ("ability",))["ability"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from withintask.panel.atomic import save, save_text
-from withintask.panel.errors import ParameterError
+from withintask.panel.errors import ParameterError, quoted
 from withintask.panel.escape import in_latex, in_markdown, in_spreadsheet
 from withintask.report.estimate_table import STARS_WORDS, EstimateTable, estimate_table
 
@@ -47,7 +47,7 @@ def kind_of(out: Path | None, kind: str | None, *, force: bool = False) -> str:
     of_suffix = KINDS.get(out.suffix.lower())
     problems = []
     if of_suffix is None:
-        problems.append(f"suffix {out.suffix!r} is not known; known are {', '.join(KINDS)}")
+        problems.append(f"suffix {quoted(out.suffix)} is not known; known are {', '.join(KINDS)}")
     elif kind not in (None, of_suffix):
         problems.append(f"suffix {out.suffix} means {of_suffix}, not {kind}; leave out --format")
     if out.exists() and not force:
