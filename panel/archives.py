@@ -1,7 +1,9 @@
 """Zip archives that are not what they claim: size limits, names that leave the folder, damage."""
 
+import gzip
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,6 +74,29 @@ def check_archive(
             ]
     if problems:
         raise SourceError(list_problems(name, problems, advice="Download the file again."))
+
+
+def check_gzip(path: Path, *, limits: Limits = LIMITS) -> None:
+    """Refuse a gzip file that is damaged or unpacks to too much; it is unpacked once in blocks and thrown away.
+
+    Raises
+    ------
+    SourceError
+        If it does.
+    """
+    packed, unpacked = path.stat().st_size, 0
+    try:
+        with gzip.open(path) as stream:
+            while block := stream.read(_CHUNK):
+                unpacked += len(block)
+                if unpacked > limits.max_bytes or _is_bomb(unpacked, packed, limits):
+                    raise SourceError(
+                        f"{path.name}: unpacks from {packed:,} to over {unpacked:,} bytes (a bomb?)"
+                    )
+    except (*_ZIP_FAULTS, zlib.error) as fault:
+        raise SourceError(
+            f"{path.name}: not a complete gzip file ({fault}). Download it again."
+        ) from fault
 
 
 def read_members(
@@ -156,9 +181,5 @@ def _damage_of(
                     return
                 if watch is not None:
                     watch(info.filename, block)
-    except (*_ZIP_FAULTS, ValueError) as fault:
-        yield f"member {quoted(info.filename)} is damaged: {fault}"
-    except Exception as fault:  # zlib.error has no public base class but Exception
-        if type(fault).__name__ != "error":
-            raise
+    except (*_ZIP_FAULTS, ValueError, zlib.error) as fault:
         yield f"member {quoted(info.filename)} is damaged: {fault}"

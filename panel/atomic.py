@@ -4,6 +4,7 @@ Whoever replaces something holds its lock meanwhile (:mod:`withintask.panel.lock
 another name when the lock is free was left by a process that died, and the next writer removes it.
 """
 
+import errno
 import os
 import re
 import secrets
@@ -22,6 +23,9 @@ _NEW, _OLD = "tmp", "old"
 
 PART_OF_DATABASE = ".part"
 """Added to the temporary name of a database by who fills it from a file."""
+
+_WITHOUT_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.EROFS, errno.EBADF, errno.EACCES)
+"""What a system says that cannot flush such a file; EIO and a full disk are errors."""
 
 _ADDED = (".wal", ".tmp", PART_OF_DATABASE)
 """Names beside a temporary name; the first two are DuckDB's."""
@@ -87,7 +91,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             yield staging
             discarded = _beside(path, _OLD)
             if path.exists():
-                put_in_place(path, discarded)
+                os.replace(path, discarded)
             put_in_place(staging, path)
             _remove(discarded)
 
@@ -133,8 +137,36 @@ def save_text(path: Path, text: str) -> None:
 
 
 def put_in_place(new: Path, path: Path) -> None:
-    """Rename a complete file or folder to its final name, in one step."""
+    """Rename a complete file or folder to its final name, in one step that outlives a loss of power.
+
+    What it holds is on disk before it gets the name, and the name itself afterwards.
+    """
+    _flush_all(new)
     os.replace(new, path)
+    _flush(path.parent)
+
+
+def _flush_all(path: Path) -> None:
+    """Have a file, or a folder with all that it holds, written to the disk."""
+    if path.is_dir() and not path.is_symlink():
+        for entry in path.iterdir():
+            _flush_all(entry)
+    _flush(path)
+
+
+def _flush(path: Path) -> None:
+    """Have one file or the names in one folder written; where the system cannot (folders on Windows), go on."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _WITHOUT_FLUSH:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def remove_folder(folder: Path) -> None:

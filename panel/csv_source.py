@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from withintask.panel.archives import LIMITS
 from withintask.panel.csv_quotes import CHUNK_BYTES, check_quotes
 from withintask.panel.errors import quoted
 from withintask.panel.mapping import TableMapping
@@ -15,6 +16,9 @@ from withintask.panel.references import Breach
 
 N_EXAMPLES = 5
 """Rows named for what is wrong with a file."""
+
+_LONGEST_LINE = 1 << 20
+"""Bytes of a first line."""
 
 _NO_COLUMN = "\0"
 
@@ -35,6 +39,9 @@ def scan_text_csv(file: Path, mapping: TableMapping) -> tuple[pl.LazyFrame | Non
         The table, all text, and what is wrong with the file: lines that are not UTF-8, columns
         named twice, rows with more or fewer cells than the header. None if it cannot be read.
     """
+    too_wide = first_line_problem(file, mapping.separator)
+    if too_wide:
+        return None, [_breach(mapping, "too_wide", 1, too_wide)]
     undecodable = _lines_not_utf8(file)
     if undecodable:
         meaning = "every line is UTF-8 text; save the file as UTF-8"
@@ -46,6 +53,16 @@ def scan_text_csv(file: Path, mapping: TableMapping) -> tuple[pl.LazyFrame | Non
     if problems:
         return None, problems
     return _scan(file, mapping), []
+
+
+def first_line_problem(file: Path, separator: str) -> str:
+    """Say what is wrong with the width of the first line, before a reader makes room for its columns; or nothing."""
+    with file.open("rb") as stream:
+        first = stream.readline(_LONGEST_LINE)
+    n_columns = first.count(separator.encode()) + 1
+    if len(first) < _LONGEST_LINE and n_columns <= LIMITS.max_columns:
+        return ""
+    return f"the first line has at most {LIMITS.max_columns:,} columns and {_LONGEST_LINE:,} bytes, not {n_columns:,} columns or more"
 
 
 def _scan(file: Path, mapping: TableMapping) -> pl.LazyFrame:

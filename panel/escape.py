@@ -1,9 +1,11 @@
 """Text from files as it may stand in a spreadsheet, Markdown or LaTeX: read as text, never obeyed."""
 
 import re
+from pathlib import Path
 
 import polars as pl
 
+from withintask.panel.atomic import save
 from withintask.panel.errors import printable
 
 _FORMULA = r"^[=+\-@\t\r]"
@@ -28,6 +30,11 @@ def in_spreadsheet(frame: pl.DataFrame) -> pl.DataFrame:
         .alias(name)
         for name in text
     )
+
+
+def save_csv(path: Path, frame: pl.DataFrame) -> None:
+    """Write a table as CSV for a spreadsheet, in one step; whatever looks like a formula stays text."""
+    save(path, in_spreadsheet(frame).write_csv)
 
 
 def in_markdown(text: str) -> str:

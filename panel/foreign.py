@@ -8,10 +8,16 @@ from typing import Any
 
 import polars as pl
 
+from withintask.panel.archives import check_archive
+from withintask.panel.confined import read_confined
 from withintask.panel.errors import SourceError, all_named, quoted
 from withintask.panel.mapping import TableMapping
 from withintask.panel.workbooks import check_workbook
 
+CONFINED = (".xls", ".xlsb", ".ods", ".rds", ".rdata", ".rda")
+"""Formats whose size a reader takes on trust: read in a process with a limit."""
+
+_ARCHIVES = (".xlsb", ".ods")
 _EXTRA = "pip install 'withintask[files]'"
 
 
@@ -29,15 +35,26 @@ def read_foreign(file: Path, mapping: TableMapping) -> pl.DataFrame:
     Raises
     ------
     SourceError
-        If the file is damaged, a sheet must be named or the reader is not installed.
+        If the file is damaged, asks for more room than a table has, a sheet must be named or the reader is not
+        installed.
     """
+    suffix = file.suffix.lower()
+    if suffix in _ARCHIVES:
+        check_archive(file.read_bytes(), file.name)
+    if suffix in CONFINED:
+        return read_confined(file, sheet=mapping.sheet, header=mapping.header)
+    return read_unconfined(file, mapping)
+
+
+def read_unconfined(file: Path, mapping: TableMapping) -> pl.DataFrame:
+    """Read a file as :func:`read_foreign` does, in this process and without a limit of room."""
     read = READERS[file.suffix.lower()]
     try:
         return read(file, mapping)
     except ModuleNotFoundError as error:
         reason = f"{file.name}: {error.name} is not installed, which reads {file.suffix}"
         raise SourceError(f"{reason}; {_EXTRA}") from error
-    except SourceError:
+    except (SourceError, MemoryError):
         raise
     except Exception as error:  # readers raise errors of their own and of the C library
         kind = type(error).__name__

@@ -68,7 +68,12 @@ def pseudonymize(panel: Panel, key: bytes, *, columns: Sequence[str] = PSEUDONYM
 
 
 def pseudonymize_to(
-    source: Path, out: Path, key: bytes, *, columns: Sequence[str] = PSEUDONYMIZED
+    source: Path,
+    out: Path,
+    key: bytes,
+    *,
+    columns: Sequence[str] = PSEUDONYMIZED,
+    verify: bool = True,
 ) -> Path:
     """Write a pseudonymized copy of a panel, complete or not at all.
 
@@ -80,6 +85,8 @@ def pseudonymize_to(
         Another folder or DuckDB file: new, empty or an earlier copy, which is replaced.
     key, columns
         As for :func:`pseudonymize`.
+    verify
+        Whether each file of the source is compared with its SHA-256, where its manifest has it.
 
     Raises
     ------
@@ -92,7 +99,7 @@ def pseudonymize_to(
 
     _fail_if_together(source, out)
     _fail_if_original(out)
-    panel = pseudonymize(read_panel(source, lazy=True), key, columns=columns)
+    panel = pseudonymize(read_panel(source, lazy=True, verify=verify), key, columns=columns)
     return write_panel(panel, out)
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import polars as pl
 
-from withintask.panel.csv_source import scan_text_csv
+from withintask.panel.csv_source import first_line_problem, scan_text_csv
 from withintask.panel.errors import SourceError, list_problems
 from withintask.panel.foreign import READERS, read_foreign
 from withintask.panel.mapping import TableMapping
@@ -174,6 +174,9 @@ def _read(file: Path, dialect: Dialect, null_values: Sequence[str]) -> pl.DataFr
 
 def _dialect(file: Path) -> Dialect:
     """Tell the separator by the cells of the first lines, and a header by its cells."""
+    for separator in SEPARATORS:
+        if problem := first_line_problem(file, separator):
+            raise SourceError(f"{file}: {problem}")
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         lines = [line for line, _ in zip(stream, range(LINES_READ), strict=False)]
     best = max(SEPARATORS, key=lambda sign: _regularity(lines, sign))

@@ -94,7 +94,7 @@ class _Form:
     """Whether a member is well-formed XML: readers of workbooks pass over what is not, and cells vanish."""
 
     def __init__(self) -> None:
-        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser = expat.ParserCreate(namespace_separator="}")
         self._parser.EntityDeclHandler = self._refuse
         self._parser.StartCdataSectionHandler = self._refuse
         self._fault = ""

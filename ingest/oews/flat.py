@@ -17,6 +17,7 @@ import polars as pl
 from withintask.ingest.oews.extract import RawTable
 from withintask.ingest.oews.reference import load_codes
 from withintask.ingest.oews.vintages import WAGE_KINDS, ColumnSpec, Layouts, TopCode, Vintage
+from withintask.panel.archives import check_gzip
 from withintask.panel.errors import ParameterError, SourceError, list_problems, some_examples
 
 FLAT_NAME = re.compile(r"^oe\.data\b.*?(\.txt|\.tsv)?(\.gz)?$", re.IGNORECASE)
@@ -99,6 +100,8 @@ def _scratch_database() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _open_lines(con: duckdb.DuckDBPyConnection, path: Path, where: str, level: str) -> None:
     """Parse the lines into columns; the file is read once."""
+    if path.suffix.lower() == ".gz":
+        check_gzip(path)
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in _FIELDS)
     letter = _AREA_TYPES_OF_LEVEL.get(level)
     wanted = f"WHERE length(id) < 4 OR id[4] = '{letter}'" if letter else ""

@@ -6,6 +6,7 @@ or a crosswalk. Sources: the BLS file of the hybrid structure of May 2019 and 20
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,7 @@ import polars as pl
 from withintask.ingest.oews.harmonize import harmonize
 from withintask.ingest.oews.vintages import load_layouts
 from withintask.ingest.text_tables import read_table
+from withintask.panel.atomic import save
 
 HYBRID_FILE = "bls_crosswalks/oes_2019_hybrid_structure.xlsx"
 ONET_FILE = "onet/crosswalks/2010_to_2019_soc_crosswalk.csv"
@@ -26,8 +28,8 @@ def main() -> None:
     source = Path(sys.argv[1])
     target = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent
     codes, links = make_reference(source)
-    codes.write_csv(target / "soc_codes.csv")
-    links.write_csv(target / "soc_links.csv", float_precision=6)
+    save(target / "soc_codes.csv", codes.write_csv)
+    save(target / "soc_links.csv", partial(links.write_csv, float_precision=6))
 
 
 def make_reference(source: Path) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -94,11 +94,12 @@ NOT_KEPT = Stages()
 
 def stage_key(*inputs: object) -> str:
     """Hash inputs, by their repr, and the code of the model and its tests."""
-    return hashlib.sha256(f"{inputs!r} {_code_hash()}".encode()).hexdigest()
+    return hashlib.sha256(f"{inputs!r} {code_hash()}".encode()).hexdigest()
 
 
 @cache
-def _code_hash() -> str:
+def code_hash() -> str:
+    """Hash the code and data files of the model and its tests."""
     digest = hashlib.sha256()
     for package in (panel, sim, tests_of_model):
         for path in sorted(Path(str(package.__file__)).parent.rglob("*.*")):

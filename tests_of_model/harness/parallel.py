@@ -85,20 +85,10 @@ def open_executor(engine: str, n_workers: int, *, dask: str = "") -> Iterator[Ex
         If the engine is unknown or dask is not installed.
     """
     if dask:
-        try:
-            from distributed import Client
-        except ImportError as error:
-            raise ParameterError(
-                "--dask needs the optional extra: pip install 'withintask[cluster]'"
-            ) from error
-        try:
-            client = Client(dask, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise ParameterError(
-                f"--dask {dask}: no scheduler answers there ({type(error).__name__}); start one with dask scheduler"
-            ) from error
-        with client:
-            yield client.get_executor(pure=False)
+        from withintask.tests_of_model.harness.cluster import cluster_executor
+
+        with cluster_executor(dask) as cluster:
+            yield cluster
     elif engine == "serial":
         yield None
     elif engine == "threads":

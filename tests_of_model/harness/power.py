@@ -43,22 +43,37 @@ class PowerQuestion:
     """Panel whose noise, firm sizes and mobility the design takes."""
     seed: int
     """Seed of the replicates."""
+    verify: bool = True
+    """Whether files of the pilot are compared with their SHA-256."""
 
     def known_hypothesis(self) -> Hypothesis:
-        """Return the hypothesis, or refuse an unknown one."""
+        """Return the hypothesis; refuse an unknown one, and an estimator that does not give its primary term."""
         by_name = {h.name: h for h in HYPOTHESES}
         if self.hypothesis not in by_name:
             raise ParameterError(
                 f"hypothesis {self.hypothesis!r}: unknown; expected one of {', '.join(by_name)}"
             )
+        self._fail_if_it_cannot_test(by_name[self.hypothesis])
         return by_name[self.hypothesis]
+
+    def _fail_if_it_cannot_test(self, hypothesis: Hypothesis) -> None:
+        """Refuse an estimator that does not give the term whose power is asked for."""
+        able = [e.name for e in hypothesis.estimators if hypothesis.primary in e.terms]
+        if self.estimator and self.estimator not in able:
+            choose([hypothesis.name], [self.estimator])
+            raise ParameterError(
+                f"--estimator {self.estimator}: does not estimate {hypothesis.primary}, whose power is asked for; "
+                f"expected one of {', '.join(able)}"
+            )
 
     def setting(self) -> tuple[Design, Params]:
         """Return the design, calibrated to the pilot, and the parameters."""
         world = load_world(REFERENCE)
         base = world.change_design(load_design(self.design))
         design, params = apply_settings(base, world.change_params(load_params()), self.settings)
-        return (design if self.pilot is None else calibrate(design, read_panel(self.pilot))), params
+        if self.pilot is not None:
+            design = calibrate(design, read_panel(self.pilot, verify=self.verify))
+        return design, params
 
     def from_pilot(self) -> dict[str, object]:
         """Return what the design takes from the pilot, field to value; empty without a pilot."""

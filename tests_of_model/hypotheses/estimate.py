@@ -7,7 +7,7 @@ from dataclasses import asdict
 import polars as pl
 
 from withintask.panel.capabilities import missing
-from withintask.panel.errors import EstimationError, ParameterError, several
+from withintask.panel.errors import EstimationError, ParameterError, list_problems, several
 from withintask.panel.panel import Panel
 from withintask.panel.trial_arms import of_arm, with_access
 from withintask.tests_of_model.hypotheses.estimates import failure
@@ -111,7 +111,7 @@ def choose(
     Raises
     ------
     ParameterError
-        Names every unknown name and the known ones.
+        Names every unknown name and the known ones, or every estimator that none of the named hypotheses has.
     """
     hypotheses, estimators = several(hypotheses), several(estimators)
     known = {h.name for h in HYPOTHESES}, {e.name for h in HYPOTHESES for e in h.estimators}
@@ -128,6 +128,16 @@ def choose(
         raise ParameterError(
             f"unknown hypothesis or estimator: {', '.join(unknown)}; known are {listed}"
         )
+    elsewhere = [
+        f"{e.name} estimates {h.name}: {', '.join(e.terms)}"
+        for h in HYPOTHESES
+        for e in h.estimators
+        if hypotheses and e.name in estimators and h.name not in hypotheses
+    ]
+    kept = {e.name for h in HYPOTHESES for e in h.estimators if h.name in hypotheses}
+    if elsewhere and not kept >= set(estimators):
+        where = f"estimators that {' and '.join(hypotheses)} does not have"
+        raise ParameterError(list_problems(where, elsewhere))
     return tuple(
         (h, e)
         for h in HYPOTHESES

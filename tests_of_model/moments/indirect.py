@@ -254,6 +254,7 @@ def bind_panel(
     base: Params,
     names: Sequence[str] | None = None,
     *,
+    verify: bool = True,
     n_panels: int = N_DRAWS,
     seed: int = 0,
     executor: Executor | None = None,
@@ -269,6 +270,8 @@ def bind_panel(
         Parameters around which to simulate.
     names
         Moments; m1 to m5 if None.
+    verify
+        Whether each file is compared with its SHA-256, where the manifest has it.
     n_panels, seed, executor, on_progress
         As for :func:`estimate_binding`; all parameters of the packaged prior vary.
 
@@ -277,7 +280,7 @@ def bind_panel(
     EstimationError
         If the panel or a simulated one gives no estimate.
     """
-    panel, chosen = read_panel(path), tuple(names or OF_PANEL)
+    panel, chosen = read_panel(path, verify=verify), tuple(names or OF_PANEL)
     estimates = panel_moments(panel, chosen)
     binding = estimate_binding(
         design_of(panel),

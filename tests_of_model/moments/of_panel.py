@@ -8,6 +8,7 @@ from withintask.panel.arrays import Array
 from withintask.panel.capabilities import missing
 from withintask.panel.errors import EstimationError, ModelError, list_problems
 from withintask.panel.panel import Panel
+from withintask.tests_of_model.hypotheses.estimate import attempt
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimator
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 from withintask.tests_of_model.moments.moments import moment
@@ -121,7 +122,12 @@ def estimator_of(name: str) -> tuple[Estimator, str]:
     wanted = moment(name)
     for hypothesis in HYPOTHESES:
         if hypothesis.name == wanted.hypothesis:
-            return hypothesis.estimators_of(wanted.term)[0], wanted.term
+            standing = hypothesis.estimators_of(wanted.term)
+            if not standing:
+                raise EstimationError(
+                    f"{name} ({wanted.meaning}): no estimator of {hypothesis.name} gives {wanted.term}"
+                )
+            return standing[0], wanted.term
     raise EstimationError(
         f"{name} ({wanted.meaning}): no table of a panel holds it; supply it as a target with its error"
     )
@@ -181,7 +187,7 @@ def _estimates(panel: Panel, names: Sequence[str]) -> Array:
     values, problems = [], []
     for name in names:
         estimator, term = estimator_of(name)
-        row = next(row for row in estimator.run(sample) if row.term == term)
+        row = next(row for row in attempt(estimator, sample) if row.term == term)
         values.append(row.estimate)
         if row.status not in (OK, "no_variance") or not np.isfinite(row.estimate):
             problems.append(f"{name}, {estimator.name}: {row.status}, {row.message}")

@@ -291,6 +291,7 @@ def power(
     seed: int = 1,
     out: Path = Path("out/power"),
     pilot: Path | None = None,
+    verify: bool = True,
     cost_worker: float = 0.0,
     cost_task: float = 0.0,
     settings: Settings = None,
@@ -315,6 +316,8 @@ def power(
         Folder for the table and the figure.
     pilot
         A panel whose noise, firm sizes and mobility the design takes.
+    verify
+        Compare each file of the pilot with its SHA-256, where the manifest has it.
     cost_worker, cost_task
         Costs; the cheapest combination that reaches 80 percent power is named.
     settings
@@ -329,6 +332,7 @@ def power(
         estimator=estimator,
         settings=tuple(settings or ()),
         pilot=pilot,
+        verify=verify,
         seed=seed,
     )
     run = Run(out=out, replicates=replicates, engine=engine, n_workers=workers)

@@ -18,6 +18,7 @@ def fit(
     *,
     target: str = "illustrative",
     panel: Path | None = None,
+    verify: bool = True,
     simulated: int = 200,
     params: Path | None = None,
     moments: Names = None,
@@ -39,6 +40,8 @@ def fit(
     panel
         Folder or database of a panel: its m1 to m5 are the targets, freed of their estimators' bias by what these give in
         simulated panels of its design and noise; its estimates as they are stand beside.
+    verify
+        Compare each file of the panel with its SHA-256, where the manifest has it.
     simulated
         Panels to simulate for that.
     params
@@ -85,6 +88,7 @@ def fit(
                 panel,
                 start,
                 moments,
+                verify=verify,
                 n_panels=simulated,
                 executor=executor,
                 on_progress=lambda done, total: report("simulated panels", done, total),
@@ -132,7 +136,7 @@ def sensitivity(
     """
     import polars as pl
 
-    from withintask.panel.atomic import save
+    from withintask.panel.escape import save_csv
     from withintask.report.fit import print_sensitivity
     from withintask.sim.params import load_params
     from withintask.tests_of_model.moments.fit import fit_msm
@@ -147,11 +151,19 @@ def sensitivity(
     ).table()
     print_sensitivity(table)
     if out is not None:
-        save(out, table.with_columns(pl.col("row").cast(pl.String)).write_csv)
+        save_csv(out, table.with_columns(pl.col("row").cast(pl.String)))
 
 
 @app.command
-def moments(panel: Path, *, out: Path, only: Names = None, draws: int = 200, seed: int = 1) -> None:
+def moments(
+    panel: Path,
+    *,
+    out: Path,
+    only: Names = None,
+    draws: int = 200,
+    seed: int = 1,
+    verify: bool = True,
+) -> None:
     """Estimate m1 to m5 from a panel, with their covariance by cluster bootstrap, and write them as targets.
 
     Parameters
@@ -164,6 +176,8 @@ def moments(panel: Path, *, out: Path, only: Names = None, draws: int = 200, see
         Moments wanted; m1 to m5 if left out.
     draws, seed
         Bootstrap draws of firms, of occupations and of teams, and their seed.
+    verify
+        As for fit.
     """
     from withintask.panel.store import read_panel
     from withintask.report.progress import stages
@@ -173,7 +187,7 @@ def moments(panel: Path, *, out: Path, only: Names = None, draws: int = 200, see
 
     with stages() as report:
         estimated = panel_target(
-            read_panel(panel),
+            read_panel(panel, verify=verify),
             only or OF_PANEL,
             seed=seed,
             n_draws=draws,

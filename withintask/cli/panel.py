@@ -133,7 +133,9 @@ def items(path: Path, *, out: Path, aggregate: Aggregate | None = None) -> None:
 
 
 @app.command
-def describe(path: Path, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+def describe(
+    path: Path, *, json: Annotated[bool, Parameter(negative="")] = False, verify: bool = True
+) -> None:
     """Say what kind of design a panel is, which estimators fit and which one is recommended.
 
     Parameters
@@ -142,15 +144,17 @@ def describe(path: Path, *, json: Annotated[bool, Parameter(negative="")] = Fals
         Folder with a panel.toml, the panel.toml itself, or a DuckDB file.
     json
         Print JSON instead of sentences.
+    verify
+        As for validate.
     """
     from withintask.panel.store import read_panel
     from withintask.report.design import describe_design
 
-    print(describe_design(read_panel(path), as_json=json))
+    print(describe_design(read_panel(path, verify=verify), as_json=json))
 
 
 @app.command
-def calibrate(path: Path, *, design: str, out: Path | None = None) -> None:
+def calibrate(path: Path, *, design: str, out: Path | None = None, verify: bool = True) -> None:
     """Take items, noise, ability tests, firms and mobility from a panel, as a design file.
 
     Parameters
@@ -161,6 +165,8 @@ def calibrate(path: Path, *, design: str, out: Path | None = None) -> None:
         Design that the panel is like, such as rct-ability; what the panel does not show stays as it is there.
     out
         File to write, usable wherever a design is named; printed if none is given.
+    verify
+        As for validate.
     """
     from withintask.panel.atomic import save_text
     from withintask.panel.store import read_panel
@@ -169,7 +175,7 @@ def calibrate(path: Path, *, design: str, out: Path | None = None) -> None:
     from withintask.tests_of_model.harness.pilot import calibrate as calibrated
 
     like = load_design(design)
-    text = as_design_file(design, taken(like, calibrated(like, read_panel(path))))
+    text = as_design_file(design, taken(like, calibrated(like, read_panel(path, verify=verify))))
     if out is None:
         print(text, end="")
         return
@@ -259,6 +265,7 @@ def pseudonymize(
     out: Path,
     key_file: Path | None = None,
     also: list[str] | None = None,
+    verify: bool = True,
 ) -> None:
     """Write a copy of a panel with keyed hashes in place of the ids of people and firms.
 
@@ -273,12 +280,16 @@ def pseudonymize(
         it; without it, the secret is taken from the environment variable WITHINTASK_PANEL_KEY.
     also
         Further id columns to replace, such as task_id.
+    verify
+        As for validate.
     """
     from withintask.panel.keys import read_key
     from withintask.panel.pseudonymize import PSEUDONYMIZED, pseudonymize_to
 
     key = read_key(key_file, keep_out_of=(path if path.is_dir() else path.parent, out))
-    written = pseudonymize_to(path, out, key, columns=(*PSEUDONYMIZED, *(also or ())))
+    written = pseudonymize_to(
+        path, out, key, columns=(*PSEUDONYMIZED, *(also or ())), verify=verify
+    )
     print(f"{written}: written; the key is not stored")
 
 

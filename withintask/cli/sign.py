@@ -210,7 +210,7 @@ def evidence(
     out
         Folder for evidence.csv, forest.png and pooled.toml, which `withintask sign --target` takes.
     """
-    from withintask.panel.atomic import save
+    from withintask.panel.escape import save_csv
     from withintask.report.sign import forest_plot, print_pooled
     from withintask.report.terminal import print_rows
     from withintask.sim.params import load_params
@@ -237,7 +237,7 @@ def evidence(
     print_rows(("estimate", "moment", "value", "std. error", "moves a target", "study"), rows)
     pooled = pooled_moments(table)
     print_pooled(pooled)
-    save(out / "evidence.csv", table.write_csv)
+    save_csv(out / "evidence.csv", table)
     forest_plot(table, pooled, out / "forest.png")
     if pooled:
         save_target(pooled_target(pooled), out / "pooled.toml")

@@ -11,6 +11,7 @@ import polars as pl
 
 from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ModelError
+from withintask.panel.escape import save_csv
 from withintask.report.progress import run_study
 from withintask.report.terminal import print_rows
 from withintask.sim.designs import load_design
@@ -29,7 +30,7 @@ def run_demo(out: Path, *, replicates: int) -> None:
     """Write ``out``: OEWS summary, replicates and diagnosis of H1 (Parquet and CSV), a figure and a page."""
     out.mkdir(parents=True, exist_ok=True)
     oews, label = oews_summary(out)
-    save(out / "oews_dispersion.csv", oews.write_csv)
+    save_csv(out / "oews_dispersion.csv", oews)
     save(out / "oews_dispersion.parquet", oews.write_parquet)
     worlds = [load_world(REFERENCE), load_world(NO_AI)]
     study = plan(
@@ -44,7 +45,7 @@ def run_demo(out: Path, *, replicates: int) -> None:
     table = wide(diagnose(replicated)).filter(pl.col("term").is_in(TERMS))
     save(out / "h1_replicates.parquet", replicated.write_parquet)
     save(out / "h1_diagnosis.parquet", table.write_parquet)
-    save(out / "h1_diagnosis.csv", table.write_csv)
+    save_csv(out / "h1_diagnosis.csv", table)
     _draw(replicated, out / "h1.png")
     _write_page(out, oews, label, table, replicates)
     _report(oews, label, table)

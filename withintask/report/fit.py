@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from withintask.panel.atomic import save
+from withintask.panel.escape import save_csv
 from withintask.report.terminal import print_rows
 from withintask.tests_of_model.moments.errors import ProfileInterval, open_end
 from withintask.tests_of_model.moments.fit import MsmFit
@@ -83,7 +84,7 @@ def write_fit(fit: MsmFit, out: Path) -> None:
     """Write parameters, moments and roots to a folder, as Parquet and CSV."""
     tables = {"parameters": fit.table(), "moments": fit.moment_table(), "roots": fit.root_table()}
     for name, table in tables.items():
-        save(out / f"{name}.csv", table.write_csv)
+        save_csv(out / f"{name}.csv", table)
         save(out / f"{name}.parquet", table.write_parquet)
     print(f"{out}: parameters, moments, roots, starts.json")
 

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from withintask.panel.atomic import save, save_text
+from withintask.panel.escape import save_csv
 from withintask.panel.notation import symbol
 from withintask.report.claims import claim_table
 from withintask.report.headline_figures import figures
@@ -73,7 +74,7 @@ def write_headline(page: Headline, out: Path) -> None:
     """Write the page, its figures (PNG) and its tables (Parquet and CSV)."""
     for name, table in {**page.tables(), "claims": claim_table(page.claims)}.items():
         save(out / "tables" / f"{name}.parquet", table.write_parquet)
-        save(out / "tables" / f"{name}.csv", table.write_csv)
+        save_csv(out / "tables" / f"{name}.csv", table)
     images = {}
     for name, figure in figures(page).items():
         buffer = io.BytesIO()

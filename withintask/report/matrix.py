@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from withintask.panel.atomic import save, save_text
+from withintask.panel.escape import save_csv
 from withintask.report.matrix_figure import draw_matrix
 from withintask.report.matrix_page import matrix_page
 from withintask.report.matrix_words import MatrixRun, short_gap, weakest
@@ -102,7 +103,7 @@ def write_matrix(result: MatrixRun, out: Path) -> None:
     """Write the verdicts as tables, a figure and a page, and print them."""
     verdicts = result.judged.verdicts
     save(out / "matrix.parquet", verdicts.write_parquet)
-    save(out / "matrix.csv", verdicts.with_columns(pl.col("idle").list.join(", ")).write_csv)
+    save_csv(out / "matrix.csv", verdicts.with_columns(pl.col("idle").list.join(", ")))
     save(out / "worlds.parquet", result.judged.worlds.write_parquet)
     save(out / "breakdown.parquet", result.sizes.write_parquet)
     draw_matrix(result, out / "matrix.png")

@@ -10,7 +10,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from withintask.panel.atomic import save, save_text
-from withintask.panel.escape import in_spreadsheet
+from withintask.panel.escape import save_csv
 from withintask.report.exposure_page import grid
 from withintask.tests_of_model.evidence.occupation_slopes import POST_MINUS_PRE
 
@@ -65,7 +65,7 @@ def write_occupations(
         "occupation_shown": shown,
     }
     for name, frame in tables.items():
-        save(out / f"{name}.csv", in_spreadsheet(frame).write_csv)
+        save_csv(out / f"{name}.csv", frame)
     figures = {
         "occupations": draw_trends(evidence.trends, shown),
         "specification_curve": draw_curve(evidence.trends),

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from withintask.panel.atomic import save
+from withintask.panel.escape import save_csv
 from withintask.panel.profile import few_people
 from withintask.panel.store import read_panel
 from withintask.report.progress import progress, run_study
@@ -70,7 +71,7 @@ def run_power(
     )
     table = laid_out.table(replicates)
     save(run.out / "power.parquet", table.write_parquet)
-    save(run.out / "power.csv", table.write_csv)
+    save_csv(run.out / "power.csv", table)
     print_rows(*_printed(table, laid_out.varied), title=f"Power of a test at level {LEVEL:g}")
     for line in crossings(table, laid_out.axes):
         print(_sentence(line))
@@ -156,7 +157,9 @@ def _print_pilot(question: PowerQuestion) -> None:
     if question.pilot is not None:
         values = ", ".join(f"{name} = {_plain(v)}" for name, v in question.from_pilot().items())
         print(f"From {question.pilot}: {values or 'nothing that the design did not have'}")
-        for sentence in few_people(read_panel(question.pilot, lazy=True, check=False)):
+        for sentence in few_people(
+            read_panel(question.pilot, lazy=True, check=False, verify=question.verify)
+        ):
             print(sentence)
 
 

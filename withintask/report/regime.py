@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from withintask.panel.atomic import save
+from withintask.panel.escape import save_csv
 from withintask.report.terminal import print_rows
 from withintask.sim.params import Params, load_params
 from withintask.sim.regime import MEASURES, RegimeMap, axis_label
@@ -57,7 +58,7 @@ def run_regime(out: Path, *, n_values: int = 21) -> dict[str, pl.DataFrame]:
     save(out / "policies.png", lambda path: draw_policies(tables["policies"], path))
     for name, table in tables.items():
         save(out / f"{name}.parquet", table.write_parquet)
-        save(out / f"{name}.csv", table.write_csv)
+        save_csv(out / f"{name}.csv", table)
     for drawn in maps.values():
         _print_map(drawn)
     _print(tables)

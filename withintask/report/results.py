@@ -9,7 +9,7 @@ from withintask.ingest import education_changes, occupation_changes
 from withintask.ingest.folders import Source, source_folders
 from withintask.ingest.panels.adapters import import_panel
 from withintask.panel.atomic import save, save_text
-from withintask.panel.escape import in_spreadsheet
+from withintask.panel.escape import save_csv
 from withintask.panel.panel import Panel
 from withintask.report.ability import HEADER, ability_rows, draw_ability, signs_in_words
 from withintask.report.tables import markdown_table
@@ -120,7 +120,7 @@ def run_results(data: Source, out: Path, store: Path | None = None) -> None:
     }
     for name, frame in frames.items():
         save(out / f"{name}.parquet", frame.write_parquet)
-        save(out / f"{name}.csv", in_spreadsheet(frame).write_csv)
+        save_csv(out / f"{name}.csv", frame)
     draw_occupations(frames["occupations"], out / "results.png")
     draw_ability(frames["ability"], out / "ability.png")
     tables = {name: _table(frames[name], labels) for name, labels in _LABELS.items()}

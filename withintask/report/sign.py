@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from withintask.panel.atomic import save, save_text
+from withintask.panel.escape import save_csv
 from withintask.report.tables import markdown_table
 from withintask.report.terminal import print_rows
 
@@ -36,7 +37,7 @@ def write_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> None:
     parts = []
     for name, title in _TITLES.items():
         if name in tables:
-            save(folder / f"{name}.csv", tables[name].write_csv)
+            save_csv(folder / f"{name}.csv", tables[name])
             parts.append(f"## {title}\n\n{markdown_table(*_readable(tables[name]))}")
     save_text(folder / "sign.md", "\n\n".join(parts) + "\n")
     print(f"\n{folder}: tables")
