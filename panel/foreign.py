@@ -119,9 +119,11 @@ def _r_workspace(file: Path, mapping: TableMapping) -> pl.DataFrame:
     reader: Any = import_module("rdata")
     objects = reader.read_rda(str(file))
     frames = {name: frame for name, frame in objects.items() if hasattr(frame, "columns")}
-    listed = ", ".join(frames) or "none"
+    listed = all_named(list(frames)) or "none"
     if mapping.sheet and mapping.sheet not in frames:
-        raise SourceError(f"{file.name}: no data frame {mapping.sheet!r}; data frames are {listed}")
+        raise SourceError(
+            f"{file.name}: no data frame {quoted(mapping.sheet)}; data frames are {listed}"
+        )
     if not mapping.sheet and len(frames) != 1:
         raise SourceError(f"{file.name}: name one data frame (sheet = …); data frames are {listed}")
     return _r_frame(frames[mapping.sheet or next(iter(frames))])

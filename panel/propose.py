@@ -12,14 +12,7 @@ from withintask.panel.apply import apply_mapping
 from withintask.panel.atomic import save_text
 from withintask.panel.consent import remember_outside
 from withintask.panel.draft import Draft
-from withintask.panel.errors import (
-    ParameterError,
-    SourceError,
-    all_named,
-    list_problems,
-    quoted,
-    some_examples,
-)
+from withintask.panel.errors import ParameterError, SourceError, all_named, list_problems, quoted
 from withintask.panel.families import Family, side_by_side
 from withintask.panel.guesses import guess_control, guess_outcome, guess_period_rule
 from withintask.panel.manifest import MANIFEST, read_manifest
@@ -65,7 +58,7 @@ def propose(file: str | Path, *, folder: str | Path, stated: Statements | None =
     names = [column.name for column in look.columns]
     unknown = [name for name in (*says.columns.values(), *says.ignore) if name not in names]
     if unknown:
-        message = f"{file}: no column {some_examples(unknown)}"
+        message = f"{file}: no column {all_named(unknown)}"
         raise ParameterError(f"{message}; columns are {all_named(names)}")
     usable = [column for column in look.columns if column.name not in says.ignore]
     roles = _roles(usable, says)
@@ -199,7 +192,7 @@ class _Proposer:
         if dialect.decimal_comma:
             draft.put("decimal_comma", True, "cells such as 1,5 occur")
         if len(dialect.null_values) > 1:
-            words = some_examples([quoted(word) for word in dialect.null_values[1:]])
+            words = ", ".join(map(quoted, dialect.null_values[1:]))
             draft.put("null_values", list(dialect.null_values), f"{words} taken for missing")
         return draft
 
@@ -283,7 +276,7 @@ class _Proposer:
         doubt = columns.doubts.pop("ai_access", "")
         if self._theirs("arm") is not None or not column.truths:
             return
-        said = f"{column.name!r} says who gets AI, not when: it is taken for the arm"
+        said = f"{quoted(column.name)} says who gets AI, not when: it is taken for the arm"
         columns.put("arm", column.name, f"{said}; {doubt}" if doubt else said)
         draft = codes.setdefault("arm", Draft())
         for word, value in column.truths.items():
@@ -297,7 +290,9 @@ class _Proposer:
         draft.put("by", family.by)
         draft.put("into", "output")
         what = "periods" if family.by == "period" else "items"
-        doubt = f"{len(family.columns)} columns {family.stem!r} side by side are taken for {what}"
+        doubt = (
+            f"{len(family.columns)} columns {quoted(family.stem)} side by side are taken for {what}"
+        )
         draft.put("columns", dict(family.columns), doubt)
         self._output(self._output_column, main, {})
         return draft

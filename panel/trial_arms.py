@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from withintask.panel.errors import ParameterError, nearest
+from withintask.panel.errors import ParameterError, nearest, quoted
 from withintask.panel.panel import Panel
 
 
@@ -71,7 +71,7 @@ def of_arm(panel: Panel, arm: str) -> Panel:
         listed = f"arms are {', '.join(names)}" if names else "the panel has no arms"
         control = " (it is the control)" if names and arm == names[0] else ""
         raise ParameterError(
-            f"arm {arm!r}{control}: {listed}; name one beside the control{nearest(arm, names[1:])}"
+            f"arm {quoted(arm)}{control}: {listed}; name one beside the control{nearest(arm, names[1:])}"
         )
     assert panel.outputs is not None
     return panel.with_tables(outputs=panel.outputs.filter(pl.col("arm").is_in([names[0], arm])))

@@ -34,6 +34,7 @@ MAY = {
     "regime.py:draw_policies": "given to save",
     "headline.py:write_headline": "into memory",
     "headline.py:_write_bytes": "given to save",
+    "confined.py:_main": "into a folder of its own that is removed",
     "main.py:_kept": "a log with a name of its own",
 }
 

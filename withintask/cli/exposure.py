@@ -218,12 +218,12 @@ def _series(
 def _month(text: str) -> "dt.date":
     from datetime import date as day
 
-    from withintask.panel.errors import ParameterError
+    from withintask.panel.errors import ParameterError, quoted
 
     try:
         return day.fromisoformat(f"{text}-01")
     except ValueError:
-        raise ParameterError(f"since {text!r} is no month; write 2022-01") from None
+        raise ParameterError(f"since {quoted(text)} is no month; write 2022-01") from None
 
 
 def _periods(every: str, start: str, first: int) -> "PeriodRule | None":
