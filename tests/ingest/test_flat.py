@@ -150,7 +150,7 @@ def test_a_file_with_other_columns_is_refused(tmp_path):
 def test_a_truncated_gzip_is_refused(tmp_path):
     content = gzip.compress("\n".join([HEADER, *lines()]).encode())
     (tmp_path / "oe.data.0.Current.gz").write_bytes(content[:-20])
-    with pytest.raises(SourceError, match="not a flat file"):
+    with pytest.raises(SourceError, match="not a complete gzip file"):
         read(tmp_path)
 
 
