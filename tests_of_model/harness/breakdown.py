@@ -1,14 +1,14 @@
-"""Breakdown values: the size of each nuisance at which an identified cell is lost, by bisection.
+"""Breakdown values: the size of each nuisance at which a cell is lost that is sound without it.
 
 A cell is tried in the reference world and without AI, with one nuisance turned on. It is lost where a figure, as
 estimated, is beyond its limit of ``rule.py``. All sizes meet the same shocks, so that what changes between two sizes is the
-nuisance's doing; Monte-Carlo error remains in where the line is crossed, and `low` and `high` bound it.
+nuisance's doing (``slack.py``); Monte-Carlo error remains in where the line is crossed, and `low` and `high` bound it. Sizes
+are tried where a straight line between held and lost crosses the limit.
 """
 
-import math
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from importlib.resources import files
 
@@ -19,16 +19,19 @@ from withintask.sim.design import OFF, Design
 from withintask.sim.designs import change_design
 from withintask.sim.params import Params
 from withintask.sim.switches import SWITCHES
-from withintask.sim.worlds import NO_AI, REFERENCE, World, load_world
+from withintask.sim.worlds import World, load_world
 from withintask.tests_of_model.harness import rule
-from withintask.tests_of_model.harness.diagnosands import LEVEL
-from withintask.tests_of_model.harness.diagnose import diagnose, wide
 from withintask.tests_of_model.harness.ledger import SCHEMA
 from withintask.tests_of_model.harness.replicate import Study, plan, replicate
+from withintask.tests_of_model.harness.slack import WORLDS, Visit, visit
 from withintask.tests_of_model.harness.verdict import CLAIMS, SAME
 
-STEPS = 5
-"""Halvings of the range that is searched."""
+STEPS = 3
+"""Sizes that are tried beside the end of the range."""
+NEAREST = 0.05
+"""Share of a bracket by which a further size stays off its ends."""
+N_BASE = 100
+"""Replicates, at least, of a cell without the nuisance."""
 MC_ERRORS = 2.0
 """Monte-Carlo errors by which a figure must be within, or beyond, its limit to count in ``low`` and ``high``."""
 LOST, HELD, IDLE, IMPOSSIBLE = "lost", "held", "changes nothing", "impossible"
@@ -78,28 +81,16 @@ class Nuisance:
         """Size at a share of the range."""
         return self.off + share * (self.end - self.off)
 
+    def of(self, design: Design) -> "Nuisance":
+        """Return the nuisance from the size that a design already has."""
+        return replace(self, off=float(getattr(design, self.name)))
+
     def turn_on(self, design: Design, share: float) -> Design:
         """Return the design with the nuisance at a share of its range, under a name that says so."""
         on = {**self.companions, **({self.name: self.size(share)} if share else {})}
         label = ",".join(f"{name}={value:g}" for name, value in on.items())
         name = f"{design.name}[{label}]" if on else design.name
         return change_design(design, **on, name=name)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Visit:
-    """What one size does to a cell."""
-
-    share: float
-    """Size, as a share of the range."""
-    slack: float
-    """Distance of the worst figure from its limit: 1 where it should be, 0 at the limit, negative beyond."""
-    slack_mc_se: float
-    """Its Monte-Carlo error."""
-    figure: str
-    """The worst figure."""
-    world: str
-    """Where it is."""
 
 
 @dataclass(kw_only=True)
@@ -116,29 +107,37 @@ class _Search:
     status: str = ""
 
     def next_share(self) -> float | None:
-        """Share to try next: the end first, then the middle between what holds and what is lost; None when done."""
+        """Share to try next: the end first, then where a straight line between held and lost crosses; None when done."""
         if self.status:
             return None
-        if not self.visits:
-            return 1.0
-        return sum(self.bracket()) / 2
+        return self.crossing() if len(self.visits) > 1 else 1.0
 
-    def bracket(self) -> tuple[float, float]:
-        """Largest share below the first that is lost, and that one."""
-        lost = min((v.share for v in self.visits if v.slack <= 0), default=1.0)
-        return max((v.share for v in self.visits if v.share < lost), default=0.0), lost
+    def bracket(self) -> tuple[Visit, Visit]:
+        """The last visit that holds before the first that is lost, and that one."""
+        lost = min((v for v in self.visits if v.slack <= 0), key=lambda v: v.share)
+        held = (v for v in self.visits if v.share < lost.share)
+        return max(held, key=lambda v: v.share, default=lost), lost
+
+    def crossing(self) -> float:
+        """Share at which the line between the two ends of the bracket meets the limit, not too near to either."""
+        low, high = self.bracket()
+        if low is high:
+            return low.share
+        part = low.slack / (low.slack - high.slack)
+        return low.share + min(max(part, NEAREST), 1 - NEAREST) * (high.share - low.share)
 
     def start(self, visit: Visit) -> None:
-        """Take in what the companions do alone."""
+        """Take in what the cell is without the nuisance; with what that needs alone."""
+        self.visits = [visit]
         if visit.slack <= 0:
-            self.visits, self.status = [visit], LOST
+            self.status = LOST
 
     def add(self, visit: Visit) -> None:
         """Take in what a size does."""
         self.visits.append(visit)
         if visit.share == 1 and visit.slack > 0:
             self.status = HELD
-        elif len(self.visits) > STEPS:
+        elif len(self.visits) > STEPS + 1:
             self.status = LOST
 
     def sure(self) -> tuple[float, float]:
@@ -152,7 +151,7 @@ class _Search:
     def row(self, n: int) -> tuple[object, ...]:
         """Row of BREAKDOWN_SCHEMA."""
         nuisance, nan = self.nuisance, float("nan")
-        share = sum(self.bracket()) / 2 if self.status == LOST else nan
+        share = self.crossing() if self.status == LOST else nan
         low, high = self.sure()
         worst = min(self.visits, key=lambda v: (v.slack > 0, v.share), default=None)
         is_lost = worst is not None and self.status == LOST
@@ -180,7 +179,8 @@ def breakdown(
     Parameters
     ----------
     verdicts
-        Of :func:`withintask.tests_of_model.harness.verdict.verdicts`; the identified cells of chosen estimators are tried.
+        Of :func:`withintask.tests_of_model.harness.verdict.verdicts`; the cells of chosen estimators are tried that are
+        identified, undecided, or lost in rival worlds alone.
     params, designs
         Baseline parameters, and the designs of the verdicts.
     seed
@@ -198,10 +198,11 @@ def breakdown(
         BREAKDOWN_SCHEMA, one row a cell, nuisance and direction.
     """
     searches = _searches(verdicts, designs, nuisances)
-    plain = _run(searches, {}, params, seed, n, run)
+    plain = _run(searches, {}, params, seed, max(n, N_BASE), run)
     for search in searches:
-        if search.nuisance.companions and not search.status:
-            search.start(_worst(_rows_of(search, 0.0, plain), 0.0))
+        if not search.status:
+            rows = _rows_of(search, 0.0, plain)
+            search.start(visit(0.0, rows, rows))
     _probe(searches, plain, params, seed, run)
     while any(search.status == "" for search in searches):
         tried = {
@@ -213,7 +214,8 @@ def breakdown(
         for place, share in tried.items():
             search = searches[place]
             if not search.status:
-                search.add(_worst(_rows_of(search, share, rows), share))
+                base = _rows_of(search, 0.0, plain)
+                search.add(visit(share, _rows_of(search, share, rows), base))
     return pl.DataFrame([s.row(n) for s in searches], schema=BREAKDOWN_SCHEMA, orient="row")
 
 
@@ -263,7 +265,10 @@ def _searches(
     unknown = set(names) - {nuisance.name for nuisance in load_nuisances()}
     if unknown:
         raise ParameterError(f"nuisances {', '.join(sorted(unknown))}: unknown")
-    cells = verdicts.filter("is_chosen", pl.col("verdict") == rule.IDENTIFIED)
+    is_sound = pl.col("verdict").is_in([rule.IDENTIFIED, rule.INCONCLUSIVE]) | (
+        pl.col("verdict").is_in([rule.BIASED, rule.DISTORTED]) & ~pl.col("world").is_in(WORLDS)
+    )
+    cells = verdicts.filter("is_chosen", is_sound)
     return [
         _Search(
             claim=claim,
@@ -271,11 +276,12 @@ def _searches(
             term=terms[claim][1],
             estimator=estimator,
             design=by_name[design],
-            nuisance=nuisance,
+            nuisance=nuisance.of(by_name[design]),
         )
         for claim, design, estimator in cells.select("claim", "design", "estimator").iter_rows()
         for nuisance in load_nuisances()
         if not names or nuisance.name in names
+        if getattr(by_name[design], nuisance.name) != nuisance.end
     ]
 
 
@@ -288,7 +294,7 @@ def _run(
     run: Callable[[Study], pl.DataFrame],
 ) -> pl.DataFrame:
     """Replicate the designs of the searches at the shares tried; as they are, with companions alone, if none is."""
-    worlds = [load_world(REFERENCE), load_world(NO_AI)]
+    worlds = [load_world(name) for name in WORLDS]
     designs: dict[str, Design] = {}
     estimators: dict[str, dict[str, None]] = {}
     for place, search in enumerate(searches):
@@ -328,36 +334,3 @@ def _is_same(here: pl.DataFrame, before: pl.DataFrame) -> bool:
     pair = here.join(before, on=["world", "replicate"], suffix="_before")
     x, y = pair["estimate"], pair["estimate_before"]
     return bool(((x - y).abs() <= SAME * y.abs()).fill_null(True).all())
-
-
-def _worst(rows: pl.DataFrame, share: float) -> Visit:
-    """The figure that is nearest to its limit, or furthest beyond, of both worlds."""
-    table = {row["world"]: row for row in wide(diagnose(rows)).iter_rows(named=True)}
-    margin = rule.BIAS_SHARE * abs(table[REFERENCE]["truth"]) if REFERENCE in table else math.nan
-    slacks: list[tuple[float, float, str, str]] = []
-    for world in (REFERENCE, NO_AI):
-        if world not in table:
-            slacks.append((-1.0, 0.0, "estimates", world))
-            continue
-        row = table[world]
-        nominal = 1 - LEVEL
-        slacks += [
-            (1 - abs(row["bias"]) / margin, row["bias_mc_se"] / margin, "bias", world),
-            _share_slack(row, "coverage", rule.COVERAGE_LIMIT, nominal, world),
-            _share_slack(row, "power", rule.SIZE_LIMIT, LEVEL, world)
-            if world == NO_AI
-            else _share_slack(row, "power", rule.POWER_GOAL, 1.0, world),
-        ]
-    slack, error, figure, world = min(
-        slacks, key=lambda s: s[0] if math.isfinite(s[0]) else -math.inf
-    )
-    slack = slack if math.isfinite(slack) else -1.0
-    return Visit(share=share, slack=slack, slack_mc_se=error, figure=figure, world=world)
-
-
-def _share_slack(
-    row: Mapping[str, float], name: str, limit: float, ideal: float, world: str
-) -> tuple[float, float, str, str]:
-    figure = "size" if name == "power" and world == NO_AI else name
-    scale = ideal - limit
-    return (row[name] - limit) / scale, row[f"{name}_mc_se"] / abs(scale), figure, world

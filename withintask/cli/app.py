@@ -233,6 +233,7 @@ def matrix(
     engine: Engine = "processes",
     workers: int = 2,
     dask: str = "",
+    vary: Annotated[list[str] | None, Parameter(negative="")] = None,
     quick: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Compute the identification matrix: which design identifies which hypothesis, and why not.
@@ -246,9 +247,10 @@ def matrix(
     world
         Files of worlds of your own, beside the packaged ones.
     replicates
-        Replicates a world at which it ends; a design gets more than 50 only where they can decide a verdict.
+        Replicates a world at which it ends; a design gets more than 25 only where they can decide a verdict.
     breakdown
-        Replicates a size, such as 200, to find the size of each nuisance at which an identified cell is lost; 0 for none.
+        Replicates a size, such as 25, to find the size of each nuisance at which a cell is lost that is sound without it;
+        0 for none.
     seed
         Seed of the study.
     engine
@@ -257,12 +259,16 @@ def matrix(
         Threads or processes.
     dask
         Address of a running scheduler, such as tcp://127.0.0.1:8786; instead of engine.
+    vary
+        Two axes, such as noise=0.15,0.5,0.75 and workers=60,240,960 (or items=…, any field of a design): the designs at
+        every combination, in the reference world, without AI and in worlds of your own, as small maps of what they need.
     quick
-        A first look, not to quote: 16 replicates a world, which can show what is wrong and never that nothing is.
+        A first look, not to quote: 10 replicates a world, which can show what is wrong and never that nothing is.
     """
     from withintask.report.matrix import QUICK, run_matrix
     from withintask.sim.designs import load_design
     from withintask.sim.worlds import load_world
+    from withintask.tests_of_model.harness.grid import parse_axes
 
     run_matrix(
         out,
@@ -275,6 +281,7 @@ def matrix(
         n_breakdown=0 if quick else breakdown,
         designs=[load_design(name) for name in design or ()],
         more_worlds=[load_world(name) for name in world or ()],
+        axes=parse_axes(vary) if vary else {},
     )
 
 

@@ -1,14 +1,16 @@
 """The identification matrix: run, and written as tables, a figure and a page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 
 from withintask.panel.atomic import save, save_text
 from withintask.panel.escape import save_csv
 from withintask.report.matrix_figure import draw_matrix
+from withintask.report.matrix_map import write_maps
 from withintask.report.matrix_page import matrix_page
 from withintask.report.matrix_words import MatrixRun, short_gap, weakest
 from withintask.report.progress import run_study
@@ -20,13 +22,19 @@ from withintask.sim.params import load_params
 from withintask.sim.worlds import World, load_worlds
 from withintask.tests_of_model.harness.breakdown import BREAKDOWN_SCHEMA, breakdown
 from withintask.tests_of_model.harness.diagnose import diagnose
-from withintask.tests_of_model.harness.rule import IDENTIFIED
-from withintask.tests_of_model.harness.sequential import make_looks, replicate_until_decided
+from withintask.tests_of_model.harness.grid import cross
+from withintask.tests_of_model.harness.sequential import (
+    BASES,
+    make_looks,
+    replicate_until_decided,
+)
 from withintask.tests_of_model.harness.verdict import CLAIMS, GAP, Judged
 from withintask.tests_of_model.hypotheses.estimate import choose
 
-QUICK = 16
+QUICK = 10
 """Replicates of a first look."""
+NO_AXES: Mapping[str, Sequence[float]] = MappingProxyType({})
+"""No map."""
 
 
 def run_matrix(
@@ -41,6 +49,7 @@ def run_matrix(
     n_breakdown: int = 0,
     designs: Sequence[Design] = (),
     more_worlds: Sequence[World] = (),
+    axes: Mapping[str, Sequence[float]] = NO_AXES,
 ) -> Judged:
     """Run designs in all worlds until they are decided, and write replicates, diagnosis, verdicts, figure and page.
 
@@ -62,13 +71,19 @@ def run_matrix(
         To be judged; the packaged ones if empty.
     more_worlds
         Worlds of one's own, beside the packaged ones.
+    axes
+        Two fields of a design and their values: each design is judged at every combination, in the reference world, without
+        AI and in one's own worlds, and small maps are written. No maps if empty.
 
     Returns
     -------
     Judged
         Verdicts, and the worlds behind them.
     """
-    designs, worlds = designs or load_designs(), [*load_worlds(), *more_worlds]
+    variants = cross(designs or load_designs(), axes)
+    designs = [variant.design for variant in variants] if axes else designs or load_designs()
+    known = [world for world in load_worlds() if not axes or world.name in BASES]
+    worlds = [*known, *more_worlds]
     run = partial(run_study, ledger=out / "ledger", engine=engine, n_workers=n_workers, dask=dask)
     replicates, judged = replicate_until_decided(
         load_params(),
@@ -96,6 +111,9 @@ def run_matrix(
         is_quick=is_quick,
     )
     write_matrix(result, out)
+    if axes:
+        write_maps(result, variants, axes, out)
+        print(f"{out}: maps.png, .md, .csv")
     return judged
 
 
@@ -132,8 +150,7 @@ def _rows(result: MatrixRun) -> list[tuple[str, ...]]:
 
 
 def _why(row: dict[str, object], sizes: pl.DataFrame) -> str:
-    is_green = row["verdict"] == IDENTIFIED
-    lost = weakest(sizes, str(row["claim"]), str(row["design"])) if is_green else ""
+    lost = weakest(sizes, str(row["claim"]), str(row["design"]))
     return f"{row['reason']}; lost at {lost}" if lost else str(row["reason"])
 
 

@@ -74,7 +74,7 @@ def short_gap(reason: str) -> str:
 def weakest(sizes: pl.DataFrame, claim: str, design: str) -> str:
     """Name the nuisance that takes a verdict away at the smallest share of what was searched, with its size."""
     lost = sizes.filter(
-        pl.col("claim") == claim, pl.col("design") == design, pl.col("value").is_not_nan()
+        pl.col("share") > 0, pl.col("value").is_not_nan(), claim=claim, design=design
     ).sort("share")
     return f"{lost['nuisance'][0]} {lost['value'][0]:.2g}" if lost.height else ""
 
@@ -84,13 +84,13 @@ def cell_words(cell: dict[str, object], sizes: pl.DataFrame) -> tuple[str, str]:
     verdict = str(cell["verdict"])
     if verdict == GAP:
         return "–", ""
-    if verdict == rule.UNDERPOWERED:
-        return verdict, _sample(cell["sample_factor"])
-    if verdict == rule.INCONCLUSIVE:
-        return verdict, _replicates(cell["n_decide"])
-    if verdict == rule.IDENTIFIED:
-        return verdict, weakest(sizes, str(cell["claim"]), str(cell["design"]))
-    return verdict, str(cell["world"]).replace("_", " ")
+    lost = weakest(sizes, str(cell["claim"]), str(cell["design"]))
+    why = {
+        rule.UNDERPOWERED: _sample(cell["sample_factor"]),
+        rule.INCONCLUSIVE: _replicates(cell["n_decide"]),
+        rule.IDENTIFIED: "",
+    }.get(verdict, str(cell["world"]).replace("_", " "))
+    return verdict, "\n".join(filter(None, (why, lost)))
 
 
 def _sample(factor: object) -> str:
