@@ -18,7 +18,9 @@ Place = tuple[str, str, str]
 """World, design and estimator."""
 
 FUTILE = 4.0
-"""Multiple of the limit beyond which replicates are not added, since they could not decide; from the second look on."""
+"""Multiple of the limit beyond which replicates are not added, since they could not decide."""
+FUTILE_AFTER = 1
+"""Place of the look after which that is known well enough."""
 SEEMS_BAD = 1.0
 """Monte-Carlo errors beyond its limit at which a figure seems bad."""
 
@@ -51,7 +53,8 @@ def next_looks(judged: Judged, looks: Looks) -> dict[Place, tuple[int, int]]:
 
 def _is_futile(cell: pl.DataFrame, worlds: pl.DataFrame, looks: Looks) -> bool:
     n = int(worlds["n_replicates"].max() or 0)  # type: ignore[arg-type]
-    return n > looks.sizes[0] and float(cell["n_decide"][0]) > FUTILE * looks.sizes[-1]
+    after = looks.sizes[min(FUTILE_AFTER, len(looks.sizes) - 1)]
+    return n > after and float(cell["n_decide"][0]) > FUTILE * looks.sizes[-1]
 
 
 def _of_cell(

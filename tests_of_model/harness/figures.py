@@ -1,5 +1,6 @@
 """The figures behind a verdict: those of one world, with their Monte-Carlo errors and what is shown of them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,8 +71,8 @@ class WorldFigures:
 
     @property
     def is_null(self) -> bool:
-        """Whether there is no effect."""
-        return abs(self.truth) < ROUNDING
+        """Whether there is no effect, or the estimand does not exist."""
+        return math.isnan(self.truth) or abs(self.truth) < ROUNDING
 
     def shown(self, figure: str) -> str:
         """What is shown of a figure."""
@@ -92,7 +93,9 @@ def _figures(
     n, n_usable = int(seen.n[place]), int(seen.n_usable[place])
     is_known = n_usable > 1
     spread = float(seen.sd[place]) if is_known else float("nan")
-    coverage, rejects = float(seen.n_covering[place] / n), float(seen.n_rejecting[place] / n)
+    has_truth = n_usable > 0 and not math.isnan(float(draws.truth[place]))
+    coverage = float(seen.n_covering[place] / n) if has_truth else float("nan")
+    rejects = float(seen.n_rejecting[place] / n)
     estimates = draws.estimate[place, :n]
     usable = estimates[np.isfinite(estimates)]
     quantiles = np.quantile(usable, QUANTILES) if usable.size else np.full(len(QUANTILES), np.nan)

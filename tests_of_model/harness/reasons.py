@@ -76,8 +76,8 @@ def rounded(number: float) -> int:
 def _identified(worlds: Sequence[WorldFigures]) -> str:
     """The worst figure of each kind, all of them shown to be within their limits."""
     reference = worlds[0]
-    biased = max(worlds, key=lambda w: abs(w.bias))
-    covers = min(worlds, key=lambda w: w.coverage)
+    biased = max(worlds, key=lambda w: abs(w.bias) if math.isfinite(w.bias) else 0.0)
+    covers = min((w for w in worlds if math.isfinite(w.coverage)), key=lambda w: w.coverage)
     rejects = max((w for w in worlds if w.is_null), key=lambda w: w.rejects)
     parts = (
         f"largest bias {_bias(biased, reference)} in {biased.world}",

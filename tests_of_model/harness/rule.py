@@ -12,7 +12,8 @@ size       every world in which the truth is zero  exact binomial test: below SI
 power      the reference                           exact binomial test: above POWER_GOAL       the same test: below it
 =========  ======================================  ==========================================  =======================
 
-δ is BIAS_SHARE of the absolute truth in the reference world. A failed estimate neither covers nor rejects.
+δ is BIAS_SHARE of the absolute truth in the reference world. A failed estimate neither covers nor rejects. Where an
+estimator refuses in every replicate of a world, or the estimand does not exist there, size alone is judged.
 
 *identified* needs every figure shown good. It is an intersection of tests: if one figure is in truth at its limit or
 beyond, that figure's test alone must err, so that each test has the whole level and no correction is due. *biased*,
@@ -105,8 +106,8 @@ class Draws:
 
     @property
     def is_null(self) -> Flags:
-        """Whether there is no effect, (world,)."""
-        return np.abs(self.truth) < ROUNDING
+        """Whether there is no effect, or the estimand does not exist, (world,)."""
+        return (np.abs(self.truth) < ROUNDING) | np.isnan(self.truth)
 
     @property
     def margin(self) -> float:
@@ -168,9 +169,9 @@ def judge(draws: Draws, looks: Looks | None = None) -> Judgement:
         for name in FIGURES:
             is_new = (shown[name] == OPEN) & is_reached
             shown[name] = np.where(is_new, fresh[name], shown[name])
-    shown = _judged_only(shown, draws)
-    word = _word(shown)
     latest = counts(draws, draws.n)
+    shown = _judged_only(shown, draws, latest)
+    word = _word(shown)
     needed = _needed(latest, draws, shown, levels[-1])
     return Judgement(
         shown=shown,
@@ -236,11 +237,13 @@ def _below(hits: Array, n: Array, limit: float, level: float) -> Array:
     return (bdtr(hits, n, limit) <= level).astype(float)
 
 
-def _judged_only(shown: dict[str, Array], draws: Draws) -> dict[str, Array]:
-    """NaN where a figure is not judged: size where there is an effect, power elsewhere than in the reference."""
+def _judged_only(shown: dict[str, Array], draws: Draws, seen: Counts) -> dict[str, Array]:
+    """NaN where a figure is not judged: size where there is an effect, power elsewhere than in the reference, refusals."""
+    refuses = (seen.n_usable == 0) | np.isnan(draws.truth)
     is_reference = np.arange(draws.truth.size) == 0
     return {
-        **shown,
+        "bias": np.where(refuses, np.nan, shown["bias"]),
+        "coverage": np.where(refuses, np.nan, shown["coverage"]),
         "size": np.where(draws.is_null, shown["size"], np.nan),
         "power": np.where(is_reference, shown["power"], np.nan),
     }

@@ -14,7 +14,7 @@ from withintask.sim.simulate import simulate
 from withintask.sim.worlds import NO_AI, REFERENCE, World
 from withintask.tests_of_model.harness.adding import Place, next_looks, to_try
 from withintask.tests_of_model.harness.ledger import ordered
-from withintask.tests_of_model.harness.replicate import BLOCK, Study, plan, replicate, solved
+from withintask.tests_of_model.harness.replicate import BLOCK, Block, Study, plan, replicate, solved
 from withintask.tests_of_model.harness.rule import Looks
 from withintask.tests_of_model.harness.verdict import CLAIMS, Judged, judge_replicates
 from withintask.tests_of_model.hypotheses.recommend import order_of_trust
@@ -23,8 +23,10 @@ from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 BASES = (REFERENCE, NO_AI)
 """Worlds in which every estimator is tried."""
 
-LOOKS = (25, 100, 400, 1000)
-"""Replicates a world at the looks, up to the limit."""
+LOOKS = (5, 25, 100, 400, 1000)
+"""Replicates a world at the looks, up to the limit: the first shows which rival worlds are worth more, and little else."""
+OF_BASES = 1
+"""Place in LOOKS of the first look at the worlds in which every estimator is tried."""
 
 
 def make_looks(limit: int) -> Looks:
@@ -51,11 +53,11 @@ def replicate_until_decided(
     estimators: Sequence[str] = (),
     run: Callable[[Study], pl.DataFrame] = replicate,
 ) -> tuple[pl.DataFrame, Judged]:
-    """Replicate up to the first look, and up to further ones where that can decide.
+    """Replicate a little everywhere, and further where that can decide.
 
-    All estimators are run in the reference world and without AI up to the first look. Those with which a design is judged
-    on some claim that is not decided by then are run in the rival worlds; after that replicates are added as ``adding.py``
-    says.
+    All estimators are run in the reference world and without AI up to the second look. Those with which a design is judged
+    on some claim that is not decided by then are run in the rival worlds up to the first; after that replicates are added
+    as ``adding.py`` says.
 
     Parameters
     ----------
@@ -73,14 +75,16 @@ def replicate_until_decided(
         of the first replicates of each world, so that it does not matter why further ones were drawn.
     """
     limit, first = looks.sizes[-1], looks.sizes[0]
-    whole = plan(params, designs, worlds, seed=seed, replicates=limit, estimators=estimators)
+    whole = _split(
+        plan(params, designs, worlds, seed=seed, replicates=limit, estimators=estimators), first
+    )
     judged_as = partial(
         judge_replicates,
         looks=looks,
         worlds=worlds,
         orders=_orders(params, designs, worlds, seed),
     )
-    replicates = run(_in_worlds(whole, BASES, first))
+    replicates = run(_in_worlds(whole, BASES, looks.sizes[min(OF_BASES, len(looks.sizes) - 1)]))
     judged = judged_as(replicates)
     rivals = [world.name for world in worlds if world.name not in BASES]
     wanted = {(world, *names): (0, first) for world in rivals for names in to_try(judged)}
@@ -106,6 +110,15 @@ def _orders(
         for _, hypothesis, term in CLAIMS:
             orders[design.name, hypothesis, term] = order_of_trust(panel, named[hypothesis], term)
     return orders
+
+
+def _split(study: Study, first: int) -> Study:
+    """The study with a cut at the first look, which is smaller than a block."""
+    blocks: list[Block] = []
+    for block in study.blocks:
+        is_cut = block.first < first < block.last
+        blocks += [replace(block, last=first), replace(block, first=first)] if is_cut else [block]
+    return Study(blocks=tuple(blocks))
 
 
 def _in_worlds(whole: Study, worlds: Collection[str], size: int) -> Study:

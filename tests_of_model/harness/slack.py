@@ -79,18 +79,19 @@ def _slacks(here: pl.DataFrame, base: pl.DataFrame, world: str, margin: float) -
     of_here, of_base = (part.filter(world=world).select(names) for part in (here, base))
     pair = of_here.join(of_base, on="replicate", suffix="_base")
     at, was, whole = _series(pair), _series(pair, "_base"), _series(of_base)
-    n_usable = np.isfinite(at.error).sum()
-    if pair.is_empty() or n_usable <= pair.height / 2 or not margin > 0:
+    figure, limit, ideal = ("size", rule.SIZE_LIMIT, LEVEL) if world == NO_AI else _POWER
+    if not pair.is_empty():
+        yield _share_slack(at.rejects, was.rejects, whole.rejects, limit, ideal, figure, world)
+    if world == NO_AI and pair["truth"].is_nan().any():
+        return
+    if pair.is_empty() or np.isfinite(at.error).sum() <= pair.height / 2 or not margin > 0:
         yield -1.0, 0.0, "estimates", world
         return
     bias, error = _changed(at.error, was.error, whole.error)
     yield 1 - abs(bias) / margin, error / margin, "bias", world
-    figure, limit, ideal = ("size", rule.SIZE_LIMIT, LEVEL) if world == NO_AI else _POWER
-    for name, values, bound, best in (
-        ("coverage", (at.covers, was.covers, whole.covers), rule.COVERAGE_LIMIT, 1 - LEVEL),
-        (figure, (at.rejects, was.rejects, whole.rejects), limit, ideal),
-    ):
-        yield _share_slack(*values, bound, best, name, world)
+    yield _share_slack(
+        at.covers, was.covers, whole.covers, rule.COVERAGE_LIMIT, 1 - LEVEL, "coverage", world
+    )
 
 
 _POWER = ("power", rule.POWER_GOAL, 1.0)

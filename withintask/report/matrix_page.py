@@ -14,6 +14,7 @@ from withintask.report.matrix_words import (
     cell_words,
     short_gap,
 )
+from withintask.sim.design import Design
 from withintask.sim.worlds import REFERENCE
 from withintask.tests_of_model.harness import rule
 from withintask.tests_of_model.harness.breakdown import HELD, IDLE, LOST
@@ -32,6 +33,7 @@ def matrix_page(result: MatrixRun) -> str:
 
     order = [_cell(row, result) for row in result.cells()]
     shown = set(result.judged.worlds["world"])
+    noise_of = {design.name: _noise(design) for design in result.designs}
     template = files("withintask.report").joinpath("matrix.html").read_text(encoding="utf-8")
     return (
         Environment(autoescape=True, undefined=StrictUndefined)
@@ -46,12 +48,19 @@ def matrix_page(result: MatrixRun) -> str:
             limits=_limits(),
             claims=list(_HYPOTHESES),
             designs=result.designs,
+            noise_of=noise_of,
+            noises=list(dict.fromkeys(noise_of.values())),
             worlds=[world for world in result.worlds if world.name in shown],
             cells={(cell["claim"], cell["design"]): cell for cell in order},
             judged=[cell for cell in order if cell["verdict"] != GAP],
             gaps=[cell for cell in order if cell["verdict"] == GAP],
         )
     )
+
+
+def _noise(design: Design) -> str:
+    """Noise of a design's outputs, in words."""
+    return f"log sd {design.output_noise:g}" if design.has_outputs else "no outputs seen"
 
 
 def _limits() -> dict[str, str]:
@@ -107,6 +116,8 @@ def _world(row: Row, reference_truth: float, ends: tuple[float, float]) -> Row:
 
 
 def _truth(row: Row) -> str:
+    if math.isnan(row["truth"]):
+        return "none"
     return f"{row['truth']:+.3g}" if abs(row["truth"]) > ROUNDING else "0"
 
 
@@ -116,7 +127,7 @@ def _percent(value: float, error: float, *, sign: str = "") -> str:
 
 def _box(row: Row, ends: tuple[float, float]) -> str:
     """A box of the estimates with a mark at the truth, all worlds of a cell on one scale."""
-    if not all(math.isfinite(row[q]) for q in ("p05", "p25", "p50", "p75", "p95")):
+    if not all(math.isfinite(row[q]) for q in ("p05", "p25", "p50", "p75", "p95", "truth")):
         return ""
     low, high = ends
     width = (high - low) or 1.0

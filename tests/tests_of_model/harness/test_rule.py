@@ -1,6 +1,7 @@
 """The rule of verdicts on made-up replicates whose verdict is known: 10,000 studies a case, three looks, three worlds."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,6 +168,21 @@ def test_failures_neither_cover_nor_reject():
     assert WORDS[int(judgement.word[0])] == "size-distorted"
     assert (judgement.shown["coverage"] < OPEN).all()
     assert (judgement.shown["bias"] == GOOD).all()
+
+
+def refusing(worlds, place):
+    """Sound replicates of which all those of one world are refused."""
+    sound = draws([SOUND] * worlds, studies=200)
+    refused = np.where(np.arange(worlds) == place, np.nan, 1.0)[:, None]
+    names = ("estimate", "conf_low", "conf_high", "p_value")
+    return replace(sound, **{name: getattr(sound, name) * refused for name in names})
+
+
+def test_a_world_in_which_every_estimate_is_refused_is_judged_by_size_alone():
+    judgement = judge(refusing(3, place=2), LOOKS)
+    assert (judgement.word == WORDS.index("identified")).mean() > 1 - ALPHA
+    assert np.isnan(judgement.shown["bias"][:, 2]).all()
+    assert (judgement.shown["size"][:, 2] == GOOD).all()
 
 
 def test_the_replicates_that_would_decide_do_decide():
