@@ -18,9 +18,7 @@ Place = tuple[str, str, str]
 """World, design and estimator."""
 
 FUTILE = 4.0
-"""Multiple of the limit beyond which replicates are not added, since they could not decide."""
-FUTILE_AFTER = 1
-"""Place of the look after which that is known well enough."""
+"""Multiple of the limit beyond which replicates are not added, since they could not decide; after the first look."""
 SEEMS_BAD = 1.0
 """Monte-Carlo errors beyond its limit at which a figure seems bad."""
 
@@ -53,8 +51,7 @@ def next_looks(judged: Judged, looks: Looks) -> dict[Place, tuple[int, int]]:
 
 def _is_futile(cell: pl.DataFrame, worlds: pl.DataFrame, looks: Looks) -> bool:
     n = int(worlds["n_replicates"].max() or 0)  # type: ignore[arg-type]
-    after = looks.sizes[min(FUTILE_AFTER, len(looks.sizes) - 1)]
-    return n > after and float(cell["n_decide"][0]) > FUTILE * looks.sizes[-1]
+    return n > looks.sizes[0] and float(cell["n_decide"][0]) > FUTILE * looks.sizes[-1]
 
 
 def _of_cell(

@@ -23,10 +23,10 @@ from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 BASES = (REFERENCE, NO_AI)
 """Worlds in which every estimator is tried."""
 
-LOOKS = (5, 25, 100, 400, 1000)
-"""Replicates a world at the looks, up to the limit: the first shows which rival worlds are worth more, and little else."""
-OF_BASES = 1
-"""Place in LOOKS of the first look at the worlds in which every estimator is tried."""
+LOOKS = (25, 100, 400, 1000)
+"""Replicates a world at which tests are made, up to the limit."""
+GLANCE = 5
+"""Replicates of a rival world that show whether it is worth more; nothing is tested of them alone."""
 
 
 def make_looks(limit: int) -> Looks:
@@ -55,9 +55,9 @@ def replicate_until_decided(
 ) -> tuple[pl.DataFrame, Judged]:
     """Replicate a little everywhere, and further where that can decide.
 
-    All estimators are run in the reference world and without AI up to the second look. Those with which a design is judged
-    on some claim that is not decided by then are run in the rival worlds up to the first; after that replicates are added
-    as ``adding.py`` says.
+    All estimators are run in the reference world and without AI up to the first look. Those with which a design is judged
+    on some claim that is not decided by then are run in the rival worlds, GLANCE times; after that replicates are added as
+    ``adding.py`` says.
 
     Parameters
     ----------
@@ -75,8 +75,9 @@ def replicate_until_decided(
         of the first replicates of each world, so that it does not matter why further ones were drawn.
     """
     limit, first = looks.sizes[-1], looks.sizes[0]
+    glance = min(GLANCE, first)
     whole = _split(
-        plan(params, designs, worlds, seed=seed, replicates=limit, estimators=estimators), first
+        plan(params, designs, worlds, seed=seed, replicates=limit, estimators=estimators), glance
     )
     judged_as = partial(
         judge_replicates,
@@ -84,10 +85,10 @@ def replicate_until_decided(
         worlds=worlds,
         orders=_orders(params, designs, worlds, seed),
     )
-    replicates = run(_in_worlds(whole, BASES, looks.sizes[min(OF_BASES, len(looks.sizes) - 1)]))
+    replicates = run(_in_worlds(whole, BASES, first))
     judged = judged_as(replicates)
     rivals = [world.name for world in worlds if world.name not in BASES]
-    wanted = {(world, *names): (0, first) for world in rivals for names in to_try(judged)}
+    wanted = {(world, *names): (0, glance) for world in rivals for names in to_try(judged)}
     wanted = wanted or next_looks(judged, looks)
     while wanted:
         replicates = ordered(pl.concat([replicates, run(_in_places(whole, wanted))]))
@@ -113,7 +114,7 @@ def _orders(
 
 
 def _split(study: Study, first: int) -> Study:
-    """The study with a cut at the first look, which is smaller than a block."""
+    """The study with a cut inside its first blocks."""
     blocks: list[Block] = []
     for block in study.blocks:
         is_cut = block.first < first < block.last

@@ -74,16 +74,16 @@ def test_replicates_are_added_only_where_they_can_decide():
         load_params(), DESIGNS, WORLDS, seed=1, looks=make_looks(400), run=run
     )
     assert words(judged) == {"postings": "biased", "postings-screening": "identified"}
-    bases, first, *later = asked
+    bases, first, *_ = asked
     assert {(world, design) for world, design, _ in bases} == {
         (world, design) for world in BASES for design in words(judged)
     }
     assert {world for world, _, _ in first} == {"degree_inflation"}
-    # Five replicates show a bias of half the truth; nothing is added for it.
-    assert {design for _, design, _ in set().union(*later)} == {"postings-screening"}
+    # Twenty-five replicates show a bias of half the truth; nothing is added for it.
+    assert {design for _, design, _ in asked[-1]} == {"postings-screening"}
     counts = {(w, d): n for w, d, n in frame.group_by("world", "design").len().iter_rows()}
-    assert counts["degree_inflation", "postings"] == 5
-    assert counts["degree_inflation", "postings-screening"] > 5
+    assert counts["degree_inflation", "postings"] == 25
+    assert counts["degree_inflation", "postings-screening"] > 25
 
 
 def test_a_cell_that_is_decided_without_rivals_is_not_tried_in_them():
@@ -114,7 +114,7 @@ def test_what_no_reachable_number_decides_is_given_up():
 
 
 def test_only_estimators_with_which_a_design_is_judged_are_tried_in_rival_worlds(small):
-    several = {**small, "worlds": WORLDS, "looks": Looks(sizes=(5, 25))}
+    several = {**small, "worlds": WORLDS, "looks": Looks(sizes=(25,))}
     frame, judged = replicate_until_decided(
         **several | {"estimators": ["logit", "linear_probability"]}
     )
@@ -143,7 +143,7 @@ def small():
         "designs": [design],
         "worlds": WORLDS[:2],
         "seed": 3,
-        "looks": Looks(sizes=(5, 25, 50)),
+        "looks": Looks(sizes=(25, 50)),
         "estimators": ["linear_probability"],
     }
 
@@ -188,8 +188,8 @@ def test_engines_and_a_resumed_run_give_the_same_verdicts(small, serial, tmp_pat
 
 
 def test_looks_end_at_the_limit_in_whole_blocks():
-    assert make_looks(1000).sizes == (5, 25, 100, 400, 1000)
-    assert make_looks(210).sizes == (5, 25, 100, 200)
-    assert make_looks(16).sizes == (5, 16)
+    assert make_looks(1000).sizes == (25, 100, 400, 1000)
+    assert make_looks(210).sizes == (25, 100, 200)
+    assert make_looks(16).sizes == (16,)
     with pytest.raises(ParameterError, match="expected at least 1"):
         make_looks(0)
