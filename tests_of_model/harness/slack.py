@@ -80,12 +80,13 @@ def _slacks(here: pl.DataFrame, base: pl.DataFrame, world: str, margin: float) -
     pair = of_here.join(of_base, on="replicate", suffix="_base")
     at, was, whole = _series(pair), _series(pair, "_base"), _series(of_base)
     figure, limit, ideal = ("size", rule.SIZE_LIMIT, LEVEL) if world == NO_AI else _POWER
-    if not pair.is_empty():
-        yield _share_slack(at.rejects, was.rejects, whole.rejects, limit, ideal, figure, world)
-    if world == NO_AI and pair["truth"].is_nan().any():
-        return
-    if pair.is_empty() or np.isfinite(at.error).sum() <= pair.height / 2 or not margin > 0:
+    has_truth = not pair["truth"].is_nan().any()
+    is_known = np.isfinite(at.error).sum() > pair.height / 2 and margin > 0
+    if has_truth and not is_known:
         yield -1.0, 0.0, "estimates", world
+        return
+    yield _share_slack(at.rejects, was.rejects, whole.rejects, limit, ideal, figure, world)
+    if not has_truth:
         return
     bias, error = _changed(at.error, was.error, whole.error)
     yield 1 - abs(bias) / margin, error / margin, "bias", world
