@@ -1,8 +1,8 @@
 """What a regression returns."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
 
 import numpy as np
 from scipy import special
@@ -11,7 +11,18 @@ from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems, some_examples
 
 CovarianceKind = Literal["cluster", "robust", "unadjusted", "CR2", "CR3", "jackknife"]
+ErrorKind = CovarianceKind | Literal["wild"]
 Status = Literal["ok", "collinear", "leverage_one", "perfect_fit", "one_cluster", "not_identified"]
+
+
+class Test(Protocol):
+    """A test of one coefficient that does not come from its standard error."""
+
+    def p_value(self, null: float) -> float:
+        """Two-sided p-value against a value."""
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Values that are not rejected at 1 - level."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +73,16 @@ class Fit:
     ``collinear``."""
     messages: tuple[str, ...]
     """What the reader should know: dropped terms, singletons, repaired covariance."""
-    covariance_kind: CovarianceKind
-    """Which covariance."""
+    covariance_kind: ErrorKind
+    """Which covariance; ``wild`` for the clustered one with tests by the bootstrap."""
     convention: str
     """Whose small-sample factors: see :mod:`withintask.tests_of_model.regression.conventions`."""
     first_stage: tuple[FirstStage, ...] = ()
     """One for each endogenous regressor; empty for least squares."""
+    tests: Mapping[str, Test] = field(default_factory=dict)
+    """Tests that stand in for the t test, by regressor: those of the wild cluster bootstrap."""
+    test_contrast: Callable[[Mapping[str, float]], Test] | None = None
+    """Makes such a test of a linear combination."""
 
     @property
     def std_error(self) -> Array:
@@ -84,14 +99,20 @@ class Fit:
     def p_value(self) -> Array:
         """Two-sided p-values against zero (k,)."""
         tail: Array = special.stdtr(self.dof, -np.abs(self.statistic))
-        return 2 * tail
+        p_values = 2 * tail
+        for name, test in self.tests.items():
+            p_values[self.position(name)] = test.p_value(0.0)
+        return p_values
 
     def conf_int(self, level: float = 0.95) -> Array:
         """Confidence bounds (k, 2) with the given coverage."""
         if not 0 < level < 1:
             raise ParameterError(f"conf_int: level is {level}, expected a share between 0 and 1")
         half = special.stdtrit(self.dof, (1 + level) / 2) * self.std_error
-        return np.column_stack([self.params - half, self.params + half])
+        bounds = np.column_stack([self.params - half, self.params + half])
+        for name, test in self.tests.items():
+            bounds[self.position(name)] = test.interval(level)
+        return bounds
 
     def position(self, name: str) -> int:
         """Place of a regressor, for example ``fit.params[fit.position("x")]``."""
@@ -118,4 +139,6 @@ class Fit:
             params=np.array([row @ self.params[places]]),
             covariance=np.array([[row @ self.covariance[np.ix_(places, places)] @ row]]),
             dof=np.array([np.min(self.dof[places])]),
+            tests={name: self.test_contrast(weights)} if self.test_contrast else {},
+            test_contrast=None,
         )

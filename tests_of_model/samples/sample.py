@@ -5,7 +5,7 @@ from functools import cached_property
 
 from withintask.panel.panel import Panel
 from withintask.panel.trial_arms import of_arm
-from withintask.tests_of_model.regression.options import DEFAULT, Options
+from withintask.tests_of_model.regression.options import BY_RULE, Options
 from withintask.tests_of_model.samples.firm_moments import FirmMoments, firm_moments
 from withintask.tests_of_model.samples.item_rows import ItemRows, item_rows
 from withintask.tests_of_model.samples.pay_rows import PayRows, pay_rows
@@ -18,7 +18,7 @@ class Sample:
 
     panel: Panel
     """The tables, in memory."""
-    options: Options = DEFAULT
+    options: Options = BY_RULE
     """How regressions are fitted."""
     arm: str = ""
     """The arm that is compared with the control; all arms with AI together if empty."""

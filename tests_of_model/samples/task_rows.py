@@ -140,8 +140,10 @@ def _positive(output: Array, kind: OutcomeKind) -> Array:
 
 
 ENOUGH_CLUSTERS = 10
-"""Firms from which on errors are clustered by firm, below by worker; and tasks from which on they count as drawn from a
-population, below as given."""
+"""Tasks from which on they count as drawn from a population, below as given."""
+ENOUGH_FIRMS = 6
+"""Firms from which on they are the clusters where nothing assigned is recorded; below they are taken as given, and workers
+are the clusters. Tests keep their size down to six (docs/estimators.md)."""
 
 
 def clusters(rows: TaskRows) -> tuple[Codes, ...]:
@@ -150,7 +152,7 @@ def clusters(rows: TaskRows) -> tuple[Codes, ...]:
     if (rows.assignment > 0).any():
         unit = encode(np.where(rows.assignment >= 0, rows.assignment, -1 - rows.worker))
     else:
-        unit = rows.firm if n_firms >= ENOUGH_CLUSTERS else rows.worker
+        unit = rows.firm if n_firms >= ENOUGH_FIRMS else rows.worker
     return (unit, rows.task) if n_tasks >= ENOUGH_CLUSTERS else (unit,)
 
 
