@@ -81,6 +81,9 @@ if TYPE_CHECKING:
     from withintask.tests_of_model.regression.options import Inference as Inference
     from withintask.tests_of_model.regression.options import Instruments as Instruments
     from withintask.tests_of_model.regression.options import Options as Options
+    from withintask.tests_of_model.regression.randomization import (
+        randomization_test as randomization_test,
+    )
     from withintask.tests_of_model.samples.sample import Sample as Sample
 
 _MODEL = "withintask.tests_of_model"
@@ -115,6 +118,7 @@ _WHERE = {
     f"{_MODEL}.regression.fit": ("fit",),
     f"{_MODEL}.regression.options": ("Effects", "Instruments", "Inference", "Options"),
     f"{_MODEL}.regression.bootstrap": ("wild_bootstrap",),
+    f"{_MODEL}.regression.randomization": ("randomization_test",),
     f"{_MODEL}.components.between_within": ("between_within",),
     f"{_MODEL}.components.two_way": ("two_way_components",),
     f"{_MODEL}.harness.analysis": ("estimate", "capabilities"),

@@ -114,6 +114,10 @@ def fit(
     if inference.kind is not None or errors is None:
         return _by_engine(problem, options)
     check_errors(errors)
+    if inference.errors == "randomization":
+        raise ParameterError(
+            "regression: randomization needs what was assigned; use randomization_test"
+        )
     return _with_errors(problem, errors, inference.tested, options)
 
 
