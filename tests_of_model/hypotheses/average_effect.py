@@ -396,6 +396,7 @@ EFFECT_ESTIMATORS = (
             needs=_NEEDS[form],
             terms=TERMS,
             run=partial(average_effect, form=form),
+            version=2,
         )
         for form in _NEEDS
     ),

@@ -75,7 +75,9 @@ def randomized(estimator: Estimator, sample: Sample) -> tuple[Estimate, ...]:
 def _fail_if_not_assigned(estimator: Estimator) -> None:
     needs = " ".join(estimator.needs)
     if "outputs.ai_use" in needs:
-        raise EstimationError("randomization: it compares use of AI, which nobody assigned; use auto")
+        raise EstimationError(
+            "randomization: it compares use of AI, which nobody assigned; use auto"
+        )
     if "ai_access" not in needs:
         raise EstimationError(
             "randomization: it compares exposure, schooling or firms, which nobody assigned; use auto, CR2 or wild"
@@ -145,5 +147,3 @@ def _row(row: Estimate, statistics: Array, words: str) -> Estimate:
         message="; ".join(note for note in notes if note),
         convention="randomization",
     )
-
-

@@ -129,9 +129,7 @@ def _by_engine(problem: Problem, options: Options) -> Fit:
     return fit_problem(problem)
 
 
-def _with_errors(
-    problem: Problem, errors: Errors, tested: Sequence[str], options: Options
-) -> Fit:
+def _with_errors(problem: Problem, errors: Errors, tested: Sequence[str], options: Options) -> Fit:
     """Fit with the errors that the rule chooses; rows are the clusters where none are given."""
     n_clusters = problem.n_clusters or (problem.n_obs,)
     choice = choose_errors(errors, n_clusters, is_instrumented=bool(problem.endogenous))

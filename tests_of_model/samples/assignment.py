@@ -43,7 +43,9 @@ class Assignment:
     @property
     def log_count(self) -> float:
         """Log of the number of different assignments with as many units of each kind in every stratum."""
-        cells = np.unique(np.column_stack([self.stratum, self.treatment]), axis=0, return_counts=True)
+        cells = np.unique(
+            np.column_stack([self.stratum, self.treatment]), axis=0, return_counts=True
+        )
         sizes = np.bincount(self.stratum)
         return float(special.gammaln(sizes + 1).sum() - special.gammaln(cells[1] + 1).sum())
 
@@ -153,7 +155,11 @@ def _units(panel: Panel, frame: pl.DataFrame, access: Array) -> tuple[Codes, str
             first = panel.info.first_ai_period
             unit[period < (-inf if first is None else first)] = -1
         if not _ends(unit, period, access).any():
-            starts = _starts(compact_codes(unit[there]), period[there], access[there]) if names != "items" else unit
+            starts = (
+                _starts(compact_codes(unit[there]), period[there], access[there])
+                if names != "items"
+                else unit
+            )
             if np.unique(starts).size > 1:
                 return unit, names, outer
     worker = np.where(known, codes(frame["worker_id"]), -1)
@@ -201,9 +207,7 @@ def _starts(unit: Codes, period: Codes, access: Array) -> Array:
     return start
 
 
-def _strata(
-    frame: pl.DataFrame, place: Codes, outer: str, start: Array
-) -> tuple[Codes, str]:
+def _strata(frame: pl.DataFrame, place: Codes, outer: str, start: Array) -> tuple[Codes, str]:
     """Stratum of each unit: as recorded, else the outer units where they hold units of several kinds."""
     rows = np.flatnonzero(place >= 0)
     first = rows[first_rows(place[rows])]

@@ -24,7 +24,9 @@ NAMES = ["x", "z", "constant"]
 
 
 def _fit(y, X, cluster, errors, **more):
-    return wt.fit(y, X, names=NAMES, inference=wt.Inference(cluster=[cluster], errors=errors), **more)
+    return wt.fit(
+        y, X, names=NAMES, inference=wt.Inference(cluster=[cluster], errors=errors), **more
+    )
 
 
 @pytest.mark.parametrize(("n_clusters", "kind"), [(FEW - 1, "CR2"), (FEW, "cluster")])
@@ -60,7 +62,9 @@ def test_wild_fit_gives_the_p_value_and_interval_of_the_wild_bootstrap():
     fitted = _fit(y, X, cluster, "wild")
     assert fitted.covariance_kind == "wild"
     assert fitted.p_value[0] == expected.p_value
-    np.testing.assert_allclose(fitted.conf_int()[0], [expected.conf_low, expected.conf_high], rtol=1e-7)
+    np.testing.assert_allclose(
+        fitted.conf_int()[0], [expected.conf_low, expected.conf_high], rtol=1e-7
+    )
 
 
 def test_a_contrast_keeps_the_wild_test():
@@ -102,7 +106,14 @@ def _trial(n_units=12, *, effect=0.0, seed=2):
 def _test(y, treated, unit, strata=None, **more):
     X = np.column_stack([treated, np.ones(y.size)])
     return wt.randomization_test(
-        y, X, names=["treated", "constant"], term="treated", unit=unit, strata=strata, seed=3, **more
+        y,
+        X,
+        names=["treated", "constant"],
+        term="treated",
+        unit=unit,
+        strata=strata,
+        seed=3,
+        **more,
     )
 
 
