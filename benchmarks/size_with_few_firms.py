@@ -63,7 +63,13 @@ def unequal(panel: wt.Panel, random: np.random.Generator) -> wt.Panel:
 
 def rejections(n_firms: int, sd: float, n: int, seed: int, kinds: list[str]) -> pl.DataFrame:
     """Rejection rates at 5 percent, one row an estimator and kind of errors."""
-    settings = [f"n_firms={n_firms}", f"n_workers={24 * n_firms}", "output_noise=0.1", "n_tasks=12"]
+    settings = [
+        f"n_firms={n_firms}",
+        f"n_workers={20 * n_firms}",
+        "output_noise=0.1",
+        "n_tasks=10",
+        "n_items=1",
+    ]
     estimators = {e.name: e for e in HYPOTHESIS.estimators if e.name in TERMS}
     counts: dict[tuple[str, str], list[bool]] = {}
     for number in range(n):

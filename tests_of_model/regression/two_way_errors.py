@@ -42,7 +42,8 @@ def fit_two_way(
     Returns
     -------
     Fit
-        Degrees of freedom of the dimension with fewer clusters.
+        Degrees of freedom of the dimension with fewer. Few clusters are corrected for in the first dimension, and in the
+        two-way variance through it; the wild bootstrap runs in the dimension with the larger variance.
 
     Notes
     -----
@@ -65,11 +66,13 @@ def fit_two_way(
             options=how,
         )
 
+    bare = replace(options, errors="CR1", few_clusters=None)
     plain = replace(options, errors="CR1" if options.errors == "wild" else options.errors)
-    fits = [clustered((code,), plain) for code in clusters]
+    # The second dimension (tasks) stays CR1: effects of workers cross it by hundreds, and nobody assigned tasks.
+    fits = [clustered((clusters[0],), plain), *(clustered((code,), bare) for code in clusters[1:])]
     if len(clusters) > 1:
-        both = clustered(clusters, replace(plain, errors="CR1"))
-        fits.insert(0, _corrected(both, fits, clustered((intersection(clusters),), _BARE)))
+        both = clustered(clusters, bare)
+        fits.insert(0, _corrected(both, fits, clustered((intersection(clusters),), bare)))
     largest = max(range(len(fits)), key=lambda place: _variance(fits[place]))
     fewest = np.fmin.reduce([each.dof for each in fits])
     dropped = [message for each in fits for message in each.messages if "dropped" in message]
@@ -80,9 +83,6 @@ def fit_two_way(
         tested = clustered((clusters[way],), options)
         return replace(tested, messages=tuple(dict.fromkeys((*tested.messages, *dropped))))
     return replace(fits[largest], dof=fewest, messages=messages)
-
-
-_BARE = Options(errors="CR1")
 
 
 def _variance(fitted: Fit) -> float:

@@ -153,7 +153,7 @@ def test_a_panel_whose_strata_hold_one_kind_each_is_refused():
 
 @pytest.fixture(scope="module")
 def trial():
-    settings = ["n_firms=6", "n_workers=36", "n_tasks=2", "output_noise=0.1"]
+    settings = ["n_firms=6", "n_workers=36", "n_tasks=2", "n_items=1", "output_noise=0.1"]
     return wt.draw_panel("rct", seed=3, settings=settings).collect()
 
 
@@ -171,7 +171,7 @@ def test_p_values_are_shares_of_assignments_and_intervals_agree_with_them(trial)
     rows = wt.estimate(trial, estimators="effect_difference", errors="randomization")
     row = rows.row(0, named=True)
     assert row["convention"] == "randomization"
-    assert "assignments of 36 workers within 6 firms" in row["message"]
+    assert "assignments of 36 assigned units within 6 strata" in row["message"]
     n_drawn = int(row["message"].partition("randomization: ")[2].split()[0])
     assert round(row["p_value"] * (n_drawn + 1)) == pytest.approx(row["p_value"] * (n_drawn + 1))
     assert (row["p_value"] <= 0.05) == (row["conf_low"] > 0 or row["conf_high"] < 0)
