@@ -1,7 +1,6 @@
 """Assignments read from panels, and randomization inference for the estimators of H1."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -227,16 +226,3 @@ def test_what_nobody_assigned_is_not_randomized(trial, name, reason):
     row = run_estimator(ESTIMATORS[name], wt.Sample(trial).with_errors("randomization"))[0]
     assert row.status in ("unusable", "not_estimable")
     assert reason in row.message or "exposure" in row.message
-
-
-def test_renaming_everybody_changes_nothing(trial):
-    renamed = replace(
-        trial,
-        outputs=trial.outputs.with_columns(worker_id=pl.lit("z") + pl.col("worker_id")),
-        workers=trial.workers.with_columns(worker_id=pl.lit("z") + pl.col("worker_id")),
-    )
-    rows = [
-        wt.estimate(p, estimators="effect_difference", errors="randomization")["p_value"][0]
-        for p in (trial, renamed)
-    ]
-    assert rows[0] == rows[1]

@@ -1,8 +1,11 @@
 """Which errors a regression gets, and the tests that stand in for its t tests."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 import withintask as wt
@@ -161,3 +164,29 @@ def test_bad_assignments_are_named_together():
     with pytest.raises(ParameterError) as error:
         _test(y, treated, unit, statistic="z", n_draws=0)
     assert "'z'" in str(error.value) and "n_draws" in str(error.value)
+
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "regression"
+
+
+@pytest.mark.parametrize("case", json.loads((GOLDEN / "ritest.json").read_text())["cases"])
+def test_the_p_value_is_that_of_pyfixests_ritest(case):
+    frame = pl.read_csv(GOLDEN / "panel.csv")
+    worker = frame["worker"].to_numpy()
+    treated = (worker // 8 % 2).astype(float)
+    n_draws = 999
+    found = wt.randomization_test(
+        frame["y"].to_numpy() + 0.6 * treated,
+        np.column_stack([treated, frame["d"].to_numpy()]),
+        names=["treated", "d"],
+        term="treated",
+        unit=worker,
+        effects=wt.Effects(absorb=[frame["year"].to_numpy()]),
+        statistic="t" if case["statistic"].endswith("-t") else "coefficient",
+        n_draws=n_draws,
+        seed=5,
+    )
+    # Both are shares of draws, 1,999 theirs: four errors of their difference, one false alarm in 16,000.
+    p = case["p_value"]
+    tolerance = 4 * math.sqrt(p * (1 - p) * (1 / n_draws + 1 / 1_999))
+    assert found.p_value == pytest.approx(p, abs=tolerance)
