@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
+import polars as pl
 from scipy import special
 
 from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems, some_examples
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CovarianceKind = Literal["cluster", "robust", "unadjusted", "CR2", "CR3", "jackknife"]
 ErrorKind = CovarianceKind | Literal["wild"]
@@ -113,6 +117,61 @@ class Fit:
         for name, test in self.tests.items():
             bounds[self.position(name)] = test.interval(level)
         return bounds
+
+    def tidy(self, level: float = 0.95) -> pl.DataFrame:
+        """One row a term: term, estimate, std_error, dof, statistic, p_value, conf_low, conf_high."""
+        bounds = self.conf_int(level)
+        return pl.DataFrame(
+            {
+                "term": self.names,
+                "estimate": self.params,
+                "std_error": self.std_error,
+                "dof": self.dof,
+                "statistic": self.statistic,
+                "p_value": self.p_value,
+                "conf_low": bounds[:, 0],
+                "conf_high": bounds[:, 1],
+            }
+        )
+
+    def coef(self) -> "pd.Series[float]":
+        """Coefficients by term."""
+        import pandas as pd
+
+        return pd.Series(self.params, index=list(self.names), name="estimate")
+
+    def vcov(self) -> "pd.DataFrame":
+        """Covariance of the coefficients by term."""
+        import pandas as pd
+
+        return pd.DataFrame(self.covariance, index=list(self.names), columns=list(self.names))
+
+    def confint(self, level: float = 0.95) -> "pd.DataFrame":
+        """Confidence bounds by term."""
+        import pandas as pd
+
+        share = (1 - level) / 2
+        columns = [f"{100 * share:.1f}%", f"{100 * (1 - share):.1f}%"]
+        return pd.DataFrame(self.conf_int(level), index=list(self.names), columns=columns)
+
+    def summary(self, level: float = 0.95) -> str:
+        """The fit as text: a table of terms, the counts, and every message."""
+        width = max(len("term"), *(len(name) for name in self.names))
+        head = f"{'term':<{width}}  estimate  std_error        t        p   conf_low  conf_high"
+        lines = [head]
+        for row in self.tidy(level).iter_rows():
+            term, estimate, error, _, t, p, low, high = row
+            lines.append(
+                f"{term:<{width}}  {estimate:8.4f}  {error:9.4f}  {t:7.2f}  {p:7.4f}  {low:9.4f}  {high:9.4f}"
+            )
+        clusters = f", {self.n_clusters} clusters" if self.n_clusters else ""
+        absorbed = f", {self.n_absorbed} effects absorbed" if self.n_absorbed else ""
+        lines.append(
+            f"{self.n_obs} rows{clusters}{absorbed}; errors {self.covariance_kind}, {self.convention}"
+        )
+        for stage in self.first_stage:
+            lines.append(f"first stage of {stage.name}: F {stage.statistic:.1f}")
+        return "\n".join((*lines, *self.messages))
 
     def position(self, name: str) -> int:
         """Place of a regressor, for example ``fit.params[fit.position("x")]``."""
