@@ -169,8 +169,8 @@ class Fit:
         lines.append(
             f"{self.n_obs} rows{clusters}{absorbed}; errors {self.covariance_kind}, {self.convention}"
         )
-        for stage in self.first_stage:
-            lines.append(f"first stage of {stage.name}: F {stage.statistic:.1f}")
+        stages = (f"first stage of {s.name}: F {s.statistic:.1f}" for s in self.first_stage)
+        lines.extend(stages)
         return "\n".join((*lines, *self.messages))
 
     def position(self, name: str) -> int:
