@@ -77,10 +77,14 @@ if TYPE_CHECKING:
     from withintask.tests_of_model.moments.targets import load_target as load_target
     from withintask.tests_of_model.regression.bootstrap import wild_bootstrap as wild_bootstrap
     from withintask.tests_of_model.regression.fit import fit as fit
+    from withintask.tests_of_model.regression.formula import regress as regress
     from withintask.tests_of_model.regression.options import Effects as Effects
     from withintask.tests_of_model.regression.options import Inference as Inference
     from withintask.tests_of_model.regression.options import Instruments as Instruments
     from withintask.tests_of_model.regression.options import Options as Options
+    from withintask.tests_of_model.regression.randomization import (
+        randomization_test as randomization_test,
+    )
     from withintask.tests_of_model.samples.sample import Sample as Sample
 
 _MODEL = "withintask.tests_of_model"
@@ -115,6 +119,8 @@ _WHERE = {
     f"{_MODEL}.regression.fit": ("fit",),
     f"{_MODEL}.regression.options": ("Effects", "Instruments", "Inference", "Options"),
     f"{_MODEL}.regression.bootstrap": ("wild_bootstrap",),
+    f"{_MODEL}.regression.randomization": ("randomization_test",),
+    f"{_MODEL}.regression.formula": ("regress",),
     f"{_MODEL}.components.between_within": ("between_within",),
     f"{_MODEL}.components.two_way": ("two_way_components",),
     f"{_MODEL}.harness.analysis": ("estimate", "capabilities"),

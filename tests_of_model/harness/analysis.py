@@ -12,6 +12,7 @@ from withintask.panel.trial_arms import with_access
 from withintask.tests_of_model.harness.synthetic import with_truth
 from withintask.tests_of_model.hypotheses import estimate as estimators_on_panel
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
+from withintask.tests_of_model.regression.errors import Errors
 from withintask.tests_of_model.regression.fitted import CovarianceKind
 from withintask.tests_of_model.regression.options import Engine
 
@@ -28,6 +29,7 @@ def estimate(
     engine: Engine = "fast",
     few_clusters: CovarianceKind | None = None,
     arm: str = "",
+    errors: Errors = "auto",
 ) -> pl.DataFrame:
     """Estimate hypotheses on a panel, real or synthetic.
 
@@ -46,6 +48,9 @@ def estimate(
         How regressions are fitted, see :class:`withintask.tests_of_model.regression.options.Options`.
     arm
         The arm that is compared with the control, of several; all with AI together if empty.
+    errors
+        ``auto`` (by the number of clusters), ``CR1``, ``CR2``, ``CR3``, ``wild``, or ``randomization``: the p-value of
+        assigning access anew. What was chosen is in convention and message.
 
     Returns
     -------
@@ -75,6 +80,7 @@ def estimate(
         engine=engine,
         few_clusters=few_clusters,
         arm=arm,
+        errors=errors,
     )
     return with_truth(frame, panel)
 

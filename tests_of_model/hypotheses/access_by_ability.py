@@ -108,6 +108,7 @@ ACCESS_ESTIMATORS = tuple(
         needs=needs,
         terms=(GRADIENT,),
         run=partial(access_by_ability, instrumented=instrumented),
+        version=2,
     )
     for suffix, summary, needs, instrumented in (
         (

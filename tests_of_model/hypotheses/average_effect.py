@@ -19,7 +19,7 @@ from withintask.tests_of_model.regression.two_way_errors import fit_two_way
 from withintask.tests_of_model.samples.comparisons import Comparison, Form, compare
 from withintask.tests_of_model.samples.item_rows import ItemRows
 from withintask.tests_of_model.samples.sample import Sample
-from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS
+from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS, units_or_firms
 
 LOG, PERCENT, LEVELS = "average_effect_log", "average_effect_percent", "average_effect_level"
 TERMS = (LOG, PERCENT, LEVELS)
@@ -198,7 +198,7 @@ def _share_with_both(cell: Codes, has_ai: Flags) -> float:
 def _clusters(rows: ItemRows) -> tuple[Codes, ...]:
     if not _is_by_worker(rows):
         return (rows.assignment,)
-    unit = rows.firm if np.unique(rows.firm).size >= ENOUGH_CLUSTERS else rows.worker
+    unit = units_or_firms(rows.worker, rows.firm)
     return (unit, rows.task) if np.unique(rows.task).size >= ENOUGH_CLUSTERS else (unit,)
 
 
@@ -396,6 +396,7 @@ EFFECT_ESTIMATORS = (
             needs=_NEEDS[form],
             terms=TERMS,
             run=partial(average_effect, form=form),
+            version=2,
         )
         for form in _NEEDS
     ),

@@ -14,7 +14,7 @@ from withintask.tests_of_model.hypotheses.estimates import LEVEL
 from withintask.tests_of_model.regression.grouping import compact_codes, group_sums
 from withintask.tests_of_model.samples.comparisons import Form, compare
 from withintask.tests_of_model.samples.sample import Sample
-from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS
+from withintask.tests_of_model.samples.task_rows import ENOUGH_FIRMS
 
 SCHEMA = {
     "group": pl.Int64,
@@ -75,7 +75,7 @@ def effect_by_baseline(
     group = np.searchsorted(edges, baseline, side="right")
     unit = design.rows.pairs.unit[item]
     weight = (design.weight / group_sums(unit, np.ones(unit.size), design.weight.size))[unit]
-    cluster = cluster_units(design.firm, design.assignment, ENOUGH_CLUSTERS)[unit]
+    cluster = cluster_units(design.firm, design.assignment, ENOUGH_FIRMS)[unit]
     is_control = (design.group[unit] == 0) & (form == "difference")
     rows = []
     for number in range(n_groups):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 
 import polars as pl
 
@@ -12,7 +13,9 @@ from withintask.panel.panel import Panel
 from withintask.panel.trial_arms import of_arm, with_access
 from withintask.tests_of_model.hypotheses.estimates import failure
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator, Hypothesis
+from withintask.tests_of_model.hypotheses.randomize import randomized
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
+from withintask.tests_of_model.regression.errors import Errors, check_errors
 from withintask.tests_of_model.regression.fitted import CovarianceKind
 from withintask.tests_of_model.regression.options import Engine, Options
 from withintask.tests_of_model.samples.sample import Sample
@@ -53,6 +56,7 @@ def estimate(
     engine: Engine = "fast",
     few_clusters: CovarianceKind | None = None,
     arm: str = "",
+    errors: Errors = "auto",
 ) -> pl.DataFrame:
     """Estimate hypotheses on a panel, real or synthetic.
 
@@ -66,6 +70,9 @@ def estimate(
         How regressions are fitted, see :class:`withintask.tests_of_model.regression.options.Options`.
     arm
         Name of the arm that is compared with the control, of several; all with AI together if empty.
+    errors
+        ``auto`` (by the number of clusters), ``CR1``, ``CR2``, ``CR3``, ``wild``, or ``randomization``: the p-value of
+        assigning access anew. What was chosen is in convention and message.
 
     Returns
     -------
@@ -83,8 +90,9 @@ def estimate(
     -----
     Where no row says who has access, it follows from the arms.
     """
+    check_errors(errors)
     chosen = choose(hypotheses, estimators)
-    options = Options(engine=engine, few_clusters=few_clusters)
+    options = Options(engine=engine, few_clusters=few_clusters, errors=errors)
     panel = with_access(panel.collect())
     if arm:
         of_arm(panel, arm)
@@ -163,7 +171,8 @@ def run_estimator(estimator: Estimator, sample: Sample) -> tuple[Estimate, ...]:
 def attempt(estimator: Estimator, sample: Sample) -> tuple[Estimate, ...]:
     """Run an estimator on a sample that has what it needs, turning any error into rows."""
     try:
-        estimates = {row.term: row for row in estimator.run(sample)}
+        run = partial(randomized, estimator) if _is_randomized(sample) else estimator.run
+        estimates = {row.term: row for row in run(sample)}
     except EstimationError as error:
         return tuple(failure(term, UNUSABLE, str(error)) for term in estimator.terms)
     except Exception as error:
@@ -174,6 +183,10 @@ def attempt(estimator: Estimator, sample: Sample) -> tuple[Estimate, ...]:
         estimates.get(term, failure(term, UNUSABLE, "the panel lacks what this term needs"))
         for term in estimator.terms
     )
+
+
+def _is_randomized(sample: Sample) -> bool:
+    return sample.options.errors == "randomization"
 
 
 def _adjusted(frame: pl.DataFrame) -> pl.DataFrame:

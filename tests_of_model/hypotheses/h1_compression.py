@@ -261,6 +261,7 @@ HYPOTHESIS = Hypothesis(
             needs=_ACCESS,
             terms=("delta_log_cv",),
             run=partial(_dispersion_by_arm, treatment="access", terms=("delta_log_cv",)),
+            version=2,
         ),
         Estimator(
             name="other_measures_by_access",
@@ -268,6 +269,7 @@ HYPOTHESIS = Hypothesis(
             needs=_ACCESS,
             terms=_OTHER,
             run=partial(_dispersion_by_arm, treatment="access", terms=_OTHER),
+            version=2,
         ),
         Estimator(
             name="dispersion_by_use",
@@ -275,6 +277,7 @@ HYPOTHESIS = Hypothesis(
             needs=_USE,
             terms=("delta_log_cv",),
             run=partial(_dispersion_by_arm, treatment="use", terms=("delta_log_cv",)),
+            version=2,
         ),
         Estimator(
             name="dispersion_between_arms",
@@ -282,6 +285,7 @@ HYPOTHESIS = Hypothesis(
             needs=("outputs.output", "info.first_ai_period", "outputs.ai_access varies"),
             terms=_ONE_SAMPLE,
             run=partial(_dispersion_between_arms, terms=_ONE_SAMPLE),
+            version=2,
         ),
         Estimator(
             name="dispersion_before_after",
@@ -289,6 +293,7 @@ HYPOTHESIS = Hypothesis(
             needs=_ACCESS,
             terms=_ONE_SAMPLE,
             run=partial(_dispersion_before_after, terms=_ONE_SAMPLE),
+            version=2,
         ),
         Estimator(
             name="dispersion_by_exposure",
@@ -296,6 +301,7 @@ HYPOTHESIS = Hypothesis(
             needs=_EXPOSURE,
             terms=("delta_log_cv",),
             run=partial(_dispersion_by_exposure, terms=("delta_log_cv",)),
+            version=2,
         ),
         Estimator(
             name="other_measures_by_exposure",
@@ -303,6 +309,7 @@ HYPOTHESIS = Hypothesis(
             needs=_EXPOSURE,
             terms=_OTHER[:2],
             run=partial(_dispersion_by_exposure, terms=_OTHER[:2]),
+            version=2,
         ),
         Estimator(
             name="occupation_percentiles",
@@ -318,6 +325,7 @@ HYPOTHESIS = Hypothesis(
             terms=("delta_log_cv",),
             run=_occupation_percentiles,
             can_stand=False,
+            version=2,
         ),
         Estimator(
             name="deviation_regression",
@@ -331,6 +339,7 @@ HYPOTHESIS = Hypothesis(
                 measure="log_deviation",
             ),
             can_stand=False,
+            version=2,
         ),
         Estimator(
             name="variance_net_of_noise",
@@ -338,6 +347,7 @@ HYPOTHESIS = Hypothesis(
             needs=(*_ACCESS, _PAIRS),
             terms=("delta_log_mean_variance",),
             run=variance_net_of_noise,
+            version=2,
         ),
         Estimator(
             name="dispersion_staggered",
@@ -354,6 +364,7 @@ HYPOTHESIS = Hypothesis(
             terms=("delta_log_cv",),
             run=partial(_staggered, robust=False),
             can_stand=False,
+            version=2,
         ),
         Estimator(
             name="permutation",
@@ -370,6 +381,7 @@ HYPOTHESIS = Hypothesis(
             needs=(*_ACCESS, _PAIRS, "workers.ability_log", "workers.educ_cog", "workers.educ_soc"),
             terms=("ability_gradient",),
             run=partial(gradient_of_ability, instrumented=False),
+            version=2,
         ),
         Estimator(
             name="gradient_iv",
@@ -384,6 +396,7 @@ HYPOTHESIS = Hypothesis(
             ),
             terms=("ability_gradient",),
             run=partial(gradient_of_ability, instrumented=True),
+            version=2,
         ),
         Estimator(
             name="gradient_of_output",
@@ -391,6 +404,7 @@ HYPOTHESIS = Hypothesis(
             needs=(*_ACCESS, _PAIRS),
             terms=("ability_gradient",),
             run=gradient_of_output,
+            version=2,
         ),
         *PAIR_ESTIMATORS,
         *EFFECT_ESTIMATORS,

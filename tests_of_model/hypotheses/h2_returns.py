@@ -171,6 +171,7 @@ HYPOTHESIS = Hypothesis(
             needs=_ABILITY,
             terms=(*_LEVEL, *_LOG),
             run=partial(_change_in_returns, ability="ols"),
+            version=2,
         ),
         Estimator(
             name="mincer_iv",
@@ -185,6 +186,7 @@ HYPOTHESIS = Hypothesis(
             needs=_SCHOOLING,
             terms=(*_LEVEL, *_LOG),
             run=partial(_change_in_returns, ability="none"),
+            version=2,
         ),
         Estimator(
             name="exposure_triple_iv",
@@ -207,6 +209,7 @@ HYPOTHESIS = Hypothesis(
             ),
             terms=_BY_EXPOSURE,
             run=partial(_by_exposure, ability="none"),
+            version=2,
         ),
         Estimator(
             name="mincer_pooled",
@@ -214,6 +217,7 @@ HYPOTHESIS = Hypothesis(
             needs=(*_PAY, "workers.educ_cog"),
             terms=_LOG,
             run=_pooled_mincer,
+            version=2,
         ),
         Estimator(
             name="education_cells",
@@ -225,6 +229,7 @@ HYPOTHESIS = Hypothesis(
             ),
             terms=_LOG,
             run=_education_cells,
+            version=2,
         ),
     ),
 )

@@ -153,6 +153,7 @@ HYPOTHESIS = Hypothesis(
             needs=_POSTINGS,
             terms=("delta_credential",),
             run=_linear_probability,
+            version=2,
         ),
         Estimator(
             name="logit",
@@ -174,6 +175,7 @@ HYPOTHESIS = Hypothesis(
             needs=(*_POSTINGS, *_SIGNALS),
             terms=("credential_slope",),
             run=lambda sample: _requirement_on_compression(sample, instrumented=False),
+            version=2,
         ),
         Estimator(
             name="signal_reliability",
@@ -181,6 +183,7 @@ HYPOTHESIS = Hypothesis(
             needs=_SIGNALS,
             terms=("delta_log_reliability",),
             run=_reliability,
+            version=2,
         ),
     ),
 )

@@ -201,6 +201,7 @@ HYPOTHESIS = Hypothesis(
             ),
             terms=("between_variance_contrast", "log_ratio_contrast"),
             run=_variance_contrast,
+            version=2,
         ),
         Estimator(
             name="variance_change",
@@ -208,6 +209,7 @@ HYPOTHESIS = Hypothesis(
             needs=_PAY,
             terms=("delta_between_variance", "delta_within_variance", "delta_between_share"),
             run=_variance_change,
+            version=2,
         ),
         Estimator(
             name="leave_out",
@@ -222,6 +224,7 @@ HYPOTHESIS = Hypothesis(
             needs=(*_FIRMS, "firms.rent_per_worker varies", "firms.human_pay_mean"),
             terms=("rent_sharing",),
             run=_rent_sharing,
+            version=2,
         ),
     ),
 )

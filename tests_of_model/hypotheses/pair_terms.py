@@ -24,7 +24,7 @@ from withintask.tests_of_model.components.pooled import Pooled, cluster_units, p
 from withintask.tests_of_model.hypotheses.estimates import LEVEL, failure
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate
 from withintask.tests_of_model.samples.comparisons import Form
-from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS
+from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS, ENOUGH_FIRMS
 
 LOG_SD, LOG_CV = "delta_log_sd", "delta_log_cv_net"
 GRADIENT, NOISE = "ability_gradient_net", "delta_log_noise"
@@ -79,7 +79,7 @@ def _pooled(ability: Ability, term: str) -> Pooled:
     values = _unit_values(ability, term)
     if ability.form == "difference":
         values = [np.where(design.group == g, row, np.nan) for g in (1, 0) for row in values]
-    clusters = [cluster_units(design.firm, design.assignment, ENOUGH_CLUSTERS)]
+    clusters = [cluster_units(design.firm, design.assignment, ENOUGH_FIRMS)]
     if not design.spans_tasks and np.unique(design.task).size >= ENOUGH_CLUSTERS:
         clusters.append(design.task)
     pooled = pool(np.array(values), design.weight, design.group, tuple(clusters))

@@ -209,6 +209,7 @@ PAIR_ESTIMATORS = (
             needs=_NEEDS[form],
             terms=terms_of(form),
             run=partial(pairs, form=form),
+            version=2,
         )
         for form in _NEEDS
     ),

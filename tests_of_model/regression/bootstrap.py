@@ -1,7 +1,7 @@
 """The wild cluster bootstrap: p-values and intervals that hold with few clusters."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -130,7 +130,7 @@ def wild_bootstrap(
     is_exact = distribution == "rademacher" and 2.0**n_clusters <= n_draws
     draws = _all_signs(n_clusters) if is_exact else _draws(distribution, n_draws, n_clusters, seed)
     curves = _curves(problem, tuple(names).index(term), draws)
-    low, high = _interval(curves, 1 - level)
+    low, high = curves.interval(level)
     return WildBootstrap(
         term=term,
         estimate=curves.estimate,
@@ -147,18 +147,23 @@ def wild_bootstrap(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Curves:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curves:
     """Squared bootstrap statistics as functions of the null b: (n0 − b n1)²/(d0 − 2 b d1 + b² d2).
 
     Without the small-sample factor, which cancels between draws and data but for ``variance``.
     """
 
     estimate: float
+    """The coefficient."""
     variance: float
+    """Its CR1 variance."""
     factor: float
+    """Small-sample factor in it."""
     numerators: Array
+    """n0 and n1, (2, draw)."""
     denominators: Array
+    """d0, d1 and d2, (3, draw)."""
 
     def p_value(self, null: float) -> float:
         """Share of draws whose squared statistic reaches that of the data."""
@@ -169,8 +174,80 @@ class _Curves:
         spread = d0 - 2 * null * d1 + null**2 * d2
         return float(np.mean(drawn >= observed * (1 - _TIE_SHARE) * spread))
 
+    def interval(self, level: float) -> tuple[float, float]:
+        """Values that are not rejected at 1 - level; ±inf for an end that is not bounded."""
+        return _interval(self, 1 - level)
 
-def _curves(problem: Problem, position: int, draws: Array) -> _Curves:
+
+N_DRAWS = 9_999
+"""Draws of the tests of a fit."""
+_FEW_WEBB = 12
+"""Clusters below which sign patterns are so few that p-values are coarse, and Webb's six points are drawn instead."""
+_SEED = 20_260_103
+
+
+def wild_tests(problem: Problem, names: Sequence[str]) -> dict[str, Curves]:
+    """Test coefficients of a checked regression, the draws common to all and their seed fixed.
+
+    Parameters
+    ----------
+    problem
+        One clustering dimension.
+    names
+        Regressors to test; those that are collinear or absorbed are passed over.
+
+    Returns
+    -------
+    dict of Curves
+        By regressor.
+
+    Notes
+    -----
+    All sign patterns where there are at most N_DRAWS of them and at least a dozen clusters; Webb's six points with fewer
+    clusters; else random signs.
+    """
+    draws = _draws_for(problem.n_clusters[0])
+    kept = project(problem).kept
+    return {
+        name: _curves(problem, problem.names.index(name), draws)
+        for name in names
+        if problem.names.index(name) in kept
+    }
+
+
+def wild_contrast(problem: Problem, weights: Mapping[str, float]) -> Curves:
+    """Test Σ weight · coefficient: the regressors are rewritten so that the combination is one coefficient.
+
+    Parameters
+    ----------
+    problem
+        One clustering dimension.
+    weights
+        Weight by regressor, one of them not zero.
+    """
+    places = {problem.names.index(name): weight for name, weight in weights.items()}
+    pivot = next(place for place, weight in places.items() if weight != 0)
+    regressors = problem.regressors.copy()
+    regressors[pivot] = problem.regressors[pivot] / places[pivot]
+    for place, weight in places.items():
+        if place != pivot:
+            regressors[place] = problem.regressors[place] - weight * regressors[pivot]
+    rewritten = replace(problem, regressors=regressors)
+    return _curves(rewritten, pivot, _draws_for(problem.n_clusters[0]))
+
+
+def _draws_for(n_clusters: int) -> Array:
+    """Weights of clusters, (draw, cluster)."""
+    if n_clusters < 2:
+        raise EstimationError("wild bootstrap: one cluster, expected at least two")
+    if n_clusters < _FEW_WEBB:
+        return _draws("webb", N_DRAWS, n_clusters, _SEED)
+    if 2.0**n_clusters <= N_DRAWS:
+        return _all_signs(n_clusters)
+    return _draws("rademacher", N_DRAWS, n_clusters, _SEED)
+
+
+def _curves(problem: Problem, position: int, draws: Array) -> Curves:
     within, place = _projected(problem, position)
     target, others = within.regressors[place], np.delete(within.regressors, place, axis=0)
     y0, x0 = _net_of(others, np.array([within.y, target]))
@@ -192,7 +269,7 @@ def _curves(problem: Problem, position: int, draws: Array) -> _Curves:
     fitted = own[0] - estimate * own[1]
     _fail_if_no_spread(problem, within, position, x0, y0 - estimate * x0)
     factor = _factor(problem, len(within.kept))
-    return _Curves(
+    return Curves(
         estimate=estimate,
         variance=factor * float(fitted @ fitted) / square**2,
         factor=factor,
@@ -280,7 +357,7 @@ def _net_of(others: Array, rows: Array) -> Array:
     return rows
 
 
-def _interval(curves: _Curves, size: float) -> tuple[float, float]:
+def _interval(curves: Curves, size: float) -> tuple[float, float]:
     """Nulls nearest to the estimate on either side at which the test begins to reject."""
     reach = float(np.sqrt(curves.variance))
 

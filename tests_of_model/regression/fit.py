@@ -6,6 +6,7 @@ hands the same regression to linearmodels and statsmodels.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,12 @@ from withintask.panel.errors import EstimationError, ParameterError
 from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.conventions import SmallSample, small_sample
 from withintask.tests_of_model.regression.covariance import covariance_matrix
+from withintask.tests_of_model.regression.errors import (
+    Choice,
+    Errors,
+    check_errors,
+    choose_errors,
+)
 from withintask.tests_of_model.regression.few_clusters import (
     LEVERAGE_ONE,
     few_clusters_covariance,
@@ -103,11 +110,55 @@ def fit(
     problem = read_problem(
         y, X, names=names, effects=effects, instruments=instruments, inference=inference
     )
+    errors = inference.errors or options.errors
+    if inference.kind is not None or errors is None:
+        return _by_engine(problem, options)
+    check_errors(errors)
+    if inference.errors == "randomization":
+        raise ParameterError(
+            "regression: randomization needs what was assigned; use randomization_test"
+        )
+    return _with_errors(problem, errors, inference.tested, options)
+
+
+def _by_engine(problem: Problem, options: Options) -> Fit:
     if options.engine == "reference":
         from withintask.tests_of_model.regression.reference import fit_reference
 
         return fit_reference(problem)
     return fit_problem(problem)
+
+
+def _with_errors(problem: Problem, errors: Errors, tested: Sequence[str], options: Options) -> Fit:
+    """Fit with the errors that the rule chooses; rows are the clusters where none are given."""
+    n_clusters = problem.n_clusters or (problem.n_obs,)
+    choice = choose_errors(errors, n_clusters, is_instrumented=bool(problem.endogenous))
+    if options.engine == "reference" and choice.kind != "cluster":
+        choice = Choice(kind="cluster", reason="errors CR1, as the reference engine has no others")
+    if not problem.clusters and (choice.kind != "cluster" or choice.is_wild):
+        problem = replace(problem, clusters=(np.arange(problem.n_obs),))
+    if problem.clusters:
+        problem = replace(problem, covariance=choice.kind)
+    fitted = _by_engine(problem, options)
+    if choice.reason:
+        fitted = replace(fitted, messages=(choice.reason, *fitted.messages))
+    return _tested(problem, fitted, tested or problem.names) if choice.is_wild else fitted
+
+
+def _tested(problem: Problem, fitted: Fit, names: Sequence[str]) -> Fit:
+    """Put the wild cluster bootstrap in the place of the t tests."""
+    from withintask.tests_of_model.regression.bootstrap import wild_contrast, wild_tests
+
+    if fitted.status not in ("ok", "collinear"):
+        return fitted
+    words = f"tests and intervals by the wild cluster bootstrap, {problem.n_clusters[0]} clusters"
+    return replace(
+        fitted,
+        covariance_kind="wild",
+        messages=(words, *fitted.messages),
+        tests=wild_tests(problem, names),
+        test_contrast=partial(wild_contrast, problem),
+    )
 
 
 def fit_problem(problem: Problem) -> Fit:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.conventions import Convention
+from withintask.tests_of_model.regression.errors import Errors
 from withintask.tests_of_model.regression.fitted import CovarianceKind
 
 Engine = Literal["fast", "reference"]
@@ -44,6 +45,11 @@ class Inference:
     kind: CovarianceKind | None = None
     """``cluster`` if clusters are given, else ``robust`` (HC1). ``CR2`` (Bell and McCaffrey, with Satterthwaite degrees of
     freedom), ``CR3`` and ``jackknife`` correct for few clusters and take one clustering dimension."""
+    errors: Errors | None = None
+    """A rule instead of a kind: ``auto`` (by the number of clusters), ``CR1``, ``CR2``, ``CR3`` or ``wild``, which gives
+    p-values and intervals by the wild cluster bootstrap beside CR1's errors."""
+    tested: Sequence[str] = ()
+    """Regressors that the bootstrap tests; all if empty."""
     convention: Convention = "withintask"
     """Small-sample factors; see :mod:`withintask.tests_of_model.regression.conventions`."""
 
@@ -57,8 +63,12 @@ class Options:
     few_clusters: CovarianceKind | None = None
     """``CR2``, ``CR3`` or ``jackknife`` for least squares clustered in one dimension; regressions clustered in two or
     instrumented stay as they are, as the corrections do not cover them."""
+    errors: Errors | None = None
+    """As in :class:`Inference`, for regressions that choose neither kind nor errors."""
 
 
 NO_EFFECTS = Effects()
 ROBUST = Inference()
 DEFAULT = Options()
+BY_RULE = Options(errors="auto")
+"""How estimators fit unless they are told otherwise."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from withintask.panel.arrays import Array, Codes
 from withintask.tests_of_model.regression.absorb import Projector
+from withintask.tests_of_model.regression.covariance import intersection
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.fitted import Fit
 from withintask.tests_of_model.regression.options import (
@@ -41,7 +42,8 @@ def fit_two_way(
     Returns
     -------
     Fit
-        Degrees of freedom of the dimension with fewer clusters.
+        Degrees of freedom of the dimension with fewer. Few clusters are corrected for in the first dimension, and in the
+        two-way variance through it; the wild bootstrap runs in the dimension with the larger variance.
 
     Notes
     -----
@@ -52,21 +54,55 @@ def fit_two_way(
     if effects.absorb:
         weights = None if effects.weights is None else np.asarray(effects.weights, dtype=float)
         effects = Effects(projector=Projector(effects.absorb, weights=weights))
-    ways = [clusters, *((code,) for code in clusters)] if len(clusters) > 1 else [clusters]
-    fits = [
-        fit(
+
+    def clustered(way: tuple[Codes, ...], how: Options) -> Fit:
+        return fit(
             y,
             X,
             names=names,
             effects=effects,
             instruments=instruments,
-            inference=Inference(cluster=way),
-            options=options,
+            inference=Inference(cluster=way, tested=names[:1]),
+            options=how,
         )
-        for way in ways
-    ]
-    largest = max(fits, key=lambda fit: float(np.nan_to_num(fit.covariance[0, 0], nan=-1.0)))
+
+    bare = replace(options, errors="CR1", few_clusters=None)
+    plain = replace(options, errors="CR1" if options.errors == "wild" else options.errors)
+    # The second dimension (tasks) stays CR1: effects of workers cross it by hundreds, and nobody assigned tasks.
+    fits = [clustered((clusters[0],), plain), *(clustered((code,), bare) for code in clusters[1:])]
+    if len(clusters) > 1:
+        both = clustered(clusters, bare)
+        fits.insert(0, _corrected(both, fits, clustered((intersection(clusters),), bare)))
+    largest = max(range(len(fits)), key=lambda place: _variance(fits[place]))
     fewest = np.fmin.reduce([each.dof for each in fits])
     dropped = [message for each in fits for message in each.messages if "dropped" in message]
-    messages = tuple(dict.fromkeys((*largest.messages, *dropped)))
-    return replace(largest, dof=fewest, messages=messages)
+    messages = tuple(dict.fromkeys((*fits[largest].messages, *dropped)))
+    if options.errors == "wild":
+        ways = range(len(fits) - len(clusters), len(fits))
+        way = max(ways, key=lambda place: _variance(fits[place])) - ways[0]
+        tested = clustered((clusters[way],), options)
+        return replace(tested, messages=tuple(dict.fromkeys((*tested.messages, *dropped))))
+    return replace(fits[largest], dof=fewest, messages=messages)
+
+
+def _variance(fitted: Fit) -> float:
+    return float(np.nan_to_num(fitted.covariance[0, 0], nan=-1.0))
+
+
+def _corrected(both: Fit, ways: Sequence[Fit], cell: Fit) -> Fit:
+    """The two-way variance, its one-way terms corrected for few clusters where they were.
+
+    The term of the intersection, whose clusters are many, stays as it is but for the small-sample factor.
+    """
+    kinds = [way.covariance_kind for way in ways]
+    if all(kind == "cluster" for kind in kinds):
+        return both
+    groups = cell.n_clusters
+    matrix = ways[0].covariance + ways[1].covariance - cell.covariance * (groups - 1) / groups
+    corrected = next(way for way in ways if way.covariance_kind != "cluster")
+    return replace(
+        both,
+        covariance=matrix,
+        covariance_kind=corrected.covariance_kind,
+        messages=tuple(dict.fromkeys((*corrected.messages, *both.messages))),
+    )

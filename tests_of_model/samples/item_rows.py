@@ -165,6 +165,13 @@ def item_rows(panel: Panel) -> ItemRows:
     )
 
 
+def with_arms(rows: ItemRows, panel: Panel) -> ItemRows:
+    """Return the rows with the arms of a panel that has the same rows of outputs with other access."""
+    assert panel.outputs is not None
+    arm, treatment, _ = _arms(panel, eager(panel.outputs), rows.is_post)
+    return replace(rows, arm=arm, treatment=treatment)
+
+
 def _value(panel: Panel, frame: pl.DataFrame) -> Array:
     """Output on the scale of its kind; a score as its share of the range, where both limits are known."""
     info = panel.info

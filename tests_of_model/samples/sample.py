@@ -1,13 +1,19 @@
 """A panel as estimators see it: its rows as arrays, prepared once, and how regressions are to be fitted."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from withintask.panel.panel import Panel
+import polars as pl
+
+from withintask.panel.arrays import floats
+from withintask.panel.panel import Frame, Panel
+from withintask.panel.transform import eager
 from withintask.panel.trial_arms import of_arm
-from withintask.tests_of_model.regression.options import DEFAULT, Options
+from withintask.tests_of_model.regression.errors import Errors
+from withintask.tests_of_model.regression.options import BY_RULE, Options
 from withintask.tests_of_model.samples.firm_moments import FirmMoments, firm_moments
-from withintask.tests_of_model.samples.item_rows import ItemRows, item_rows
+from withintask.tests_of_model.samples.item_rows import ItemRows, item_rows, with_arms
 from withintask.tests_of_model.samples.pay_rows import PayRows, pay_rows
 from withintask.tests_of_model.samples.task_rows import TaskRows, task_rows
 
@@ -18,7 +24,7 @@ class Sample:
 
     panel: Panel
     """The tables, in memory."""
-    options: Options = DEFAULT
+    options: Options = BY_RULE
     """How regressions are fitted."""
     arm: str = ""
     """The arm that is compared with the control; all arms with AI together if empty."""
@@ -30,6 +36,30 @@ class Sample:
             return 0
         of_arm(self.panel, self.arm)
         return self.item_rows.arm_names.index(self.arm)
+
+    def with_errors(self, errors: Errors) -> "Sample":
+        """Return the sample with other errors, its rows kept."""
+        return _kept(replace(self, options=replace(self.options, errors=errors)), self, _ROWS)
+
+    def of_arm_alone(self) -> "Sample":
+        """Return a sample of the arm compared and the control, if one is named."""
+        return Sample(of_arm(self.panel, self.arm), self.options) if self.arm else self
+
+    def with_access(self, panel: Panel) -> "Sample":
+        """Return a sample, of all arms, of the panel with other access and named arms in the same rows of outputs."""
+        other = _kept(replace(self, panel=panel), self, ("pay_rows", "firm_moments"))
+        if "task_rows" in vars(self):
+            access = floats(eager(other.outputs)["ai_access"].cast(pl.Boolean))
+            vars(other)["task_rows"] = replace(self.task_rows, access=access)
+        if "item_rows" in vars(self):
+            vars(other)["item_rows"] = with_arms(self.item_rows, panel)
+        return other
+
+    @property
+    def outputs(self) -> Frame:
+        """The table of outputs."""
+        assert self.panel.outputs is not None
+        return self.panel.outputs
 
     @cached_property
     def task_rows(self) -> TaskRows:
@@ -50,3 +80,12 @@ class Sample:
     def firm_moments(self) -> FirmMoments:
         """Moments of log pay by firm."""
         return firm_moments(self.panel, self.pay_rows)
+
+
+_ROWS = ("task_rows", "item_rows", "pay_rows", "firm_moments")
+
+
+def _kept(new: Sample, old: Sample, names: Sequence[str]) -> Sample:
+    """Give a sample the arrays that another has prepared already."""
+    vars(new).update({name: vars(old)[name] for name in names if name in vars(old)})
+    return new

@@ -11,7 +11,7 @@ from withintask.panel.errors import EstimationError
 from withintask.panel.outcome import OutcomeKind
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup, optional
-from withintask.tests_of_model.regression.grouping import encode
+from withintask.tests_of_model.regression.grouping import encode, is_nested
 from withintask.tests_of_model.samples.unknown import known_or_unasked, left_out, told
 
 
@@ -140,18 +140,37 @@ def _positive(output: Array, kind: OutcomeKind) -> Array:
 
 
 ENOUGH_CLUSTERS = 10
-"""Firms from which on errors are clustered by firm, below by worker; and tasks from which on they count as drawn from a
-population, below as given."""
+"""Tasks from which on they count as drawn from a population, below as given."""
+ENOUGH_FIRMS = 6
+"""Firms from which on they are the clusters, if they hold whole units of what was assigned: effects differ between firms.
+Below they are taken as given. Tests keep their size down to six (docs/estimators.md)."""
 
 
 def clusters(rows: TaskRows) -> tuple[Codes, ...]:
-    """Clusters of rows: what was assigned, else firms, workers where firms are few; and tasks unless taken as given."""
-    n_firms, n_tasks = (np.count_nonzero(np.bincount(code)) for code in (rows.firm, rows.task))
+    """Clusters of rows: firms, or what was assigned (workers) where firms are few; and tasks unless taken as given."""
+    unit, n_tasks = rows.worker, np.count_nonzero(np.bincount(rows.task))
     if (rows.assignment > 0).any():
         unit = encode(np.where(rows.assignment >= 0, rows.assignment, -1 - rows.worker))
-    else:
-        unit = rows.firm if n_firms >= ENOUGH_CLUSTERS else rows.worker
+        if not is_nested(encode(rows.worker), unit):
+            return (unit, rows.task) if n_tasks >= ENOUGH_CLUSTERS else (unit,)
+    unit = units_or_firms(unit, rows.firm)
     return (unit, rows.task) if n_tasks >= ENOUGH_CLUSTERS else (unit,)
+
+
+def units_or_firms(unit: Codes, firm: Codes) -> Codes:
+    """Firms where they are at least ENOUGH_FIRMS and hold whole units, else the units, (row,).
+
+    Parameters
+    ----------
+    unit
+        Workers, or what was assigned as one.
+    firm
+        Firm, -1 where not known.
+    """
+    if np.unique(firm).size < ENOUGH_FIRMS:
+        return unit
+    inner, outer = encode(unit), encode(firm)
+    return firm if is_nested(inner, outer) else unit
 
 
 def firm_task(rows: TaskRows) -> Codes:

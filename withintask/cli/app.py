@@ -31,6 +31,7 @@ app.command(items.gains)
 TableFormat = Literal["table", "json", "csv", "parquet", "latex", "markdown", "html"]
 RegressionEngine = Literal["fast", "reference"]
 FewClusters = Literal["CR2", "CR3", "jackknife"]
+Errors = Literal["auto", "CR1", "CR2", "CR3", "wild", "randomization"]
 Engine = Literal["serial", "threads", "processes"]
 Settings = Annotated[list[str] | None, Parameter(name="--set", negative="")]
 
@@ -101,6 +102,7 @@ def estimate(
     engine: RegressionEngine = "fast",
     few_clusters: FewClusters | None = None,
     arm: str = "",
+    errors: Errors = "auto",
     format: TableFormat | None = None,  # noqa: A002 (the option's name)
     out: Path | None = None,
     force: Annotated[bool, Parameter(negative="")] = False,
@@ -121,9 +123,12 @@ def estimate(
     engine
         The exact projector, or linearmodels and statsmodels on explicit dummies: slow, for small panels, as a check.
     few_clusters
-        Correction of errors clustered in one dimension.
+        Correction of errors clustered in one dimension, instead of errors.
     arm
         Of several arms, the one compared with the control; all with AI together if left out.
+    errors
+        auto: CR2 with Satterthwaite degrees of freedom below 40 clusters, else CR1. wild: the wild cluster bootstrap.
+        randomization: assign access anew within strata, as the trial might have, and estimate again.
     format
         How to print: a table in words (as if left out), json, csv, latex, markdown or html; parquet needs --out.
     out
@@ -166,6 +171,7 @@ def estimate(
         engine=engine,
         few_clusters=few_clusters,
         arm=arm,
+        errors=errors,
     )
     frame = with_truth(rows, whole)
     first = recommendations(whole).filter(verdict=RECOMMENDED)["estimator"].to_list()
