@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from withintask.ingest import education_changes, occupation_changes
+from withintask.ingest import education_changes, load_oews, occupation_changes
 from withintask.ingest.folders import Source, source_folders
 from withintask.ingest.panels.adapters import import_panel
 from withintask.panel.atomic import save, save_text
@@ -51,7 +51,8 @@ OF_ITEMS = (
 )
 """Panels with AI whose rows are single outputs, in the order of the figure."""
 
-_FIRST, _LAST = 2019, 2023
+_FIRST = 2019
+"""First May of the codes that are in use now, but for the break of 2021."""
 
 _INTRO = """# Results on the real data
 
@@ -76,7 +77,8 @@ _OEWS = """## Occupations: pay, dispersion and employment on exposure
 
 Change in logs between two Mays on exposure (none 0 to full 1), errors clustered by minor group. May 2023 is the first OEWS
 after ChatGPT, and each OEWS pools three years of surveys: all earlier pairs are placebos, and an "effect" in them is not one
-of AI. Between 2020 and 2021 BLS changed method and classification.
+of AI. Between 2020 and 2021 BLS changed method and classification. Exposure is one measure here, the GPT-4 rating (beta); all
+measures, years as they pool surveys, bounds for top codes and adjusted p-values are on [a page of their own](occupations.md).
 
 ![Slopes on exposure by pair of years](results.png)
 """
@@ -115,7 +117,9 @@ def run_results(data: Source, out: Path, store: Path | None = None) -> None:
     frames = {
         "panels": published_results(panels),
         "ability": published_ability({k: panels[k] for k in OF_ITEMS if k in panels}),
-        "occupations": occupation_regressions(occupation_changes(store, first=_FIRST, last=_LAST)),
+        "occupations": occupation_regressions(
+            occupation_changes(store, first=_FIRST, last=_last_year(store))
+        ),
         "education": education_regressions(education_changes(store)),
     }
     for name, frame in frames.items():
@@ -130,6 +134,11 @@ def run_results(data: Source, out: Path, store: Path | None = None) -> None:
     save_text(out / "results.md", _page(frames, tables, binomial))
     written = ", ".join(frames)
     print(f"{out}: results.md, results.png, ability.png, and {written} as .parquet and .csv")
+
+
+def _last_year(store: Path) -> int:
+    years = load_oews(store).select(pl.col("year").max()).collect()
+    return int(years.item())
 
 
 def published_panels(data: Source) -> dict[str, Panel]:
@@ -240,7 +249,8 @@ def draw_occupations(frame: pl.DataFrame, path: Path) -> None:
     for place, (outcome, title) in zip(axes, _TITLES.items(), strict=True):
         _draw_outcome(place, frame.filter(pl.col("outcome") == outcome))
         place.set_title(title, fontsize=10)
-    axes[1].legend(loc="lower right", frameon=False, fontsize=8)
+    handles, labels = axes[1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8)
     figure.suptitle(
         "Changes by occupation on exposure to AI, before AI and after", fontweight="bold"
     )
