@@ -266,14 +266,16 @@ def persistence_of_noise(rows: SidedRows, *, n_lags: int) -> tuple[float, float]
     """
     ones = np.ones(rows.value.size)
     left = rows.value - (group_sums(rows.cell, rows.value) / group_sums(rows.cell, ones))[rows.cell]
-    columns = np.column_stack(
-        [np.where(rows.side == s, x, 0.0) for x in (left, ones) for s in (0, 1)]
+    # Units of one side each, so that two columns do for the pairs of both.
+    n_units = rows.pairs.n_units
+    pairs = replace(
+        rows.pairs, unit=rows.pairs.unit * 2 + rows.side, n_units=2 * n_units, distance=1
     )
-    same_side = [(0, 0), (1, 1), (2, 2), (3, 3)]
-    all_pairs, not_next, far = (
-        pair_sums(replace(rows.pairs, distance=d), columns, same_side) for d in (1, 2, n_lags)
-    )
-    near, far = (x.reshape(2, 2, -1).sum(axis=1) for x in (all_pairs - not_next, far))
+    columns = np.column_stack([left, ones])
+    moments = [(0, 0), (1, 1)]
+    next_to_each = pair_sums(pairs, columns, moments, kernel=np.ones(2))
+    far_apart = pair_sums(replace(pairs, distance=n_lags), columns, moments)
+    near, far = (x.reshape(2, n_units, 2).sum(axis=2) for x in (next_to_each, far_apart))
     square = group_sums(rows.pairs.unit, left**2, rows.pairs.n_units)
     count = group_sums(rows.pairs.unit, ones, rows.pairs.n_units)
     sums = np.array([*near, *far, square, count])
