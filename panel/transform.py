@@ -48,7 +48,7 @@ def lookup(
     """
     if table is None:
         missing = pl.Series(dtype=pl.Float64).extend_constant(None, rows.height)
-        return pl.DataFrame({name: missing for name in names})
+        return pl.DataFrame(dict.fromkeys(names, missing))
     parent = eager(table)
     present = [name for name in names if name in parent.columns]
     found = rows.select(key).join(

@@ -176,6 +176,8 @@ def calibrate(path: Path, *, design: str, out: Path | None = None, verify: bool 
 
     like = load_design(design)
     text = as_design_file(design, taken(like, calibrated(like, read_panel(path, verify=verify))))
+    if 'outcome = "binary"' in text:
+        text += "# noise of single answers is not told from chance: it stays as in the design\n"
     if out is None:
         print(text, end="")
         return
