@@ -28,6 +28,8 @@ def estimate(
     engine: Engine = "fast",
     few_clusters: CovarianceKind | None = None,
     arm: str = "",
+    distance: int | None = None,
+    crossed: bool = False,
 ) -> pl.DataFrame:
     """Estimate hypotheses on a panel, real or synthetic.
 
@@ -46,6 +48,9 @@ def estimate(
         How regressions are fitted, see :class:`withintask.tests_of_model.regression.options.Options`.
     arm
         The arm that is compared with the control, of several; all with AI together if empty.
+    distance, crossed
+        Of estimators by pairs: smallest distance of a pair in the worker's own order, chosen from the panel if None; and
+        whether items' difficulty must be taken out, with items of one worker left out.
 
     Returns
     -------
@@ -75,6 +80,8 @@ def estimate(
         engine=engine,
         few_clusters=few_clusters,
         arm=arm,
+        distance=distance,
+        crossed=crossed,
     )
     return with_truth(frame, panel)
 

@@ -53,6 +53,8 @@ def estimate(
     engine: Engine = "fast",
     few_clusters: CovarianceKind | None = None,
     arm: str = "",
+    distance: int | None = None,
+    crossed: bool = False,
 ) -> pl.DataFrame:
     """Estimate hypotheses on a panel, real or synthetic.
 
@@ -66,6 +68,9 @@ def estimate(
         How regressions are fitted, see :class:`withintask.tests_of_model.regression.options.Options`.
     arm
         Name of the arm that is compared with the control, of several; all with AI together if empty.
+    distance, crossed
+        Of estimators by pairs: smallest distance of a pair in the worker's own order, chosen from the panel if None; and
+        whether items' difficulty must be taken out, with items of one worker left out.
 
     Returns
     -------
@@ -88,7 +93,7 @@ def estimate(
     panel = with_access(panel.collect())
     if arm:
         of_arm(panel, arm)
-    sample = Sample(panel, options, arm)
+    sample = Sample(panel, options, arm=arm, distance=distance, is_crossed=crossed)
     rows = [
         {
             "hypothesis": hypothesis.name,

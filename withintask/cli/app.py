@@ -101,6 +101,8 @@ def estimate(
     engine: RegressionEngine = "fast",
     few_clusters: FewClusters | None = None,
     arm: str = "",
+    distance: int | None = None,
+    crossed: Annotated[bool, Parameter(negative="")] = False,
     format: TableFormat | None = None,  # noqa: A002 (the option's name)
     out: Path | None = None,
     force: Annotated[bool, Parameter(negative="")] = False,
@@ -124,6 +126,10 @@ def estimate(
         Correction of errors clustered in one dimension.
     arm
         Of several arms, the one compared with the control; all with AI together if left out.
+    distance
+        Smallest distance between the items of a pair in the worker's own order; chosen from the panel if left out.
+    crossed
+        Take the difficulty of items out, leaving out items of one worker; refused where all items are.
     format
         How to print: a table in words (as if left out), json, csv, latex, markdown or html; parquet needs --out.
     out
@@ -166,6 +172,8 @@ def estimate(
         engine=engine,
         few_clusters=few_clusters,
         arm=arm,
+        distance=distance,
+        crossed=crossed,
     )
     frame = with_truth(rows, whole)
     first = recommendations(whole).filter(verdict=RECOMMENDED)["estimator"].to_list()
