@@ -180,7 +180,8 @@ def estimate(
     if kind == "table":
         print("\n".join(design_text(whole)[0]))
         print_estimates(frame, first)
-        for line in persistence_notes(whole, first, arm=arm):
+        usable = set(frame.filter(status="ok")["estimator"])
+        for line in persistence_notes(whole, [n for n in first if n in usable], arm=arm):
             print(line)
     else:
         write_estimates(frame, kind, out, recommended=first)
