@@ -1,5 +1,6 @@
 """Guesses from a column's name and values: how dates are counted, what an outcome is, which arm is the control."""
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -53,6 +54,14 @@ def guess_period_rule(
     if len(column.date_formats) > 1:
         doubts.append(f"or is a date written {column.date_formats[1]}?")
     return rule, "; ".join(doubts)
+
+
+def guess_covariate(column: Column) -> tuple[str, str]:
+    """Propose a name of a covariate in small letters and digits, and what it is: number, flag or category."""
+    name = re.sub(r"[^0-9a-z]+", "_", column.name.lower()).strip("_")
+    if set(column.truths) <= {"true", "false"} and column.truths:
+        return name, "flag"
+    return name, "number" if column.is_number else "category"
 
 
 def guess_outcome(column: Column) -> tuple[OutcomeKind, str]:

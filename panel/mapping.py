@@ -158,6 +158,9 @@ def table_mapping(name: str, section: Mapping[str, Any]) -> tuple[TableMapping, 
     known = [key.name for key in fields(TableMapping) if key.name != "name"]
     problems = [_unknown(key, known) for key in section if key not in known]
     parts, wrong = _parts({k: v for k, v in section.items() if k in known})
+    if parts.get("columns"):
+        # A covariate keeps its name: it needs no line among columns.
+        parts["columns"] = {k: k for k in parts.get("covariates", ())} | parts["columns"]
     mapping = TableMapping(name=name, **parts)
     problems += wrong
     types = {name: column.dtype for name, column in SCHEMAS[name].columns().items()}

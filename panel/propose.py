@@ -9,29 +9,22 @@ from typing import Any
 import polars as pl
 
 from withintask.panel.apply import apply_mapping
-from withintask.panel.atomic import save_text
-from withintask.panel.consent import remember_outside
 from withintask.panel.draft import Draft
-from withintask.panel.errors import ParameterError, SourceError, all_named, list_problems, quoted
+from withintask.panel.errors import ParameterError, all_named, list_problems, quoted
 from withintask.panel.families import Family, side_by_side
-from withintask.panel.guesses import guess_control, guess_outcome, guess_period_rule
-from withintask.panel.manifest import MANIFEST, read_manifest
-from withintask.panel.mapping import our_types, table_mapping
+from withintask.panel.guesses import (
+    guess_control,
+    guess_covariate,
+    guess_outcome,
+    guess_period_rule,
+)
+from withintask.panel.mapping import COVARIATE_TYPES, our_types, table_mapping
 from withintask.panel.periods import has_time
+from withintask.panel.proposal import Proposal
 from withintask.panel.roles import Role, propose_roles
 from withintask.panel.schema import SCHEMA_VERSION, key_of
 from withintask.panel.sniff import Column, Look, column_of, look_at
 from withintask.panel.statements import Statements
-
-
-@dataclass(frozen=True, kw_only=True)
-class Proposal:
-    """A manifest and what is not certain in it."""
-
-    text: str
-    """the manifest, doubts as comments"""
-    doubts: tuple[str, ...]
-    """every doubt, one a line"""
 
 
 def propose(file: str | Path, *, folder: str | Path, stated: Statements | None = None) -> Proposal:
@@ -56,11 +49,13 @@ def propose(file: str | Path, *, folder: str | Path, stated: Statements | None =
     says = stated or Statements()
     look = look_at(Path(file), sheet=says.sheet, labels=says.labels)
     names = [column.name for column in look.columns]
-    unknown = [name for name in (*says.columns.values(), *says.ignore) if name not in names]
+    stated_names = (*says.columns.values(), *says.ignore, *says.covariates)
+    unknown = [name for name in stated_names if name not in names]
     if unknown:
         message = f"{file}: no column {all_named(unknown)}"
         raise ParameterError(f"{message}; columns are {all_named(names)}")
-    usable = [column for column in look.columns if column.name not in says.ignore]
+    apart = {*says.ignore, *says.covariates}
+    usable = [column for column in look.columns if column.name not in apart]
     roles = _roles(usable, says)
     is_told = "output" in says.columns or "period" in says.columns
     family = None if is_told else side_by_side(look, usable, roles)
@@ -71,24 +66,6 @@ def propose(file: str | Path, *, folder: str | Path, stated: Statements | None =
     _fail_if_none(file, roles, names, family)
     proposer = _Proposer(look=look, says=says, roles=roles, family=family, folder=Path(folder))
     return proposer.proposal()
-
-
-def write_proposal(proposal: Proposal, folder: Path) -> Path:
-    """Write the manifest into a folder that has none.
-
-    Raises
-    ------
-    SourceError
-        If it has one: a manifest may have been edited and is never replaced.
-    """
-    manifest = folder / MANIFEST
-    if manifest.exists():
-        raise SourceError(f"{manifest}: is there already and may have been edited; name a folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    save_text(manifest, proposal.text)
-    tables = read_manifest(manifest).get("tables", {}).values()
-    remember_outside(folder, {table["file"] for table in tables if "file" in table})
-    return manifest
 
 
 def _roles(columns: Sequence[Column], says: Statements) -> tuple[Role, ...]:
@@ -163,6 +140,7 @@ class _Proposer:
                 self._access(column, columns, since, codes)
             if role.ours == "output":
                 self._output(column, main, codes)
+        self._covariates(main, columns)
         wide = self._wide(main)
         if not self._is_before_after:
             self._access_by_arm(columns, codes)
@@ -174,6 +152,15 @@ class _Proposer:
         parts = {"columns": columns, "constants": constants, "dates": dates, "since": since}
         parts |= {"ranked": ranked, "wide": wide}
         return main, parts | {f"codes.{name}": draft for name, draft in codes.items()}
+
+    def _covariates(self, main: Draft, columns: Draft) -> None:
+        kinds = {}
+        for theirs in self.says.covariates:
+            ours, kind = guess_covariate(self._column(theirs))
+            kinds[ours] = kind
+            columns.put(ours, theirs)
+        if kinds:
+            main.put("covariates", kinds)
 
     def _file(self) -> Draft:
         draft, dialect = Draft(), self.look.dialect
@@ -322,6 +309,7 @@ class _Proposer:
         used = {role.theirs for role in self.roles} | set(
             self.family.columns if self.family else ()
         )
+        used |= set(self.says.covariates)
         unused = [column.name for column in self.look.columns if column.name not in used]
         rest = [name for name in unused if name not in self.says.ignore]
         doubt = 'not used; or declare them: covariates = { name = "number" }' if rest else ""
@@ -350,6 +338,11 @@ class _Proposer:
             named["output"] = self._output_column
         return [
             ours for ours, column in named.items() if ours in types and column.dtype != types[ours]
+        ] + [
+            ours
+            for theirs in self.says.covariates
+            for ours, kind in [guess_covariate(self._column(theirs))]
+            if COVARIATE_TYPES[kind] != self._column(theirs).dtype
         ]
 
     def _mapped(self, main: Draft, parts: Mapping[str, Draft]) -> pl.DataFrame:

@@ -15,6 +15,8 @@ class Statements:
     """ours -> theirs"""
     ignore: Sequence[str] = ()
     """their columns that are not used"""
+    covariates: Sequence[str] = ()
+    """their columns that are kept as covariates of rows"""
     outcome: OutcomeKind | None = None
     by: str | None = None
     start: date | None = None

@@ -19,10 +19,13 @@ def codes(column: pl.Series) -> Codes:
     -------
     array of int (row,)
     """
+    if column.null_count() == column.len():
+        return np.full(column.len(), -1, dtype=np.int64)
     if column.dtype == pl.String and not column.is_sorted():
         # Few distinct texts in no order: sorting these alone is faster than ranking every row.
-        column = column.cast(pl.Enum(column.drop_nulls().unique().sort())).to_physical()
-    ranks = column.rank("dense") - 1
+        ranks = column.cast(pl.Enum(column.drop_nulls().unique().sort())).to_physical()
+    else:
+        ranks = column.rank("dense") - 1
     return np.asarray(ranks.cast(pl.Int64).fill_null(-1).to_numpy(), dtype=np.int64)
 
 
@@ -30,7 +33,7 @@ def optional(frame: pl.DataFrame, name: str, dtype: pl.DataType | type[pl.DataTy
     """Return a column, or one of nulls where the table leaves it out."""
     if name in frame.columns:
         return frame[name]
-    return pl.Series(name, [None] * frame.height, dtype=dtype)
+    return pl.Series(name, dtype=dtype).extend_constant(None, frame.height)
 
 
 def lookup(
@@ -44,9 +47,8 @@ def lookup(
         One row for each of rows, in their order, with exactly the columns asked for.
     """
     if table is None:
-        return pl.DataFrame(
-            {name: [None] * rows.height for name in names}, schema=dict.fromkeys(names, pl.Float64)
-        )
+        missing = pl.Series(dtype=pl.Float64).extend_constant(None, rows.height)
+        return pl.DataFrame(dict.fromkeys(names, missing))
     parent = eager(table)
     present = [name for name in names if name in parent.columns]
     found = rows.select(key).join(

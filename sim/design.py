@@ -102,6 +102,9 @@ class Design:
     """Lowest score."""
     score_ceiling: float = 1.0
     """Highest score."""
+    undersampling: float = 0.0
+    """Share of workers whom the outputs leave out by design, 2·share·Φ(-z) of those at ability score z; the column
+    ``outputs.weight`` is one over the chance to be in it."""
     # Switches: what happens without any effect of AI, see ``switches.py``.
     spillover: float = 0.0
     """Share of the treated's capability that reaches untreated teammates."""

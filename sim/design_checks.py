@@ -31,7 +31,7 @@ OBSERVABLE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "occupations": ("occupation_code", "exposure", "employment"),
         "outputs": (
             "worker_id", "task_id", "period", "item_id", "rater_id", "sequence", "firm_id", "ai_access", "ai_use", "arm",
-            "assignment_id", "stratum_id", "output", "unit", "rating_floor", "rating_ceiling",
+            "assignment_id", "stratum_id", "weight", "output", "unit", "rating_floor", "rating_ceiling",
         ),
         "pay": ("worker_id", "period", "firm_id", "occupation_code", "pay", "unit"),
         "firms": (
@@ -57,7 +57,7 @@ _UNIT = (
     "treated_share", "mobility", "method_break", "noise_persistence", "spillover", "anticipation", "noncompliance",
     "reranking",
 )  # fmt: skip
-_HALF = ("attrition", "task_reassignment", "arm_attrition")
+_HALF = ("attrition", "task_reassignment", "arm_attrition", "undersampling")
 _CORRELATION = ("ability_sorting", "ability_selection", "firm_shock_assets", "mobility_sorting")
 _NOT_NEGATIVE = (
     "ability_noise", "later_output_noise", "pay_noise", "output_noise", "firm_premium_sd", "rating_ceiling", "top_code",

@@ -64,6 +64,12 @@ def is_lost(design: Design, sample: Sample, draws: Mapping[str, Array]) -> Flags
     return np.asarray(lost & (np.arange(design.n_periods) >= design.n_pre))
 
 
+def is_unsampled(design: Design, sample: Sample, draws: Mapping[str, Array]) -> Flags:
+    """Whether the worker whom a period would observe was not sampled, (worker, period)."""
+    score = sample.ability_score[:, draw_of_period(design)]
+    return np.asarray(draws["sampled"][:, None] < eq.loss_probability(design.undersampling, score))
+
+
 def _items_done(design: Design) -> Array:
     """Items of a task that a worker did before each, (period, item)."""
     done = np.arange(design.n_periods * design.n_items, dtype=np.float64)

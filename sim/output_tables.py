@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from withintask.panel.arrays import Array, Codes, Flags
+from withintask.sim import equations as eq
 from withintask.sim.access import Use
 from withintask.sim.block import Block
 from withintask.sim.design import Design
@@ -65,6 +66,8 @@ def outputs(block: Block, arrays: OutputArrays) -> pl.DataFrame:
         columns["firm_id"] = take_ids(number_ids("f", design.n_firms), firm)
     columns["output"] = pl.Series(np.ascontiguousarray(arrays.output).ravel())
     columns |= dict(_columns_of_use(design, sample, arrays.use, shape))
+    if design.shows("outputs", "weight"):
+        columns["weight"] = pl.Series(_by_row(_weight(block), shape))
     for name, limit in zip(("rating_floor", "rating_ceiling"), arrays.rating_limits, strict=True):
         if design.shows("outputs", name):
             value = pl.Series([limit], dtype=pl.Float64)
@@ -73,6 +76,11 @@ def outputs(block: Block, arrays: OutputArrays) -> pl.DataFrame:
     if arrays.is_kept is None:
         return frame
     return frame.filter(pl.Series(np.repeat(arrays.is_kept.ravel(), design.n_rows_by_task)))
+
+
+def _weight(block: Block) -> Array:
+    """One over the chance to be sampled, (worker, 1, period, 1)."""
+    return 1 / (1 - eq.loss_probability(block.design.undersampling, block.score))
 
 
 def _columns_of_use(

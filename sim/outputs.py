@@ -9,7 +9,7 @@ from withintask.sim import output_tables as tables
 from withintask.sim.access import Use, draw_use, reached_capability
 from withintask.sim.block import Block
 from withintask.sim.measurement import measured, rating_limits
-from withintask.sim.nuisances import is_lost, log_change, with_new_instrument
+from withintask.sim.nuisances import is_lost, is_unsampled, log_change, with_new_instrument
 from withintask.sim.sample import Sample, Skills, skills_at
 
 
@@ -84,14 +84,16 @@ def _of_task(block: Block, by_skill: Array) -> Array:
 
 
 def _kept_cells(block: Block) -> Flags | None:
-    """Cells that attrition and reassignment leave, (worker, task, period); None if all."""
+    """Cells that sampling, attrition and reassignment leave, (worker, task, period); None if all."""
     design, exposure = block.design, block.exposure[..., 0]
-    if not (design.loses_workers or design.task_reassignment):
+    if not (design.loses_workers or design.task_reassignment or design.undersampling):
         return None
     shape = (block.sample.worker.size, exposure.shape[1], design.n_periods)
     lost = np.zeros(shape, dtype=np.bool_)
     if design.loses_workers:
         lost |= is_lost(design, block.sample, block.draws)[:, None, :]
+    if design.undersampling:
+        lost |= is_unsampled(design, block.sample, block.draws)[:, None, :]
     if design.task_reassignment:
         chance = eq.loss_probability(design.task_reassignment, block.score[..., 0])
         moved = block.draws["reassignment"][:, :, None] < chance

@@ -52,6 +52,7 @@ STREAMS = (
     "occupation_effect",
     "reranking",
     "credential_effect",
+    "sampled",
 )
 
 _UNIFORM = frozenset(
@@ -70,6 +71,7 @@ _UNIFORM = frozenset(
         "item_access",
         "arm_attrition",
         "noncompliance",
+        "sampled",
     )
 )
 
@@ -221,6 +223,7 @@ def _output_shapes(design: Design, n_workers: int) -> dict[str, tuple[int, ...]]
         "item_access": (items, design.treatment == "randomized_items"),
         "reassignment": ((*workers, tasks), design.task_reassignment),
         "noncompliance": (workers, design.noncompliance),
+        "sampled": (workers, design.undersampling),
         "reranking": ((*workers, design.n_cross_sections), design.reranking),
     }
     return {name: shape for name, (shape, is_needed) in needed.items() if is_needed}

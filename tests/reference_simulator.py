@@ -157,6 +157,14 @@ class ReferencePanel:
         is_exposed = d.arm_attrition and self.is_treated(worker, source)
         return bool(is_exposed and self.draw["arm_attrition"][worker] < d.arm_attrition * low)
 
+    def is_unsampled(self, worker, period):
+        share = self.share_unsampled(worker, period)
+        return bool(share and self.draw["sampled"][worker] < share)
+
+    def share_unsampled(self, worker, period):
+        low = float(ndtr(-self.score(worker, self.source(period))))
+        return 2 * self.d.undersampling * low
+
     # Tables
 
     def outputs(self):
@@ -166,7 +174,9 @@ class ReferencePanel:
             own = None if d.task_sampling == "cells" else self.occupation(i)
             for j in range(n_tasks):
                 for t in range(d.n_periods):
-                    if self.is_lost(i, t) or self._is_moved(i, j, t, self.tasks[own][j][0]):
+                    if self.is_unsampled(i, t) or self.is_lost(i, t):
+                        continue
+                    if self._is_moved(i, j, t, self.tasks[own][j][0]):
                         continue
                     for k in range(d.n_items):
                         rows += [
@@ -214,6 +224,7 @@ class ReferencePanel:
             "ai_access": has_access,
             "ai_use": float(has_access and self.uses(i, j, t, k)),
             "arm": self._arm(i, j, t, k),
+            "weight": 1 / (1 - self.share_unsampled(i, t)),
             "output": self._recorded(i, j, t, k, r, own),
             "rating_ceiling": {"positive": self._ceiling(), "score": d.score_ceiling}.get(
                 d.outcome

@@ -9,7 +9,8 @@ from messy_export import write_export
 from withintask.panel.errors import ParameterError, SourceError
 from withintask.panel.items import aggregate_items, declare_items
 from withintask.panel.panel import Panel, PanelInfo
-from withintask.panel.propose import propose, write_proposal
+from withintask.panel.proposal import write_proposal
+from withintask.panel.propose import propose
 from withintask.panel.statements import Statements
 from withintask.panel.store import load_panel, read_panel
 from withintask.panel.validate import panel_violations
@@ -367,3 +368,27 @@ def test_of_several_data_frames_one_must_be_named(tmp_path):
     proposal = propose(file, folder=tmp_path / "p", stated=Statements(sheet="rows"))
     write_proposal(proposal, tmp_path / "p")
     assert read_panel(tmp_path / "p").outputs.height == 2
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
+def test_covariates_are_kept_by_their_kind(tmp_path, name):
+    rows = pl.DataFrame(
+        {
+            "worker_id": ["a", "a", "b", "b"],
+            "period": [1, 2, 1, 2],
+            "output": [1.5, 2.5, 3.5, 4.5],
+            "Hour of day": [9, 14, 10, 16],
+            "Channel": ["phone", "chat", "phone", "phone"],
+        }
+    )
+    proposal = proposed(tmp_path, rows, name=name, covariates=("Hour of day", "Channel"))
+    write_proposal(proposal, tmp_path / "p")
+    panel = read_panel(tmp_path / "p")
+    assert panel.info.covariates == ("outputs.hour_of_day", "outputs.channel")
+    assert panel.outputs["hour_of_day"].to_list() == [9.0, 14.0, 10.0, 16.0]
+    assert panel.outputs.schema["channel"] == pl.String
+
+
+def test_a_covariate_that_is_no_column_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="no column"):
+        proposed(tmp_path, OURS, covariates=("hour",))

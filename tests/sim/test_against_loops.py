@@ -66,6 +66,7 @@ NUISANCES = {
     "noncompliance": {"noncompliance": 0.3, "output_noise": 0.2, "ai_noise_ratio": 0.5},
     "effects that differ": {"effect_sd": 0.3, "occupation_effect_sd": 0.3},
     "reranking": {"reranking": 0.6},
+    "undersampling": {"undersampling": 0.4, "n_items": 2},
     "all": {
         "treatment": "self_selected",
         "ability_selection": 0.6,
@@ -100,13 +101,14 @@ NUISANCES = {
         "effect_sd": 0.2,
         "occupation_effect_sd": 0.2,
         "reranking": 0.4,
+        "undersampling": 0.2,
     },
 }
 
 
 def design_with(nuisance):
     design = plain_design("everything-linked")
-    more = ("item_id", "rater_id", "sequence", "arm", "rating_ceiling")
+    more = ("item_id", "rater_id", "sequence", "arm", "weight", "rating_ceiling")
     outputs = (*design.columns["outputs"], *more)
     return change_design(
         design, **{**SMALL, **nuisance}, columns={**design.columns, "outputs": outputs}

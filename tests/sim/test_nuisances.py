@@ -1,5 +1,7 @@
 """Nuisances do what they say, in size and direction; tolerances are four Monte-Carlo errors."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -196,3 +198,23 @@ def test_the_method_is_named_new_only_where_it_breaks(economy):
         design = change_design(plain_design("oews"), method_break=value)
         table = simulate(economy, design, draw_shocks(design, seed=1)).occupation_pay
         assert set(table["method"].to_list()) == expected
+
+
+def test_weights_undo_an_unequal_sample(economy):
+    design = change_design(
+        plain_design("rct"), undersampling=0.4, n_workers=6000, n_firms=12, n_tasks=1, n_post=0
+    )
+    columns = {**design.columns, "outputs": ("worker_id", "task_id", "period", "weight", "output")}
+    design = replace(design, columns=columns)
+    every = replace(design, undersampling=0.0)
+    sampled, all_of_them = (
+        simulate(economy, d, draw_shocks(d, seed=5)).outputs for d in (design, every)
+    )
+    # A share of .4 is left out on average: its error is √(.4·.6/6000), and the sum of weights that of as many workers.
+    assert abs(sampled.height / all_of_them.height - 0.6) < 4 * np.sqrt(0.4 * 0.6 / 6000)
+    assert set(all_of_them["weight"]) == {1.0}
+    log, weight = sampled["output"].log().to_numpy(), sampled["weight"].to_numpy()
+    expected = all_of_them["output"].log().mean()
+    error = np.sqrt((weight**2 * (log - expected) ** 2).sum()) / weight.sum()
+    assert abs(np.average(log, weights=weight) - expected) < 4 * error
+    assert log.mean() - expected > 4 * error

@@ -56,7 +56,9 @@ class PairDesign:
         return int(self.rows.value.size)
 
 
-def pair_design(comparison: Comparison, *, distance: int = 1) -> PairDesign:
+def pair_design(
+    comparison: Comparison, *, distance: int = 1, is_crossed: bool = False
+) -> PairDesign:
     """Form units and cells of a comparison and leave out what no pair can use.
 
     Parameters
@@ -65,14 +67,19 @@ def pair_design(comparison: Comparison, *, distance: int = 1) -> PairDesign:
         Rows of two sides.
     distance
         Smallest distance between the items of a pair in the worker's own order.
+    is_crossed
+        Whether means are taken out by item, and items of one worker left out.
 
     Raises
     ------
     EstimationError
-        If the order is needed and not known, the distance is longer than any worker's sequence, or no pair is left.
+        If the order is needed and not known, the distance is longer than any worker's sequence, no item is shared where they
+        must be, or no pair is left.
     """
     rows = comparison.rows
     _fail_if_too_far(rows, distance)
+    if is_crossed:
+        _fail_if_nested(comparison)
     known = np.ones(rows.worker.size, dtype=np.bool_)
     if rows.has_raters:
         known = rows.rater != UNKNOWN
@@ -81,7 +88,7 @@ def pair_design(comparison: Comparison, *, distance: int = 1) -> PairDesign:
     spans_tasks = not has_second and not is_single
     if spans_tasks:
         unit = encode(rows.worker, rows.measure)
-    cell, removed = _cells(comparison, unit)
+    cell, removed = _item_cells(comparison) if is_crossed else _cells(comparison, unit)
     if rows.kind == "count":
         # A cell in which nobody has any says nothing of shares of its mean.
         known = known & (np.bincount(cell, rows.value) > 0)[cell]
@@ -153,6 +160,31 @@ def _cells(comparison: Comparison, unit: Codes) -> tuple[Codes, str]:
             return coarsest
     assert coarsest is not None
     return coarsest
+
+
+def _item_cells(comparison: Comparison) -> tuple[Codes, str]:
+    """Cells of an item, and rater where raters are named, whether or not most items have a second worker."""
+    rows = comparison.rows
+    raters = (rows.rater,) if rows.has_raters else ()
+    by_rater = " and rater" if raters else ""
+    return encode(comparison.group, comparison.side, *raters, rows.item), f"item{by_rater}"
+
+
+def _fail_if_nested(comparison: Comparison) -> None:
+    """Refuse items whose difficulty cannot be told from the one worker who did them."""
+    rows = comparison.rows
+    if not rows.has_items:
+        raise EstimationError(
+            "crossed items: the panel names none; state outputs.item_id, the same for all who did an item, or do without"
+        )
+    cell = encode(comparison.group, comparison.side, rows.item)
+    n_workers = cell_sizes(rows.worker, cell)
+    if not (n_workers > 1).any():
+        n_items = np.unique(rows.item).size
+        raise EstimationError(
+            f"crossed items: each of {n_items:,} items was done by one worker on a side, so that its difficulty cannot be told "
+            "from that worker's ability; give an item one id for all who did it, or take difficulty for noise"
+        )
 
 
 def _has_repeats(code: Codes) -> bool:
@@ -266,14 +298,16 @@ def persistence_of_noise(rows: SidedRows, *, n_lags: int) -> tuple[float, float]
     """
     ones = np.ones(rows.value.size)
     left = rows.value - (group_sums(rows.cell, rows.value) / group_sums(rows.cell, ones))[rows.cell]
-    columns = np.column_stack(
-        [np.where(rows.side == s, x, 0.0) for x in (left, ones) for s in (0, 1)]
+    # Units of one side each, so that two columns do for the pairs of both.
+    n_units = rows.pairs.n_units
+    pairs = replace(
+        rows.pairs, unit=rows.pairs.unit * 2 + rows.side, n_units=2 * n_units, distance=1
     )
-    same_side = [(0, 0), (1, 1), (2, 2), (3, 3)]
-    all_pairs, not_next, far = (
-        pair_sums(replace(rows.pairs, distance=d), columns, same_side) for d in (1, 2, n_lags)
-    )
-    near, far = (x.reshape(2, 2, -1).sum(axis=1) for x in (all_pairs - not_next, far))
+    columns = np.column_stack([left, ones])
+    moments = [(0, 0), (1, 1)]
+    next_to_each = pair_sums(pairs, columns, moments, kernel=np.ones(2))
+    far_apart = pair_sums(replace(pairs, distance=n_lags), columns, moments)
+    near, far = (x.reshape(2, n_units, 2).sum(axis=2) for x in (next_to_each, far_apart))
     square = group_sums(rows.pairs.unit, left**2, rows.pairs.n_units)
     count = group_sums(rows.pairs.unit, ones, rows.pairs.n_units)
     sums = np.array([*near, *far, square, count])

@@ -30,6 +30,8 @@ def estimate(
     few_clusters: CovarianceKind | None = None,
     arm: str = "",
     errors: Errors = "auto",
+    distance: int | None = None,
+    crossed: bool = False,
 ) -> pl.DataFrame:
     """Estimate hypotheses on a panel, real or synthetic.
 
@@ -51,6 +53,9 @@ def estimate(
     errors
         ``auto`` (by the number of clusters), ``CR1``, ``CR2``, ``CR3``, ``wild``, or ``randomization``: the p-value of
         assigning access anew. What was chosen is in convention and message.
+    distance, crossed
+        Of estimators by pairs: smallest distance of a pair in the worker's own order, chosen from the panel if None; and
+        whether items' difficulty must be taken out, with items of one worker left out.
 
     Returns
     -------
@@ -81,6 +86,8 @@ def estimate(
         few_clusters=few_clusters,
         arm=arm,
         errors=errors,
+        distance=distance,
+        crossed=crossed,
     )
     return with_truth(frame, panel)
 

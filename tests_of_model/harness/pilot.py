@@ -42,12 +42,14 @@ def calibrate(design: Design, pilot: Panel) -> Design:
     Notes
     -----
     Half the mean square of the difference of items l places apart is σ²(1 - r^l): two of these give noise σ and
-    persistence r, free of ability. Noise of levels (counts, answers, scores) is not in log points and is not taken.
+    persistence r, free of ability. Counts are taken over the mean of their task and period: what their differences have
+    beyond a Poisson's variance is noise, ln(1 + CV²) in log points. Noise of scores is in points over the design's
+    ``score_slope``. That of single answers, 0 or 1, is not told from chance and stays as it is.
     """
     changes: dict[str, object] = {}
     if pilot.outputs is not None:
         rows = item_rows(pilot)
-        changes |= _outcome(pilot, rows) | _sizes(rows) | _noise(rows)
+        changes |= _outcome(pilot, rows) | _sizes(rows) | _noise(rows, _points(design, pilot))
         changes |= _firms(design, eager(pilot.outputs))
     if pilot.workers is not None:
         changes |= _ability(eager(pilot.workers))
@@ -97,12 +99,21 @@ def _sizes(rows: ItemRows) -> dict[str, object]:
     }
 
 
-def _noise(rows: ItemRows) -> dict[str, object]:
-    """Noise of logs; none of what is recorded in levels."""
-    known = rows.take(rows.is_known) if rows.is_log else None
-    if known is None or not known.value.size:
+def _points(design: Design, pilot: Panel) -> float:
+    """Log points of output for a unit of the analysed value: of a score, its range over the points of a log point."""
+    floor, ceiling = pilot.info.outcome_floor, pilot.info.outcome_ceiling
+    if pilot.info.outcome_kind != "score":
+        return 1.0
+    span = ceiling - floor if floor is not None and ceiling is not None else 1.0
+    return span / design.score_slope
+
+
+def _noise(rows: ItemRows, points: float) -> dict[str, object]:
+    """Noise in log points; none of answers."""
+    known = rows.take(rows.is_known & (np.abs(rows.value) < math.inf))
+    if rows.kind == "binary" or not known.value.size:
         return {}
-    items, shown = _Items.of(known), {}
+    items, shown = _Items.of(replace(known, value=points * known.value)), {}
     if known.has_raters and not math.isnan(items.rater_variance):
         shown["rater_noise"] = math.sqrt(items.rater_variance)
     near, far = (items.variance(lag, items.arm == 0) for lag in (1, 2))
@@ -119,7 +130,9 @@ def _noise(rows: ItemRows) -> dict[str, object]:
 
 
 def _noise_over_periods(items: "_Items") -> dict[str, float]:
-    """Noise from one worker's outputs on one task in several periods before AI."""
+    """Noise from one worker's outputs on one task in several periods before AI; none of counts."""
+    if items.is_count:
+        return {}
     before = ~items.is_post
     cell = encode(items.worker[before], items.task[before])
     variance = _within_variance(cell, items.value[before])
@@ -142,6 +155,10 @@ class _Items:
     """Variance of an item's ratings around their mean; NaN if none is rated twice."""
     raters: float
     """Raters of an item."""
+    chance: Array
+    """Variance that a Poisson of the same mean would have; 0 but for counts."""
+    is_count: bool
+    """Whether values are counts over their mean, whose variance is a squared coefficient of variation."""
 
     @classmethod
     def of(cls, rows: ItemRows) -> "_Items":
@@ -157,7 +174,10 @@ class _Items:
         is_shared = np.median(np.bincount(compact_codes(kept["item"]))) > 1
         unit = kept["item"] if is_shared else encode(kept["task"], kept["period"])
         removed = encode(unit, kept["arm"])
-        value = value - (group_sums(removed, value) / np.bincount(removed))[removed]
+        mean = (group_sums(removed, value) / np.bincount(removed))[removed]
+        is_count, over = rows.kind == "count", np.where(mean > 0, mean, 1.0)
+        chance = value / over**2 if is_count else np.zeros_like(value)
+        value = (value - mean) / over if is_count else value - mean
         cell = encode(kept["worker"], kept["task"], kept["period"], kept["arm"])
         order = np.lexsort((kept["position"], cell))
         named = ("worker", "task", "arm", "position", "is_post")
@@ -165,6 +185,8 @@ class _Items:
             **{name: kept[name][order] for name in named},
             cell=cell[order],
             value=value[order],
+            chance=chance[order],
+            is_count=is_count,
             rater_variance=_within_variance(by_item, rows.value),
             raters=float(count.mean()),
         )
@@ -174,9 +196,15 @@ class _Items:
         is_pair = (self.cell[lag:] == self.cell[:-lag]) & chosen[lag:] & (self.arm[lag:] != UNKNOWN)
         if not is_pair.any():
             return math.nan
-        half_square = ((self.value[lag:] - self.value[:-lag])[is_pair] ** 2).mean() / 2
+        later, earlier = self.value[lag:][is_pair], self.value[:-lag][is_pair]
+        half_square = ((later - earlier) ** 2).mean() / 2
         of_raters = 0.0 if math.isnan(self.rater_variance) else self.rater_variance / self.raters
-        return max(float(half_square) - of_raters, 0.0)
+        if not self.is_count:
+            return max(float(half_square) - of_raters, 0.0)
+        chance = (self.chance[lag:][is_pair] + self.chance[:-lag][is_pair]).mean() / 2
+        # What a worker's rate varies by multiplies noise: E λ² is 1 and the product of a cell's items.
+        rate_square = 1 + max(float((later * earlier).mean()), 0.0)
+        return math.log1p(max(float(half_square - chance), 0.0) / rate_square)
 
 
 def _within_variance(group: Codes, value: Array) -> float:

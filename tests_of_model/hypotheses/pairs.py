@@ -52,7 +52,8 @@ def pairs(
     form
         What is compared: access within workers, between workers, before and after, or the difference in differences.
     distance
-        Smallest distance between the items of a pair; chosen by the persistence of noise if None.
+        Smallest distance between the items of a pair; the sample's if None, and if that is None too chosen by the
+        persistence of noise.
     arm
         Number of the arm compared with the control; 0 takes all arms with AI together, None the sample's arm.
 
@@ -71,8 +72,11 @@ def pairs(
     """
     terms = terms_of(form)
     number = sample.arm_number if arm is None else arm
+    apart = sample.distance if distance is None else distance
     try:
-        ability = ability_by_pairs(sample.item_rows, form, distance=distance, arm=number)
+        ability = ability_by_pairs(
+            sample.item_rows, form, distance=apart, arm=number, is_crossed=sample.is_crossed
+        )
     except EstimationError as error:
         return tuple(failure(term, "unusable", str(error)) for term in terms)
     return tuple(estimate_term(ability, term) for term in terms)
@@ -104,7 +108,10 @@ def spread_of_logits(
         return failure(LOG_LOGIT, "unusable", reason)
     try:
         chosen = form or first_form(rows, arm=arm)
-        ability = ability_by_pairs(rows, chosen, distance=distance, arm=arm)
+        apart = sample.distance if distance is None else distance
+        ability = ability_by_pairs(
+            rows, chosen, distance=apart, arm=arm, is_crossed=sample.is_crossed
+        )
     except EstimationError as error:
         return failure(LOG_LOGIT, "unusable", str(error))
     row = estimate_term(ability, LOG_LOGIT)
@@ -112,9 +119,23 @@ def spread_of_logits(
 
 
 def ability_by_pairs(
-    rows: ItemRows, form: Form, *, distance: int | None = None, arm: int = 0
+    rows: ItemRows,
+    form: Form,
+    *,
+    distance: int | None = None,
+    arm: int = 0,
+    is_crossed: bool = False,
 ) -> Ability:
     """Compute the moments behind :func:`pairs`.
+
+    Parameters
+    ----------
+    rows, form, distance
+        Items, what is compared, and the smallest distance of a pair; chosen by the persistence of noise if None.
+    arm
+        Number of the arm compared with the control; 0 for all together.
+    is_crossed
+        Whether items' difficulty must be taken out.
 
     Raises
     ------
@@ -122,11 +143,14 @@ def ability_by_pairs(
         If no pair is left, or the distance asked for cannot be kept.
     """
     comparison = without_covariates(compare(rows, form, arm=arm))
-    design = pair_design(comparison, distance=distance or 1)
+    design = pair_design(
+        comparison, distance=1 if distance is None else distance, is_crossed=is_crossed
+    )
     note = ""
     if distance is None and rows.has_order:
         distance, note = default_distance(design)
-        design = pair_design(comparison, distance=distance) if distance > 1 else design
+        if distance > 1:
+            design = pair_design(comparison, distance=distance, is_crossed=is_crossed)
     return Ability(
         design=design,
         moments=_moments(design, rows.kind),

@@ -216,6 +216,8 @@ def _items(frame: pl.DataFrame) -> Codes:
     if not _is_named(frame, "item_id"):
         return _keys(frame)
     column = frame["item_id"].cast(pl.String)
+    if column.null_count() == 0 and column.n_unique() == column.len():
+        return np.arange(column.len())
     # Order carries no meaning here, and a million names are faster hashed than sorted.
     named = compact_codes(column.cast(pl.Categorical).to_physical().fill_null(0).to_numpy())
     is_null = column.is_null().to_numpy()

@@ -28,6 +28,10 @@ class Sample:
     """How regressions are fitted."""
     arm: str = ""
     """The arm that is compared with the control; all arms with AI together if empty."""
+    distance: int | None = None
+    """Smallest distance between the items of a pair; chosen by the persistence of noise if None."""
+    is_crossed: bool = False
+    """Whether items' difficulty must be taken out, so that only items of two workers or more are used."""
 
     @cached_property
     def arm_number(self) -> int:

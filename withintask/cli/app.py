@@ -103,6 +103,8 @@ def estimate(
     few_clusters: FewClusters | None = None,
     arm: str = "",
     errors: Errors = "auto",
+    distance: int | None = None,
+    crossed: Annotated[bool, Parameter(negative="")] = False,
     format: TableFormat | None = None,  # noqa: A002 (the option's name)
     out: Path | None = None,
     force: Annotated[bool, Parameter(negative="")] = False,
@@ -129,6 +131,10 @@ def estimate(
     errors
         auto: CR2 with Satterthwaite degrees of freedom below 40 clusters, else CR1. wild: the wild cluster bootstrap.
         randomization: assign access anew within strata, as the trial might have, and estimate again.
+    distance
+        Smallest distance between the items of a pair in the worker's own order; chosen from the panel if left out.
+    crossed
+        Take the difficulty of items out, leaving out items of one worker; refused where all items are.
     format
         How to print: a table in words (as if left out), json, csv, latex, markdown or html; parquet needs --out.
     out
@@ -172,13 +178,16 @@ def estimate(
         few_clusters=few_clusters,
         arm=arm,
         errors=errors,
+        distance=distance,
+        crossed=crossed,
     )
     frame = with_truth(rows, whole)
     first = recommendations(whole).filter(verdict=RECOMMENDED)["estimator"].to_list()
     if kind == "table":
         print("\n".join(design_text(whole)[0]))
         print_estimates(frame, first)
-        for line in persistence_notes(whole, first, arm=arm):
+        usable = set(frame.filter(status="ok")["estimator"])
+        for line in persistence_notes(whole, [n for n in first if n in usable], arm=arm):
             print(line)
     else:
         write_estimates(frame, kind, out, recommended=first)

@@ -38,6 +38,7 @@ def from_(
     out: Path | None = None,
     column: Annotated[list[str] | None, Parameter(negative="")] = None,
     ignore: Annotated[list[str] | None, Parameter(negative="")] = None,
+    covariate: Annotated[list[str] | None, Parameter(negative="")] = None,
     outcome: Outcome | None = None,
     task: str | None = None,
     by: Step | None = None,
@@ -62,6 +63,8 @@ def from_(
         What you know: ours=theirs, such as worker_id=Agent. Give it several times.
     ignore
         A column that is not used.
+    covariate
+        A column that is kept as a covariate of rows, such as the hour or the site.
     outcome
         Kind of outcome: positive, time (less is better), count, binary, score or log.
     task
@@ -83,13 +86,15 @@ def from_(
     labels
         Stata, SPSS: take value labels in place of values.
     """
-    from withintask.panel.propose import propose, write_proposal
+    from withintask.panel.proposal import write_proposal
+    from withintask.panel.propose import propose
     from withintask.panel.statements import Statements
 
     folder = out or file.with_suffix("")
     says = Statements(
         columns=_pairs(column or []),
         ignore=tuple(ignore or ()),
+        covariates=tuple(covariate or ()),
         outcome=outcome,
         by=by,
         start=start,
@@ -176,6 +181,8 @@ def calibrate(path: Path, *, design: str, out: Path | None = None, verify: bool 
 
     like = load_design(design)
     text = as_design_file(design, taken(like, calibrated(like, read_panel(path, verify=verify))))
+    if 'outcome = "binary"' in text:
+        text += "# noise of single answers is not told from chance: it stays as in the design\n"
     if out is None:
         print(text, end="")
         return
