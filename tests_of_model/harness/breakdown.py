@@ -26,7 +26,7 @@ from withintask.tests_of_model.harness.replicate import Study, plan, replicate
 from withintask.tests_of_model.harness.slack import WORLDS, Visit, visit
 from withintask.tests_of_model.harness.verdict import CLAIMS, SAME
 
-STEPS = 3
+STEPS = 2
 """Sizes that are tried beside the end of the range."""
 NEAREST = 0.05
 """Share of a bracket by which a further size stays off its ends."""
@@ -180,7 +180,7 @@ def breakdown(
     ----------
     verdicts
         Of :func:`withintask.tests_of_model.harness.verdict.verdicts`; the cells of chosen estimators are tried that are
-        identified, undecided, or lost in rival worlds alone.
+        identified in the reference world and without AI.
     params, designs
         Baseline parameters, and the designs of the verdicts.
     seed
@@ -265,10 +265,7 @@ def _searches(
     unknown = set(names) - {nuisance.name for nuisance in load_nuisances()}
     if unknown:
         raise ParameterError(f"nuisances {', '.join(sorted(unknown))}: unknown")
-    is_sound = pl.col("verdict").is_in([rule.IDENTIFIED, rule.INCONCLUSIVE]) | (
-        pl.col("verdict").is_in([rule.BIASED, rule.DISTORTED]) & ~pl.col("world").is_in(WORLDS)
-    )
-    cells = verdicts.filter("is_chosen", is_sound)
+    cells = verdicts.filter("is_chosen", alone=rule.IDENTIFIED)
     return [
         _Search(
             claim=claim,

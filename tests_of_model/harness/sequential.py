@@ -11,22 +11,17 @@ from withintask.sim.design import Design
 from withintask.sim.params import Params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
-from withintask.sim.worlds import NO_AI, REFERENCE, World
+from withintask.sim.worlds import REFERENCE, World
 from withintask.tests_of_model.harness.adding import Place, next_looks, to_try
 from withintask.tests_of_model.harness.ledger import ordered
 from withintask.tests_of_model.harness.replicate import BLOCK, Block, Study, plan, replicate, solved
 from withintask.tests_of_model.harness.rule import Looks
-from withintask.tests_of_model.harness.verdict import CLAIMS, Judged, judge_replicates
+from withintask.tests_of_model.harness.verdict import BASES, CLAIMS, Judged, judge_replicates
 from withintask.tests_of_model.hypotheses.recommend import order_of_trust
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 
-BASES = (REFERENCE, NO_AI)
-"""Worlds in which every estimator is tried."""
-
 LOOKS = (25, 100, 400, 1000)
 """Replicates a world at which tests are made, up to the limit."""
-GLANCE = 5
-"""Replicates of a rival world that show whether it is worth more; nothing is tested of them alone."""
 
 
 def make_looks(limit: int) -> Looks:
@@ -50,14 +45,15 @@ def replicate_until_decided(
     *,
     seed: int,
     looks: Looks,
+    glance: int = 0,
     estimators: Sequence[str] = (),
     run: Callable[[Study], pl.DataFrame] = replicate,
 ) -> tuple[pl.DataFrame, Judged]:
     """Replicate a little everywhere, and further where that can decide.
 
     All estimators are run in the reference world and without AI up to the first look. Those with which a design is judged
-    on some claim that is not decided by then are run in the rival worlds, GLANCE times; after that replicates are added as
-    ``adding.py`` says.
+    on some claim that is not decided by then are run in all rival worlds, so that each that hurts is seen; after that
+    replicates are added as ``adding.py`` says.
 
     Parameters
     ----------
@@ -65,6 +61,8 @@ def replicate_until_decided(
         As for :func:`withintask.tests_of_model.harness.replicate.plan`.
     looks
         Replicates a world at which verdicts are made; the last is the limit.
+    glance
+        Replicates of each rival world before any is added; those of the first look if 0. Nothing is tested of fewer.
     run
         Runs a study: on which engine and from which ledger. Nothing depends on it, and with a ledger a killed run goes on.
 
@@ -75,7 +73,7 @@ def replicate_until_decided(
         of the first replicates of each world, so that it does not matter why further ones were drawn.
     """
     limit, first = looks.sizes[-1], looks.sizes[0]
-    glance = min(GLANCE, first)
+    glance = min(glance or first, first)
     whole = _split(
         plan(params, designs, worlds, seed=seed, replicates=limit, estimators=estimators), glance
     )

@@ -31,6 +31,8 @@ SAME = 1e-9
 """Relative difference of estimates below which a rival changes nothing."""
 
 GAP = "not estimable"
+BASES = (REFERENCE, NO_AI)
+"""Worlds without a rival, in which every estimator is tried."""
 RANK = (
     rule.IDENTIFIED,
     rule.INCONCLUSIVE,
@@ -71,6 +73,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "estimator": pl.String,
     "is_chosen": pl.Boolean,
     "verdict": pl.String,
+    "alone": pl.String,
     "reason": pl.String,
     "world": pl.String,
     "relative_bias": pl.Float64,
@@ -84,19 +87,23 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "sample_factor": pl.Float64,
     "n_replicates": pl.Int64,
     "n_decide": pl.Float64,
+    "alone_n_decide": pl.Float64,
     "n_rivals": pl.Int64,
     "idle": pl.List(pl.String),
 }
-"""Columns of the verdicts: coverage and bias in the reference world, size without AI; ``world`` where the verdict was
-found; ``n_decide`` replicates a world that would decide, NaN where it is decided; ``n_rivals`` that were judged, and the
-``idle`` ones, which change nothing and do not count."""
+"""Columns of the verdicts: ``alone``, the verdict in the reference world and without AI, were there no rivals; coverage
+and bias in the reference world, size without AI; ``world`` where the verdict was found; ``n_decide`` replicates a
+world that would decide, NaN where it is decided; ``n_rivals`` that were judged, and the ``idle`` ones, which change
+nothing and do not count."""
 
 _TYPES: dict[object, type[pl.DataType]] = {str: pl.String, int: pl.Int64, float: pl.Float64}
 WORLDS_SCHEMA: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(("claim", "design", "estimator"), pl.String),
     **{field.name: _TYPES[field.type] for field in fields(WorldFigures)},
+    "is_open_alone": pl.Boolean,
 }
-"""Columns of the worlds behind the verdicts: claim, design, estimator, and the fields of ``WorldFigures``."""
+"""Columns of the worlds behind the verdicts: claim, design, estimator, the fields of ``WorldFigures``, and whether a figure is
+open there in the verdict without rivals."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +127,8 @@ class _Cell:
     """Why nothing can be judged; empty if it can."""
     idle: tuple[str, ...] = ()
     judgement: Judgement | None = None
+    alone: Judgement | None = None
+    """What is judged without rivals."""
     figures: tuple[WorldFigures, ...] = ()
     is_untried: bool = False
     """Whether it was not tried in every world in which the claim is judged."""
@@ -130,6 +139,17 @@ class _Cell:
             return GAP
         word = rule.WORDS[int(self.judgement.word)]
         return rule.INCONCLUSIVE if self.is_untried and word == rule.IDENTIFIED else word
+
+    @property
+    def word_alone(self) -> str:
+        if self.judgement is None:
+            return GAP
+        return rule.INCONCLUSIVE if self.alone is None else rule.WORDS[int(self.alone.word)]
+
+    def is_open_alone(self, place: int) -> bool:
+        """Whether a figure of a world is open in the verdict without rivals."""
+        shown = {} if self.alone is None else self.alone.shown
+        return any(place < s.size and float(s[place]) == rule.OPEN for s in shown.values())
 
 
 def verdicts(replicates: pl.DataFrame, *, looks: Looks | None = None) -> pl.DataFrame:
@@ -195,9 +215,9 @@ def judge_replicates(
             chosen = _chosen(here, _order(hypothesis, term) if order is None else order)
             rows += [_row(cell, is_chosen=cell is chosen) for cell in here]
             figures += [
-                (claim, design, cell.estimator, *vars(w).values())
+                (claim, design, cell.estimator, *vars(w).values(), cell.is_open_alone(place))
                 for cell in here
-                for w in cell.figures
+                for place, w in enumerate(cell.figures)
             ]
     return Judged(
         verdicts=pl.DataFrame(rows, schema=SCHEMA, orient="row"),
@@ -271,6 +291,9 @@ def _cell(
     worlds = tuple(name for name in order if name not in idle)
     draws = _draws([by_world[name] for name in worlds], planned)
     judgement = judge(draws, looks)
+    n_bases = sum(name in BASES for name in worlds)
+    bases = _Planned(names=worlds[:n_bases], n_null=0)
+    alone = judge(_draws([by_world[name] for name in bases.names], bases), looks)
     return _Cell(
         claim=names[0],
         design=names[1],
@@ -278,6 +301,7 @@ def _cell(
         gap="",
         idle=idle,
         judgement=judgement,
+        alone=alone,
         figures=world_figures(draws, judgement, worlds),
         is_untried=len(by_world) < len(planned.names),
     )
@@ -335,9 +359,9 @@ def _chosen(cells: list[_Cell], order: Sequence[str]) -> _Cell:
 
 
 def _row(cell: _Cell, *, is_chosen: bool) -> tuple[object, ...]:
-    names = cell.claim, cell.design, cell.estimator, is_chosen, cell.word
-    if cell.judgement is None:
-        return (*names, cell.gap, "", *[None] * 11, 0, [])
+    names = cell.claim, cell.design, cell.estimator, is_chosen, cell.word, cell.word_alone
+    if cell.judgement is None or cell.alone is None:
+        return (*names, cell.gap, "", *[None] * 12, 0, [])
     reference = cell.figures[0]
     no_ai = next((w for w in cell.figures if w.world == NO_AI), None)
     scale = float("nan") if reference.is_null else abs(reference.truth)
@@ -354,6 +378,7 @@ def _row(cell: _Cell, *, is_chosen: bool) -> tuple[object, ...]:
         sample_factor(reference.truth, reference.empirical_se) if is_weak else None,
         reference.n_replicates,
         n_decide if is_open else None,
+        float(cell.alone.n_decide) if cell.word_alone == rule.INCONCLUSIVE else None,
         sum(w.world not in (REFERENCE, NO_AI) for w in cell.figures),
         list(cell.idle),
     )

@@ -23,16 +23,14 @@ from withintask.sim.worlds import World, load_worlds
 from withintask.tests_of_model.harness.breakdown import BREAKDOWN_SCHEMA, breakdown
 from withintask.tests_of_model.harness.diagnose import diagnose
 from withintask.tests_of_model.harness.grid import cross
-from withintask.tests_of_model.harness.sequential import (
-    BASES,
-    make_looks,
-    replicate_until_decided,
-)
-from withintask.tests_of_model.harness.verdict import CLAIMS, GAP, Judged
+from withintask.tests_of_model.harness.sequential import make_looks, replicate_until_decided
+from withintask.tests_of_model.harness.verdict import BASES, CLAIMS, GAP, Judged
 from withintask.tests_of_model.hypotheses.estimate import choose
 
 QUICK = 10
 """Replicates of a first look."""
+GLANCE = 5
+"""Replicates of a rival world in a first look, where none is added."""
 NO_AXES: Mapping[str, Sequence[float]] = MappingProxyType({})
 """No map."""
 
@@ -91,6 +89,7 @@ def run_matrix(
         worlds,
         seed=seed,
         looks=make_looks(limit),
+        glance=GLANCE if is_quick else 0,
         estimators=_claimed(),
         run=run,
     )
@@ -133,7 +132,7 @@ def write_matrix(result: MatrixRun, out: Path) -> None:
     )
 
 
-_HEADER = ("claim", "design", "estimator", "verdict", "why", "replicates")
+_HEADER = ("claim", "design", "estimator", "verdict", "why", "without rivals", "replicates")
 
 
 def _rows(result: MatrixRun) -> list[tuple[str, ...]]:
@@ -142,6 +141,7 @@ def _rows(result: MatrixRun) -> list[tuple[str, ...]]:
         (
             *(str(row[name]) for name in ("claim", "design", "estimator", "verdict")),
             _why(row, result.sizes),
+            str(row["alone"]),
             f"{row['n_replicates']:,}",
         )
         for row in result.cells()

@@ -4,12 +4,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from withintask.panel.atomic import save
-from withintask.report.matrix_words import COLORS, FIRST_LOOK, PALE, MatrixRun, cell_words
+from withintask.report.matrix_words import (
+    COLORS,
+    FIRST_LOOK,
+    PALE,
+    MatrixRun,
+    cell_words,
+    is_sound_alone,
+)
 from withintask.tests_of_model.harness.verdict import CLAIMS, RANK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+SOUND_FRAME = "#4fd1a1"
+"""Frame of a cell that only a rival takes away."""
 
 
 def draw_matrix(result: MatrixRun, path: Path) -> None:
@@ -34,12 +45,13 @@ def draw_matrix(result: MatrixRun, path: Path) -> None:
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
     words = [word for word in RANK if word in set(verdicts.filter("is_chosen")["verdict"])]
+    frame = Rectangle((0, 0), 1, 1, fill=False, edgecolor=SOUND_FRAME, lw=3)
     axes.legend(
-        [Rectangle((0, 0), 1, 1, facecolor=COLORS[word]) for word in words],
-        words,
+        [*(Rectangle((0, 0), 1, 1, facecolor=COLORS[word]) for word in words), frame],
+        [*words, "identified where there are no rivals"],
         loc="upper center",
         bbox_to_anchor=(0.5, -0.01),
-        ncols=len(words),
+        ncols=len(words) + 1,
         frameon=False,
     )
     _caption(figure, result)
@@ -67,6 +79,17 @@ def _fill(axes: "Axes", result: MatrixRun) -> None:
                     lw=2,
                 )
             )
+            if is_sound_alone(cell):
+                axes.add_patch(
+                    Rectangle(
+                        (column + 0.05, line + 0.05),
+                        0.9,
+                        0.9,
+                        fill=False,
+                        edgecolor=SOUND_FRAME,
+                        lw=3,
+                    )
+                )
             axes.text(
                 column + 0.5,
                 line + 0.5,

@@ -12,6 +12,7 @@ from withintask.report.matrix_words import (
     PALE,
     MatrixRun,
     cell_words,
+    is_sound_alone,
     short_gap,
 )
 from withintask.sim.design import Design
@@ -93,6 +94,7 @@ def _cell(row: Row, result: MatrixRun) -> Row:
         "bad": " ".join(bad),
         "reason": short_gap(row["reason"]) if is_gap else row["reason"],
         "world": row["world"] or REFERENCE,
+        "is_sound_alone": is_sound_alone(row),
         "hypothesis": _HYPOTHESES[row["claim"]],
         "design_summary": {d.name: d.summary for d in result.designs}.get(row["design"], ""),
         "worlds": [_world(w, worlds[0]["truth"], (min(ends), max(ends))) for w in worlds],

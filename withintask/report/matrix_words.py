@@ -79,6 +79,11 @@ def weakest(sizes: pl.DataFrame, claim: str, design: str) -> str:
     return f"{lost['nuisance'][0]} {lost['value'][0]:.2g}" if lost.height else ""
 
 
+def is_sound_alone(cell: dict[str, object]) -> bool:
+    """Whether a cell is identified where there are no rivals, and taken away by one."""
+    return cell["alone"] == rule.IDENTIFIED and cell["verdict"] != rule.IDENTIFIED
+
+
 def cell_words(cell: dict[str, object], sizes: pl.DataFrame) -> tuple[str, str]:
     """Return the verdict of a cell, and what stands below it: the world, the sample, the replicates, the weakest point."""
     verdict = str(cell["verdict"])

@@ -12,11 +12,8 @@ from withintask.tests_of_model.harness.ledger import SCHEMA
 from withintask.tests_of_model.harness.parallel import open_executor
 from withintask.tests_of_model.harness.replicate import plan, replicate
 from withintask.tests_of_model.harness.rule import Looks
-from withintask.tests_of_model.harness.sequential import (
-    BASES,
-    make_looks,
-    replicate_until_decided,
-)
+from withintask.tests_of_model.harness.sequential import make_looks, replicate_until_decided
+from withintask.tests_of_model.harness.verdict import BASES
 
 WORLDS = [load_world(name) for name in ("reference", "no_ai", "degree_inflation")]
 DESIGNS = [load_design(name) for name in ("postings", "postings-screening")]
@@ -95,13 +92,29 @@ def test_a_cell_that_is_decided_without_rivals_is_not_tried_in_them():
     assert len(asked) == 1
 
 
-def test_a_world_in_which_a_figure_seems_bad_goes_on_alone():
-    run, asked = made_up({"postings": 0.18, "postings-screening": 0.18})
+def test_a_rival_in_which_a_figure_seems_bad_goes_on_alone():
+    run, _ = made_up({"postings": 0.18, "postings-screening": 0.18})
+    frame, judged = replicate_until_decided(
+        load_params(),
+        DESIGNS,
+        [*WORLDS, load_world("degree_reset")],
+        seed=1,
+        looks=make_looks(400),
+        run=run,
+    )
+    assert set(words(judged).values()) == {"biased"}
+    counts = {(w, d): n for w, d, n in frame.group_by("world", "design").len().iter_rows()}
+    assert {counts["degree_reset", design.name] for design in DESIGNS} == {25}
+    assert max(counts["degree_inflation", design.name] for design in DESIGNS) > 25
+
+
+def test_what_a_cell_is_without_rivals_is_decided_too():
+    run, _ = made_up({"postings": 0.5, "postings-screening": 0.5})
     _, judged = replicate_until_decided(
         load_params(), DESIGNS, WORLDS, seed=1, looks=make_looks(400), run=run
     )
-    assert set(words(judged).values()) == {"biased"}
-    assert {world for world, _, _ in set().union(*asked[2:])} == {"degree_inflation"}
+    chosen = judged.verdicts.filter("is_chosen", claim="H3")
+    assert chosen.select("verdict", "alone").unique().rows() == [("biased", "identified")]
 
 
 def test_what_no_reachable_number_decides_is_given_up():
