@@ -153,19 +153,21 @@ def test_power_finds_the_smallest_effect_between_those_that_were_run(tmp_path):
 
 
 def test_power_searches_for_the_smallest_sample_by_one_named_estimator(tmp_path):
-    done = run(*RCT, "--search", "workers=200,400", "--replicates", 12, cwd=tmp_path)
+    named = ("--estimator", "dispersion_by_access", "--out", "p")
+    done = run(*RCT, *named, "--search", "workers=200,400", "--replicates", 12, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "power of dispersion_by_access at about" in done.stdout
+    assert pl.read_csv(tmp_path / "p" / "search.csv")["n_replicates"][0] == 12
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "expected --vary, --effect or --search"),
+        ((), "expected --vary, --effect PARAMETER=values or --search"),
         (("--effect", "capabilty=1,2"), "did you mean capability?"),
         (("--effect", "capability=a"), "expected a parameter and numbers"),
         (("--search", "workers=50"), "expected a size and two ends"),
-        (("--search", "workers=50,90", "--estimator", "mincer"), "no estimator runs"),
+        (("--search", "workers=50,90", "--estimator", "mincer"), "belongs to another hypothesis"),
     ],
 )
 def test_power_refuses_what_it_cannot_search(words, said, tmp_path):

@@ -7,23 +7,33 @@ from pathlib import Path
 
 import polars as pl
 
-from withintask.panel.errors import EstimationError, ParameterError
+from withintask.panel.errors import ParameterError
 from withintask.panel.store import read_panel
 from withintask.sim.design import Design
 from withintask.sim.designs import load_design
 from withintask.sim.params import Params, load_params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
-from withintask.sim.worlds import REFERENCE, World, load_world
+from withintask.sim.worlds import NO_AI, REFERENCE, World, load_world
 from withintask.tests_of_model.harness.diagnosands import LEVEL
 from withintask.tests_of_model.harness.pilot import calibrate, taken
 from withintask.tests_of_model.harness.power_curve import search_size
+from withintask.tests_of_model.harness.power_effect import (
+    SolvedEffect,
+    parse_effect,
+    solve_effect,
+)
 from withintask.tests_of_model.harness.power_table import design_grid, power_table
+from withintask.tests_of_model.harness.power_terms import (
+    Asked,
+    TermTest,
+    asked_terms,
+    choose_test,
+)
 from withintask.tests_of_model.harness.replicate import Study, plan, solved
 from withintask.tests_of_model.harness.settings import apply_settings, parse_effects, parse_grid
-from withintask.tests_of_model.hypotheses.estimate import NOT_ESTIMABLE, choose, run_estimator
-from withintask.tests_of_model.hypotheses.hypothesis import Estimator, Hypothesis
-from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
+from withintask.tests_of_model.hypotheses.estimate import choose, run_estimator
+from withintask.tests_of_model.hypotheses.hypothesis import Estimator
 from withintask.tests_of_model.samples.sample import Sample
 
 
@@ -32,53 +42,51 @@ class PowerQuestion:
     """What is to be powered."""
 
     hypothesis: str
-    """H1 to H4."""
+    """A hypothesis, a claim or a term, see :func:`asked_terms`; empty for the effect's term."""
     design: str
     """Name of the design."""
     estimator: str
-    """Name of the estimator; empty for the most trusted that runs."""
+    """Name of the estimator; empty for the most trusted that is made for the design and runs."""
     settings: tuple[str, ...]
     """Changes of the design or of the parameters, name=value."""
     pilot: Path | None
     """Panel whose noise, firm sizes and mobility the design takes."""
     seed: int
     """Seed of the replicates."""
+    effect: str = ""
+    """A term and its truth, for which the model is solved; the parameters as they are if empty."""
+    move: str = ""
+    """Parameter that gives the effect; the capability of AI if empty."""
     verify: bool = True
     """Whether files of the pilot are compared with their SHA-256."""
 
-    def known_hypothesis(self) -> Hypothesis:
-        """Return the hypothesis; refuse an unknown one, and an estimator that does not give its primary term."""
-        by_name = {h.name: h for h in HYPOTHESES}
-        if self.hypothesis not in by_name:
-            raise ParameterError(
-                f"hypothesis {self.hypothesis!r}: unknown; expected one of {', '.join(by_name)}"
-            )
-        self._fail_if_it_cannot_test(by_name[self.hypothesis])
-        return by_name[self.hypothesis]
-
-    def _fail_if_it_cannot_test(self, hypothesis: Hypothesis) -> None:
-        """Refuse an estimator that does not give the term whose power is asked for."""
-        able = [e.name for e in hypothesis.estimators if hypothesis.primary in e.terms]
-        if self.estimator and self.estimator not in able:
-            choose([hypothesis.name], [self.estimator])
-            raise ParameterError(
-                f"--estimator {self.estimator}: does not estimate {hypothesis.primary}, whose power is asked for; "
-                f"expected one of {', '.join(able)}"
-            )
+    def asked(self) -> Asked:
+        """Return what is asked, or refuse an unknown name."""
+        return asked_terms([self.hypothesis or self.effect.partition("=")[0]])[0]
 
     def setting(self) -> tuple[Design, Params]:
-        """Return the design, calibrated to the pilot, and the parameters."""
-        world = load_world(REFERENCE)
-        base = world.change_design(load_design(self.design))
-        design, params = apply_settings(base, world.change_params(load_params()), self.settings)
+        """Return the design, calibrated to the pilot, and the parameters with the effect."""
+        design, params = self._before()
+        solved_effect = self.solved()
+        params = params if solved_effect is None else solved_effect.params
         if self.pilot is not None:
             design = calibrate(design, read_panel(self.pilot, verify=self.verify))
         return design, params
 
+    def solved(self) -> SolvedEffect | None:
+        """Return the economy that has the effect; None if none was asked for."""
+        if not self.effect:
+            return None
+        return solve_effect(self._before()[1], parse_effect(self.effect, parameter=self.move))
+
     def from_pilot(self) -> dict[str, object]:
         """Return what the design takes from the pilot, field to value; empty without a pilot."""
-        design = replace(self, pilot=None).setting()[0]
-        return taken(design, self.setting()[0])
+        return taken(self._before()[0], self.setting()[0])
+
+    def _before(self) -> tuple[Design, Params]:
+        world = load_world(REFERENCE)
+        base = world.change_design(load_design(self.design))
+        return apply_settings(base, world.change_params(load_params()), self.settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +95,8 @@ class PowerPlan:
 
     question: PowerQuestion
     """What is asked."""
-    hypothesis: Hypothesis
-    """Whose primary term is tested."""
+    test: TermTest
+    """The test that is powered."""
     designs: tuple[Design, ...]
     """The design at every combination of sizes."""
     varied: tuple[str, ...]
@@ -103,14 +111,10 @@ class PowerPlan:
         """Columns of the table that are varied; the truth first, if it is."""
         return ("truth", *self.varied) if self.has_effects else self.varied
 
-    def estimator(self, replicates: pl.DataFrame) -> str:
-        """Return the estimator that was named, or the most trusted that runs."""
-        return self.question.estimator or _first_usable(replicates, self.hypothesis)
-
     def table(self, replicates: pl.DataFrame) -> pl.DataFrame:
-        """Return the power table of that estimator; see :func:`power_table`."""
-        rows = replicates.filter(pl.col("estimator") == self.estimator(replicates))
-        return power_table(rows, self.designs, self.hypothesis.primary, varied=self.varied)
+        """Return the power table of the test; see :func:`power_table`."""
+        rows = replicates.filter(pl.col("estimator") == self.test.estimator)
+        return power_table(rows, self.designs, self.test.term, varied=self.varied)
 
 
 def plan_power(
@@ -125,7 +129,8 @@ def plan_power(
     vary
         Sizes such as ``workers=50,100``; every combination is run.
     effect
-        A parameter and its values, such as ``capability=0.25,0.5,1``, that change the truth; empty for none.
+        A parameter and its values, such as ``capability=0.25,0.5,1``, that change the truth; empty for none. Without it
+        the same replicates are run without AI too, for the size of the test.
     replicates
         Replicates a point.
 
@@ -133,26 +138,32 @@ def plan_power(
     ------
     ParameterError
         If a name is unknown, a value impossible, or nothing is varied.
+    EstimationError
+        If no estimator of the term runs on the design.
     """
-    hypothesis, (base, params) = question.known_hypothesis(), question.setting()
+    asked, (base, params) = question.asked(), question.setting()
     grid, worlds = parse_grid(vary), _worlds(effect)
     if not grid and len(worlds) < 2:
-        raise ParameterError("power: expected --vary, --effect or --search")
+        raise ParameterError(
+            "power: expected --vary, --effect PARAMETER=values or --search for curves; or a budget (--budget, --cost) "
+            "or a study file (withintask power init) for the cheapest design"
+        )
     designs = design_grid(base, grid)
+    test = choose_test(asked, params, designs[-1], estimator=question.estimator, seed=question.seed)
     return PowerPlan(
         question=question,
-        hypothesis=hypothesis,
+        test=test,
         designs=designs,
         varied=tuple(grid),
         has_effects=bool(effect),
         study=plan(
             params,
             designs,
-            worlds,
+            worlds if effect else [*worlds, replace(load_world(NO_AI), design={})],
             seed=question.seed,
             replicates=replicates,
-            hypotheses=[hypothesis.name],
-            estimators=(question.estimator,) if question.estimator else (),
+            hypotheses=[test.hypothesis],
+            estimators=[test.estimator],
         ),
     )
 
@@ -165,8 +176,8 @@ class SmallestSize:
     """Size."""
     axis: str
     """Field of the design."""
-    estimator: str
-    """Whose test."""
+    test: TermTest
+    """Whose test, and why."""
     is_at_end: bool
     """Whether it is an end of the search."""
 
@@ -198,12 +209,18 @@ def search_smallest(
     EstimationError
         If no estimator runs on the largest design.
     """
-    hypothesis, (base, params) = question.known_hypothesis(), question.setting()
+    base, params = question.setting()
     ((axis, sizes),) = parse_grid([search]).items()
     if len(sizes) != 2:
         raise ParameterError(f"--search {search!r}: expected a size and two ends, workers=40,800")
     (largest,) = design_grid(base, {axis: [sizes[-1]]})
-    estimator, term = _first_testing(question, hypothesis, params, largest), hypothesis.primary
+    test = choose_test(
+        question.asked(), params, largest, estimator=question.estimator, seed=question.seed
+    )
+    (estimator,) = (
+        e for h, e in choose([test.hypothesis], [test.estimator]) if h.name == test.hypothesis
+    )
+    term = test.term
 
     def rejects(size: int, number: int) -> float:
         (design,) = design_grid(base, {axis: [size]})
@@ -214,7 +231,7 @@ def search_smallest(
         return 0.0 if math.isnan(hit) else hit
 
     size = search_size(rejects, low=sizes[0], high=sizes[1], trials=replicates)
-    return SmallestSize(size=size, axis=axis, estimator=estimator.name, is_at_end=size in sizes)
+    return SmallestSize(size=size, axis=axis, test=test, is_at_end=size in sizes)
 
 
 def rejection(
@@ -242,22 +259,6 @@ def rejection(
     return float(p_value < LEVEL) if math.isfinite(p_value) else math.nan
 
 
-def _first_testing(
-    question: PowerQuestion, hypothesis: Hypothesis, params: Params, design: Design
-) -> Estimator:
-    """The estimator that was named, or the most trusted whose test of the primary term runs on the design."""
-    term = hypothesis.primary
-    candidates: Sequence[Estimator] = hypothesis.estimators_of(term)
-    if question.estimator:
-        named = choose([hypothesis.name], [question.estimator])
-        candidates = [estimator for _, estimator in named if term in estimator.terms]
-    for estimator in candidates:
-        hit = rejection(estimator, term, params, design, seed=question.seed, replicate=0)
-        if not math.isnan(hit):
-            return estimator
-    raise EstimationError(f"{term}: no estimator runs on design {design.name}")
-
-
 def _worlds(effect: str) -> list[World]:
     """One world a value of the effect's parameter; the reference alone if none."""
     reference = replace(load_world(REFERENCE), params={}, design={})
@@ -265,16 +266,3 @@ def _worlds(effect: str) -> list[World]:
         return [reference]
     name, values = parse_effects(effect)
     return [replace(reference, name=f"{name}={value:g}", params={name: value}) for value in values]
-
-
-def _first_usable(replicates: pl.DataFrame, hypothesis: Hypothesis) -> str:
-    """The most trusted estimator of the primary term that gave a p-value."""
-    of_term = replicates.filter(pl.col("term") == hypothesis.primary)
-    usable = of_term.filter(pl.col("p_value").is_not_nan() & (pl.col("status") != NOT_ESTIMABLE))[
-        "estimator"
-    ].unique()
-    for estimator in hypothesis.estimators_of(hypothesis.primary):
-        if estimator.name in usable:
-            return estimator.name
-    reasons = "; ".join(of_term["message"].unique().to_list())
-    raise EstimationError(f"{hypothesis.primary}: no estimator runs on this design: {reasons}")

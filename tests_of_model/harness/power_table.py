@@ -11,14 +11,21 @@ import polars as pl
 
 from withintask.sim.design import Design
 from withintask.sim.designs import change_design
+from withintask.sim.worlds import NO_AI
 from withintask.tests_of_model.harness.diagnose import diagnose, wide
+from withintask.tests_of_model.harness.power_costs import Costs
 from withintask.tests_of_model.harness.power_curve import (
     Crossing,
     normal_power,
     smallest_effect,
     smallest_sample,
 )
-from withintask.tests_of_model.harness.rule import POWER_GOAL
+from withintask.tests_of_model.harness.rule import (
+    BIAS_SHARE,
+    COVERAGE_LIMIT,
+    POWER_GOAL,
+    SIZE_LIMIT,
+)
 
 
 def design_grid(design: Design, grid: Mapping[str, Sequence[int]]) -> tuple[Design, ...]:
@@ -60,7 +67,9 @@ def power_table(
     -------
     polars.DataFrame
         world, design, the fields varied, n_workers, n_firms, n_tasks_by_worker, estimator, truth, bias, bias_mc_se, power,
-        power_mc_se, power_normal (of a normal test with the estimates' spread), empirical_se, coverage, n_replicates, n_failed.
+        power_mc_se, power_normal (of a normal test with the estimates' spread), empirical_se, coverage, coverage_mc_se,
+        size and size_mc_se (NaN where the world without AI was not run), n_replicates, n_failed. Firms that shrink with
+        workers are a column.
     """
     sizes = tuple(dict.fromkeys((*varied, "n_workers", "n_firms", "n_tasks_by_worker")))
     by_design = pl.DataFrame(
@@ -68,7 +77,11 @@ def power_table(
         schema={"design": pl.String, **dict.fromkeys(sizes, pl.Int64)},
         orient="row",
     )
-    table = wide(diagnose(replicates.filter(pl.col("term") == term)))
+    whole = wide(diagnose(replicates.filter(pl.col("term") == term)))
+    table = whole.filter(pl.col("world") != NO_AI)
+    sizes_of_tests = whole.filter(pl.col("world") == NO_AI).select(
+        "design", size="power", size_mc_se="power_mc_se"
+    )
     spread = table.select("truth", "empirical_se").iter_rows()
     closed = [normal_power(truth, error) if error else math.nan for truth, error in spread]
     table = table.with_columns(power_normal=pl.Series(closed, dtype=pl.Float64))
@@ -82,11 +95,15 @@ def power_table(
         "power_normal",
         "empirical_se",
         "coverage",
+        "coverage_mc_se",
         "n_replicates",
         "n_failed",
     )
-    return by_design.join(
+    joined = by_design.join(
         table.select("world", "design", *kept), on="design", how="left", maintain_order="left"
+    )
+    return joined.join(sizes_of_tests, on="design", how="left", maintain_order="left").with_columns(
+        pl.col("size", "size_mc_se").fill_null(math.nan)
     )
 
 
@@ -140,7 +157,7 @@ def lines(table: pl.DataFrame, axes: tuple[str, ...]) -> list[tuple[str, pl.Data
     ]
 
 
-def cheapest(table: pl.DataFrame, costs: tuple[float, float]) -> dict[str, Any] | None:
+def cheapest(table: pl.DataFrame, costs: Costs, designs: Sequence[Design]) -> dict[str, Any] | None:
     """Return the row of least cost that reaches the goal, with its cost; None without costs or such a row.
 
     Parameters
@@ -148,11 +165,28 @@ def cheapest(table: pl.DataFrame, costs: tuple[float, float]) -> dict[str, Any] 
     table
         From :func:`power_table`.
     costs
-        Of a worker, and of a task of a worker.
+        Unit costs.
+    designs
+        The designs of the table.
     """
+    cost = {design.name: float(costs.of(design)) for design in designs}
     enough = table.filter(pl.col("power") >= POWER_GOAL)
-    if not any(costs) or enough.is_empty():
+    if not any(costs.by_unit.values()) or enough.is_empty():
         return None
-    tasks = pl.col("n_workers") * pl.col("n_tasks_by_worker")
-    priced = enough.with_columns(cost=costs[0] * pl.col("n_workers") + costs[1] * tasks)
+    priced = enough.with_columns(
+        cost=pl.col("design").replace_strict(cost, return_dtype=pl.Float64)
+    )
     return priced.sort("cost").row(0, named=True)
+
+
+def warning(row: Mapping[str, Any]) -> str:
+    """Say in which figures a row is beyond the limits of the matrix by two Monte-Carlo errors; empty if in none."""
+    margin = BIAS_SHARE * abs(row["truth"])
+    found = []
+    if abs(row["bias"]) - 2 * row["bias_mc_se"] > margin > 0:
+        found.append(f"bias {row['bias'] / abs(row['truth']):+.0%} of the effect")
+    if row["coverage"] + 2 * row["coverage_mc_se"] < COVERAGE_LIMIT:
+        found.append(f"coverage {row['coverage']:.2f}")
+    if row["size"] - 2 * row["size_mc_se"] > SIZE_LIMIT:
+        found.append(f"size {row['size']:.2f}")
+    return ", ".join(found)

@@ -97,6 +97,46 @@ def order_of_trust(panel: Panel, hypothesis: Hypothesis, term: str) -> tuple[str
     return tuple(sorted(names, key=lambda name: not fits[name]))
 
 
+def suited(panel: Panel, hypothesis: Hypothesis, term: str) -> tuple[tuple[Estimator, str], ...]:
+    """Return the estimators of a term that fit a panel and are made for its design, the most trusted first, and why.
+
+    Parameters
+    ----------
+    panel
+        Any panel.
+    hypothesis, term
+        What is to be estimated.
+
+    Returns
+    -------
+    tuple
+        Of estimator and reason, in the order of :func:`order_of_trust`.
+    """
+    against, by_name = unsuited(panel, hypothesis, term), {e.name: e for e in hypothesis.estimators}
+    names = [n for n in order_of_trust(panel, hypothesis, term) if n not in against]
+    return tuple((by_name[name], _why_first(name, hypothesis, term)) for name in names)
+
+
+def unsuited(panel: Panel, hypothesis: Hypothesis, term: str) -> dict[str, str]:
+    """Say of every estimator of a term that is not :func:`suited` to a panel what stands against it."""
+    kind = design_kind(panel) if panel.outputs is not None else None
+    against = {
+        e.name: "; ".join(missing(panel, e.needs))
+        or _other_design(e.name, kind)
+        or ("" if e.can_stand else "it is a test alone, of another estimand or of a known bias")
+        for e in hypothesis.estimators
+        if term in e.terms
+    }
+    return {name: why for name, why in against.items() if why}
+
+
+def _why_first(name: str, hypothesis: Hypothesis, term: str) -> str:
+    if name in _FORMS:
+        return "items tell ability from noise, and this is the form of the design"
+    place = [e.name for e in hypothesis.estimators_of(term)].index(name) + 1
+    return f"number {place} in the order of trust among estimators of {term}, made for this design"
+
+
 def _of_hypothesis(
     panel: Panel, hypothesis: Hypothesis, kind: DesignKind | None
 ) -> list[tuple[str, str, str, str]]:

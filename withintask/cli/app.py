@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from withintask.cli import data, exposure, items, msm, oews, panel, regime, sign
+from withintask.cli import data, exposure, items, msm, oews, panel, power, regime, sign
 
 app = App(
     name="withintask",
@@ -27,6 +27,7 @@ app.command(sign.sign)
 app.command(sign.evidence)
 app.command(items.persistence)
 app.command(items.gains)
+app.command(power.app)
 
 TableFormat = Literal["table", "json", "csv", "parquet", "latex", "markdown", "html"]
 RegressionEngine = Literal["fast", "reference"]
@@ -216,11 +217,25 @@ def results(
 
 
 @app.command
-def designs() -> None:
-    """List the data designs."""
-    from withintask.report.terminal import print_rows
-    from withintask.sim.designs import load_designs
+def designs(name: str = "") -> None:
+    """List the data designs, or every field of one: value, unit and meaning.
 
+    Parameters
+    ----------
+    name
+        A design, a variant such as rct@typical, or a file of your own; its fields can be changed with --set.
+    """
+    from withintask.report.terminal import print_rows
+    from withintask.sim.design_fields import describe_fields
+    from withintask.sim.designs import load_design, load_designs
+
+    if name:
+        rows = [
+            (f.name, f.value, f.unit, f.meaning + (" Off." if f.is_off else ""))
+            for f in describe_fields(load_design(name))
+        ]
+        print_rows(("field", "value", "unit", "what it is"), rows, title=f"Design {name}")
+        return
     print_rows(
         ("number", "name", "what it is"),
         [(str(d.number), d.name, d.summary) for d in load_designs()],
@@ -298,70 +313,6 @@ def matrix(
         more_worlds=[load_world(name) for name in world or ()],
         axes=parse_axes(vary) if vary else {},
     )
-
-
-@app.command
-def power(
-    *,
-    hypothesis: str,
-    design: str,
-    vary: Annotated[list[str] | None, Parameter(negative="")] = None,
-    effect: str = "",
-    search: str = "",
-    estimator: str = "",
-    replicates: int = 200,
-    seed: int = 1,
-    out: Path = Path("out/power"),
-    pilot: Path | None = None,
-    verify: bool = True,
-    cost_worker: float = 0.0,
-    cost_task: float = 0.0,
-    settings: Settings = None,
-    engine: Engine = "threads",
-    workers: int = 2,
-) -> None:
-    """Draw power curves over sizes of a design or over true effects, and find the smallest sample or effect.
-
-    Parameters
-    ----------
-    hypothesis, design, estimator
-        What to power; the most trusted of the hypothesis's estimators that runs, if none is named.
-    vary
-        Sizes such as workers=50,100,200 and tasks=5,10; every combination is run.
-    effect
-        A parameter and values that change the truth, such as capability=0.25,0.5,1, for the smallest detectable effect.
-    search
-        A size and two ends, such as workers=40,800: the smallest sample by stochastic bisection, instead of curves.
-    replicates, seed, engine, workers
-        As for matrix; replicates in all for a search.
-    out
-        Folder for the table and the figure.
-    pilot
-        A panel whose noise, firm sizes and mobility the design takes.
-    verify
-        Compare each file of the pilot with its SHA-256, where the manifest has it.
-    cost_worker, cost_task
-        Costs; the cheapest combination that reaches 80 percent power is named.
-    settings
-        Changes of the design or of the parameters, such as output_noise=0.5.
-    """
-    from withintask.report.power import Run, run_power, run_search
-    from withintask.tests_of_model.harness.power import PowerQuestion
-
-    question = PowerQuestion(
-        hypothesis=hypothesis,
-        design=design,
-        estimator=estimator,
-        settings=tuple(settings or ()),
-        pilot=pilot,
-        verify=verify,
-        seed=seed,
-    )
-    run = Run(out=out, replicates=replicates, engine=engine, n_workers=workers)
-    if search:
-        run_search(question, run, search)
-    else:
-        run_power(question, run, vary=vary or (), effect=effect, costs=(cost_worker, cost_task))
 
 
 @app.command

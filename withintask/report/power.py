@@ -1,6 +1,7 @@
 """Power, shown: the table, the crossings, the cheapest design and the figure of what the harness computes."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,17 +11,28 @@ from withintask.panel.atomic import save
 from withintask.panel.escape import save_csv
 from withintask.panel.profile import few_people
 from withintask.panel.store import read_panel
+from withintask.report.estimate_words import estimator_words, term_words
 from withintask.report.progress import progress, run_study
 from withintask.report.terminal import print_rows
+from withintask.sim.design import Design
 from withintask.tests_of_model.harness.diagnosands import LEVEL
-from withintask.tests_of_model.harness.power import PowerQuestion, plan_power, search_smallest
+from withintask.tests_of_model.harness.power import (
+    PowerQuestion,
+    SmallestSize,
+    plan_power,
+    search_smallest,
+)
+from withintask.tests_of_model.harness.power_costs import Costs, make_costs
 from withintask.tests_of_model.harness.power_curve import detectable_effect
+from withintask.tests_of_model.harness.power_effect import effect_words
 from withintask.tests_of_model.harness.power_table import (
     LineCrossing,
     cheapest,
     crossings,
     lines,
+    warning,
 )
+from withintask.tests_of_model.harness.power_terms import TermTest
 from withintask.tests_of_model.harness.rule import POWER_GOAL
 
 
@@ -36,6 +48,8 @@ class Run:
     """serial, threads or processes."""
     n_workers: int
     """Threads or processes."""
+    dask: str = ""
+    """Address of a running scheduler, instead of the engine."""
 
 
 def run_power(
@@ -44,7 +58,7 @@ def run_power(
     *,
     vary: Sequence[str],
     effect: str,
-    costs: tuple[float, float],
+    costs: Mapping[str, float],
 ) -> pl.DataFrame:
     """Run a design at sizes and effects and report power, the smallest sample or effect and the cheapest design.
 
@@ -57,17 +71,23 @@ def run_power(
     effect
         A parameter and its values, such as ``capability=0.25,0.5,1``, that change the truth; empty for none.
     costs
-        Of a worker, and of a task of a worker.
+        Unit to cost, see :data:`withintask.tests_of_model.harness.power_costs.COST_UNITS`.
 
     Returns
     -------
     polars.DataFrame
         The power table.
     """
+    unit_costs = make_costs(costs)
     _print_pilot(question)
     laid_out = plan_power(question, vary=vary, effect=effect, replicates=run.replicates)
+    _print_test(question, laid_out.test)
     replicates = run_study(
-        laid_out.study, run.out / "ledger", engine=run.engine, n_workers=run.n_workers
+        laid_out.study,
+        run.out / "ledger",
+        engine=run.engine,
+        n_workers=run.n_workers,
+        dask=run.dask,
     )
     table = laid_out.table(replicates)
     save(run.out / "power.parquet", table.write_parquet)
@@ -75,9 +95,10 @@ def run_power(
     print_rows(*_printed(table, laid_out.varied), title=f"Power of a test at level {LEVEL:g}")
     for line in crossings(table, laid_out.axes):
         print(_sentence(line))
-    _print_cheapest(table, costs)
-    hypothesis, estimator = laid_out.hypothesis, laid_out.estimator(replicates)
-    title = f"{hypothesis.name} {hypothesis.primary} by {estimator}, {question.design}"
+    _print_warnings(table)
+    _print_cheapest(table, unit_costs, laid_out.designs)
+    test = laid_out.test
+    title = f"{term_words(test.term)} by {estimator_words(test.estimator)}, {question.design}"
     _draw(table, laid_out.axes, title, run.out / "power.png")
     print(f"{run.out}: power.parquet, power.csv, power.png")
     return table
@@ -101,35 +122,63 @@ def run_search(question: PowerQuestion, run: Run, search: str) -> int:
     _print_pilot(question)
     with progress("replicates", run.replicates) as report:
         smallest = search_smallest(question, search, replicates=run.replicates, on_progress=report)
+    _print_test(question, smallest.test)
+    save_csv(run.out / "search.csv", pl.DataFrame([_found(question, run, smallest)]))
     at_end = " (at the end of the search: widen it)" if smallest.is_at_end else ""
     print(
-        f"{POWER_GOAL:.0%} power of {smallest.estimator} at about {smallest.size:,} of {smallest.axis}{at_end}; "
-        f"{run.replicates} replicates"
+        f"{POWER_GOAL:.0%} power of {smallest.test.estimator} at about {smallest.size:,} of {smallest.axis}{at_end}; "
+        f"{run.replicates} replicates; {run.out / 'search.csv'}"
     )
     return smallest.size
+
+
+def _found(question: PowerQuestion, run: Run, smallest: SmallestSize) -> dict[str, object]:
+    """One row: what was searched, how, and what was found."""
+    return {
+        "term": smallest.test.term,
+        "estimator": smallest.test.estimator,
+        "design": question.design,
+        "effect": question.effect,
+        "settings": "; ".join(question.settings),
+        "axis": smallest.axis,
+        "size": smallest.size,
+        "is_at_end": smallest.is_at_end,
+        "power": POWER_GOAL,
+        "n_replicates": run.replicates,
+        "seed": question.seed,
+    }
+
+
+def _print_test(question: PowerQuestion, test: TermTest) -> None:
+    """First what is tested, by what and why; then the effect."""
+    words = f"{term_words(test.term)} ({test.term}) by {estimator_words(test.estimator)} ({test.estimator})"
+    print(f"Test: {words}: {test.why}.")
+    solved = question.solved()
+    if solved is not None:
+        print(f"Effect: {effect_words(solved)}.")
+
+
+def _print_warnings(table: pl.DataFrame) -> None:
+    """Say where a design is large enough or not, but the test is not valid there."""
+    for row in table.iter_rows(named=True):
+        found = warning(row)
+        if found:
+            print(f"{row['design']}: not valid there, {found}; no power of it counts")
 
 
 def _printed(
     table: pl.DataFrame, varied: tuple[str, ...]
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    header = (
-        *("world", *varied),
-        *(
-            "truth",
-            "bias ± MC error",
-            "std. dev.",
-            "detectable",
-            "power ± MC error",
-            "normal",
-            "failed",
-        ),
-    )
+    firms = ("n_firms",) if "n_firms" not in varied and table["n_firms"].n_unique() > 1 else ()
+    figures = ("truth", "bias ± MC error", "coverage", "size", "std. dev.", "detectable", "power ± MC error", "normal", "failed")  # fmt: skip
     rows = [
         (
             str(row["world"]),
-            *(f"{row[name]:,}" for name in varied),
+            *(f"{row[name]:,}" for name in (*varied, *firms)),
             f"{row['truth']:+.4f}",
             f"{row['bias']:+.4f} ± {row['bias_mc_se']:.4f}",
+            f"{row['coverage']:.3f}",
+            f"{row['size']:.3f}" if math.isfinite(row["size"]) else "–",
             f"{row['empirical_se']:.4f}",
             f"{detectable_effect(row['empirical_se']):.4f}",
             f"{row['power']:.3f} ± {row['power_mc_se']:.3f}",
@@ -138,7 +187,7 @@ def _printed(
         )
         for row in table.iter_rows(named=True)
     ]
-    return header, rows
+    return ("world", *varied, *firms, *figures), rows
 
 
 def _sentence(line: LineCrossing) -> str:
@@ -147,6 +196,9 @@ def _sentence(line: LineCrossing) -> str:
     crossing = line.crossing
     beyond = ", outside what was run" if crossing.is_extrapolated else ""
     where = f"{line.label}: " if line.label else ""
+    if not math.isfinite(crossing.value):
+        varies = "the effect" if line.axis == "truth" else line.axis
+        return f"{where}power does not rise with {varies} in what was run: more of it is no help, or more replicates are needed to see it"
     return (
         f"{where}{POWER_GOAL:.0%} power at {what} about {crossing.value:{digits}} "
         f"(95 % interval {crossing.low:{digits}} to {crossing.high:{digits}}{beyond})"
@@ -167,12 +219,13 @@ def _plain(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _print_cheapest(table: pl.DataFrame, costs: tuple[float, float]) -> None:
-    best = cheapest(table, costs)
+def _print_cheapest(table: pl.DataFrame, costs: Costs, designs: Sequence[Design]) -> None:
+    valid = table.filter([not warning(row) for row in table.iter_rows(named=True)])
+    best = cheapest(valid, costs, designs)
     if best is not None:
         print(
-            f"cheapest with power {POWER_GOAL:.0%}: {best['n_workers']:,} workers x "
-            f"{best['n_tasks_by_worker']} tasks, cost {best['cost']:,.0f}"
+            f"cheapest with power {POWER_GOAL:.0%}, of those run and not shown invalid: {best['n_workers']:,} workers x "
+            f"{best['n_tasks_by_worker']} tasks in {best['n_firms']:,} firms, cost {best['cost']:,.0f}; a budget (--budget) searches between them"
         )
 
 

@@ -1,0 +1,260 @@
+"""A study of power, run and written: the page, its paragraphs in Markdown and LaTeX, and all tables."""
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from withintask.panel.atomic import save, save_text
+from withintask.panel.errors import ParameterError
+from withintask.panel.escape import save_csv
+from withintask.report.power_figures import draw_curves, draw_frontier
+from withintask.report.power_page import power_page
+from withintask.report.power_paragraph import latex, paragraph
+from withintask.report.power_words import (
+    DESIGN_HEADER,
+    FRONTIER_HEADER,
+    ROBUST_HEADER,
+    VALIDITY_HEADER,
+    answer_lines,
+    design_rows,
+    first_line,
+    frontier_rows,
+    held_lines,
+    limits_words,
+    robust_rows,
+    validity_rows,
+)
+from withintask.report.progress import stages
+from withintask.report.tables import markdown_table
+from withintask.report.terminal import print_rows
+from withintask.tests_of_model.harness.parallel import open_executor
+from withintask.tests_of_model.harness.power_run import PowerReport, run_power_study
+from withintask.tests_of_model.harness.power_study import PowerStudy
+from withintask.tests_of_model.harness.replicate import Study, replicate
+
+
+@dataclass(frozen=True, kw_only=True)
+class HowToRun:
+    """How a study of power is run."""
+
+    out: Path
+    """Folder; ``out/ledger`` holds finished blocks, so that a killed run goes on."""
+    engine: str = "processes"
+    """serial, threads or processes; results do not depend on it."""
+    n_workers: int = 2
+    """Threads or processes."""
+    dask: str = ""
+    """Address of a running scheduler, instead of the engine."""
+    is_robust: bool = True
+    """Whether the answer is given again under what real panels show."""
+    has_frontier: bool = True
+    """Whether the smallest effects of budgets are found."""
+
+
+def run_and_write(study: PowerStudy, how: HowToRun) -> PowerReport:
+    """Answer a study of power, print the answer and write page, paragraphs and tables.
+
+    Parameters
+    ----------
+    study
+        What is asked; checked before anything is drawn.
+    how
+        How it is run.
+    """
+    study.check()
+    for line in (f"Test: {_tests(study)}.", *_effect(study)):
+        print(line)
+    with ExitStack() as open_things:
+        report_progress = open_things.enter_context(stages())
+        executor = open_things.enter_context(
+            open_executor(how.engine, how.n_workers, dask=how.dask)
+        )
+        done: dict[str, int] = {}
+
+        def run(part: Study, stage: str) -> pl.DataFrame:
+            before = done.get(stage, 0)
+            done[stage] = before + part.n_replicates
+            return replicate(
+                part,
+                executor=executor,
+                ledger=how.out / "ledger",
+                on_progress=lambda n, _: report_progress(stage, before + n, None),
+            )
+
+        report = run_power_study(
+            study,
+            run,
+            is_robust=how.is_robust,
+            has_frontier=how.has_frontier,
+            on_note=lambda words: print(words, file=sys.stderr, flush=True),
+        )
+    write_power(report, how.out)
+    return report
+
+
+def write_power(report: PowerReport, out: Path) -> None:
+    """Write page, paragraphs, figures and tables, and print the answer."""
+    text = paragraph(report)
+    curves, line = draw_curves(report), draw_frontier(report)
+    save_text(out / "index.html", power_page(report, curves, line))
+    save_text(out / "methods.md", text + "\n")
+    save_text(out / "methods.tex", latex(text))
+    save_text(out / "power.md", _markdown(report))
+    save_csv(out / "designs.csv", designs_frame(report))
+    save(out / "designs.parquet", designs_frame(report).write_parquet)
+    save_csv(out / "frontier.csv", frontier_frame(report))
+    save_text(out / "study.json", json.dumps(_plain(report), indent=1) + "\n")
+    _print(report)
+    print(
+        f"{out}: index.html, power.md, methods.md, methods.tex, designs.csv, frontier.csv, study.json"
+    )
+
+
+def designs_frame(report: PowerReport) -> pl.DataFrame:
+    """Return the designs that were confirmed, one row each, numbers as numbers."""
+    answer = report.answer
+    groups = (
+        ("winner", () if answer.winner is None else (answer.winner,)),
+        ("neighbour", answer.neighbours),
+        ("not_valid", answer.rejected),
+        ("too_small", answer.short),
+    )
+    rows = []
+    for role, found in groups:
+        for c in found:
+            design = answer.space.design(c.number)
+            first = c.validity[0] if c.validity else None
+            rows.append(
+                {
+                    "role": role,
+                    "cost": c.cost,
+                    "power": c.power,
+                    "power_low": c.interval[0],
+                    "power_high": c.interval[1],
+                    "n_replicates": c.n,
+                    **{
+                        name: getattr(design, name)
+                        for name in (
+                            "n_firms",
+                            "n_workers",
+                            "n_tasks",
+                            "n_items",
+                            "n_pre",
+                            "n_post",
+                            "treatment",
+                            "treated_share",
+                            "n_raters",
+                            "n_occupations",
+                            "n_postings_by_occupation",
+                        )
+                    },
+                    "relative_bias": first.relative_bias if first else None,
+                    "relative_bias_mc_se": first.relative_bias_mc_se if first else None,
+                    "coverage": first.reference.coverage if first else None,
+                    "coverage_mc_se": first.reference.coverage_mc_se if first else None,
+                    "size": first.no_ai.rejects if first else None,
+                    "size_mc_se": first.no_ai.rejects_mc_se if first else None,
+                    "is_valid": c.is_valid if first else None,
+                    "why_not": c.why_not(),
+                }
+            )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def frontier_frame(report: PowerReport) -> pl.DataFrame:
+    """Return the frontier, one row a budget."""
+    return pl.DataFrame([asdict(point) for point in report.frontier], infer_schema_length=None)
+
+
+def _tests(study: PowerStudy) -> str:
+    from withintask.report.estimate_words import estimator_words, term_words
+
+    seen = dict.fromkeys(
+        f"{term_words(t.term)} ({t.term}) by {estimator_words(t.estimator)} ({t.estimator}): {t.why}"
+        for tests in study.tests.values()
+        for t in tests
+    )
+    return "; ".join(seen)
+
+
+def _effect(study: PowerStudy) -> list[str]:
+    from withintask.tests_of_model.harness.power_effect import effect_words
+
+    return [] if study.solved is None else [f"Effect: {effect_words(study.solved)}."]
+
+
+def _print(report: PowerReport) -> None:
+    for line in answer_lines(report):
+        print(f"\n{line}")
+    shown = report.shown
+    if shown is not None:
+        print_rows(VALIDITY_HEADER, validity_rows(shown), title="Is the test valid on that design")
+    if design_rows(report):
+        print_rows(DESIGN_HEADER, design_rows(report), title="Designs with new replicates")
+    if report.robust:
+        print_rows(ROBUST_HEADER, robust_rows(report), title="What real panels show")
+    if report.frontier:
+        print_rows(FRONTIER_HEADER, frontier_rows(report), title="What a budget can find")
+    print()
+    for line in held_lines(report):
+        print(line)
+    print(f"\n{paragraph(report)}\n")
+
+
+def _markdown(report: PowerReport) -> str:
+    parts = ["# Power", f"{first_line(report)}.", *answer_lines(report), limits_words()]
+    shown = report.shown
+    tables: Sequence[tuple[str, Sequence[str], list[tuple[str, ...]]]] = (
+        (
+            "Is the test valid on that design",
+            VALIDITY_HEADER,
+            validity_rows(shown) if shown else [],
+        ),
+        ("Designs with new replicates", DESIGN_HEADER, design_rows(report)),
+        ("What real panels show", ROBUST_HEADER, robust_rows(report)),
+        ("What a budget can find", FRONTIER_HEADER, frontier_rows(report)),
+    )
+    for title, header, rows in tables:
+        if rows:
+            parts += [f"## {title}", markdown_table(header, rows)]
+    parts += ["## What was held", *(f"- {line}" for line in held_lines(report))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _plain(report: PowerReport) -> dict[str, Any]:
+    """All that was asked, with seeds, for whoever runs it again."""
+    study = report.study
+    asked = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in vars(study).items()
+        if name in PowerStudy.__dataclass_fields__
+    }
+    return {
+        **asked,
+        "budget": study.budget if study.budget < float("inf") else None,
+        "vary": {name: list(values) for name, values in study.axes.items()},
+        "costs": dict(study.costs),
+        "limits": {name: list(pair) for name, pair in study.limits.items()},
+        "tests": [asdict(test) for test in report.tests],
+        "truths": list(report.truths),
+        "seeds": {"explore": study.seed, "confirm": study.seed + 1, "neighbours": study.seed + 2},
+        "surface": dict(
+            zip(
+                report.answer.surface.features.names,
+                map(float, report.answer.surface.coef),
+                strict=True,
+            )
+        ),
+    }
+
+
+def check_out(out: Path) -> None:
+    """Refuse a folder that is a file."""
+    if out.exists() and not out.is_dir():
+        raise ParameterError(f"--out {out}: expected a folder")

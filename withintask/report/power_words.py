@@ -1,0 +1,365 @@
+"""A study of power in sentences: what was tested and why, the answer, what it rests on, and what was held."""
+
+import math
+from collections.abc import Sequence
+
+from withintask.report.estimate_words import estimator_words, term_words
+from withintask.tests_of_model.harness import rule
+from withintask.tests_of_model.harness.diagnosands import LEVEL
+from withintask.tests_of_model.harness.power_effect import effect_words
+from withintask.tests_of_model.harness.power_frontier import Point
+from withintask.tests_of_model.harness.power_robust import Robust
+from withintask.tests_of_model.harness.power_run import PowerReport
+from withintask.tests_of_model.harness.power_search import Confirmed
+from withintask.tests_of_model.harness.power_space import (
+    AXIS_WORDS,
+    ROLL_OUT_WORDS,
+    counted,
+    describe_values,
+)
+
+
+def first_line(report: PowerReport) -> str:
+    """Name the estimator of each term, and why."""
+    return "; ".join(
+        f"{term_words(t.term)} ({t.term}), tested by {estimator_words(t.estimator)} ({t.estimator}): {t.why}"
+        for t in report.tests
+    )
+
+
+def design_words(report: PowerReport, number: int) -> str:
+    """Say what a candidate is: firms and workers with their product, all that varied, and nothing rescaled."""
+    design = report.answer.space.design(number)
+    rest = {
+        name: value
+        for name, value in report.answer.space.values(number).items()
+        if name not in ("n_firms", "n_workers", "workers_by_firm")
+    }
+    sizes = f"{design.n_workers:,} workers in {design.n_firms:,} firms"
+    return f"{sizes}, {describe_values(rest)}" if rest else sizes
+
+
+def power_words(candidate: Confirmed) -> str:
+    """Power with its interval."""
+    low, high = candidate.interval
+    return (
+        f"{candidate.power:.1%} (95 % interval {low:.1%} to {high:.1%}, {candidate.n:,} replicates)"
+    )
+
+
+def answer_lines(report: PowerReport) -> list[str]:
+    """The answer, then what does not count, then what the answer becomes under troubles."""
+    winner = report.answer.winner
+    lines = [_answer(report)]
+    lines += [
+        f"Large enough, but {c.why_not()}: {design_words(report, c.number)}, cost {c.cost:,.0f}."
+        for c in report.answer.rejected
+    ]
+    if winner is not None and report.robust:
+        lines.append(robust_sentence(report))
+    return lines
+
+
+def _answer(report: PowerReport) -> str:
+    study, answer = report.study, report.answer
+    winner = answer.winner
+    budget = f" within {study.budget:,.0f}" if math.isfinite(study.budget) else ""
+    if winner is not None:
+        return (
+            f"The cheapest valid design with {study.power:.0%} power{budget}: {design_words(report, winner.number)}; "
+            f"cost {winner.cost:,.0f}; power {power_words(winner)}."
+        )
+    best = int(answer.surface.log_noncentrality.argmax())
+    low, high = (ends[best] for ends in answer.surface.interval())
+    if answer.rejected:
+        return f"No design that was tried{budget} is shown valid with {study.power:.0%} power; see those that are large enough."
+    return (
+        f"No design{budget} has {study.power:.0%} power. The strongest: {design_words(report, best)}; cost "
+        f"{answer.space.cost[best]:,.0f}; power about {answer.surface.power[best]:.0%} (95 % interval {low:.0%} to {high:.0%}, by the fitted surface)."
+    )
+
+
+def robust_sentence(report: PowerReport) -> str:
+    """Needs so many workers; so many under each trouble."""
+    winner = report.answer.winner
+    if winner is None:
+        return ""
+    workers = report.answer.space.design(winner.number).n_workers
+    return f"Needs {workers:,} workers; " + "; ".join(robust_words(r) for r in report.robust) + "."
+
+
+def robust_words(found: Robust) -> str:
+    """What one trouble does to the number of workers."""
+    words = found.trouble.words
+    if found.idle:
+        return f"the same {words}, which changes nothing here ({found.idle})"
+    if found.is_biased:
+        bias = f"{found.relative_bias:+.0%} ± {found.relative_bias_mc_se:.0%}"
+        return f"no number {words}, since the estimate is then biased by {bias} of the effect"
+    if math.isinf(found.size):
+        return f"more than was drawn {words}"
+    return f"{found.workers:,.0f} {words}"
+
+
+def validity_rows(candidate: Confirmed) -> list[tuple[str, ...]]:
+    """Bias, coverage and size of each term, with Monte-Carlo errors."""
+    return [
+        (
+            term_words(v.term),
+            f"{v.reference.truth:+.4f}",
+            f"{v.relative_bias:+.1%} ± {v.relative_bias_mc_se:.1%}",
+            f"{v.reference.coverage:.3f} ± {v.reference.coverage_mc_se:.3f}",
+            f"{v.no_ai.coverage:.3f} ± {v.no_ai.coverage_mc_se:.3f}",
+            f"{v.no_ai.rejects:.3f} ± {v.no_ai.rejects_mc_se:.3f}",
+            f"{v.reference.rejects:.3f} ± {v.reference.rejects_mc_se:.3f}",
+            "yes" if v.is_valid else v.why_not(),
+        )
+        for v in candidate.validity
+    ]
+
+
+VALIDITY_HEADER = (
+    "term",
+    "truth",
+    "bias ± MC error, of the effect",
+    "coverage ± MC error",
+    "coverage without AI",
+    "size",
+    "power of this term",
+    "shown valid",
+)
+"""Columns of :func:`validity_rows`."""
+
+DESIGN_HEADER = (
+    "design",
+    "firms",
+    "workers",
+    "cost",
+    "power",
+    "95 % interval",
+    "replicates",
+    "bias",
+    "coverage",
+    "size",
+    "what it is",
+)
+"""Columns of :func:`design_rows`."""
+
+
+def design_rows(report: PowerReport) -> list[tuple[str, ...]]:
+    """The winner, its neighbours, and those that did not do, with the same columns."""
+    answer = report.answer
+    groups = (
+        ("winner", (answer.winner,) if answer.winner is not None else ()),
+        ("neighbour", answer.neighbours),
+        ("large enough, but not valid", answer.rejected),
+        ("too small", answer.short),
+    )
+    return [_design_row(report, what, c) for what, found in groups for c in found]
+
+
+def _design_row(report: PowerReport, what: str, candidate: Confirmed) -> tuple[str, ...]:
+    design = report.answer.space.design(candidate.number)
+    low, high = candidate.interval
+    bias, coverage, size = "–", "–", "–"
+    if candidate.validity:
+        worst = max(candidate.validity, key=lambda v: abs(v.relative_bias))
+        bias = f"{worst.relative_bias:+.1%} ± {worst.relative_bias_mc_se:.1%}"
+        coverage = f"{min(v.reference.coverage for v in candidate.validity):.3f}"
+        size = f"{max(v.no_ai.rejects for v in candidate.validity):.3f}"
+    return (
+        what,
+        f"{design.n_firms:,}",
+        f"{design.n_workers:,}",
+        f"{candidate.cost:,.0f}",
+        f"{candidate.power:.3f}",
+        f"{low:.3f} to {high:.3f}",
+        f"{candidate.n:,}",
+        bias,
+        coverage,
+        size,
+        describe_values(
+            {
+                k: v
+                for k, v in report.answer.space.values(candidate.number).items()
+                if k not in ("n_firms", "n_workers", "workers_by_firm")
+            }
+        )
+        or "–",
+    )
+
+
+FRONTIER_HEADER = (
+    "budget",
+    "cost",
+    "smallest effect",
+    "95 % interval",
+    "drawn at",
+    "power there",
+    "design",
+)
+"""Columns of :func:`frontier_rows`."""
+
+
+def frontier_rows(report: PowerReport) -> list[tuple[str, ...]]:
+    """Budgets and the smallest effects that they find."""
+    return [_frontier_row(report, point) for point in report.frontier]
+
+
+def _frontier_row(report: PowerReport, point: Point) -> tuple[str, ...]:
+    words = design_words(report, point.number)
+    if point.note:
+        return (
+            f"{point.budget:,.0f}",
+            f"{point.cost:,.0f}",
+            "none that the model gives",
+            "–",
+            f"{point.tried:+.4f}",
+            "–",
+            words,
+        )
+    return (
+        f"{point.budget:,.0f}",
+        f"{point.cost:,.0f}",
+        f"{point.effect:+.4f}",
+        f"{point.low:+.4f} to {point.high:+.4f}",
+        f"{point.tried:+.4f}",
+        f"{point.power:.2f} ({point.n} replicates)",
+        words,
+    )
+
+
+ROBUST_HEADER = (
+    "what happens",
+    "firms or size",
+    "95 % interval",
+    "workers",
+    "power of the winner as it is",
+    "bias there",
+    "replicates",
+    "source",
+)
+"""Columns of :func:`robust_rows`."""
+
+
+def robust_rows(report: PowerReport) -> list[tuple[str, ...]]:
+    """The answer under each trouble."""
+    return [_robust_row(found) for found in report.robust]
+
+
+def _robust_row(found: Robust) -> tuple[str, ...]:
+    words = found.trouble.words.removeprefix("if ")
+    if found.idle:
+        return (
+            words,
+            "the same",
+            "–",
+            "the same",
+            f"changes nothing: {found.idle}",
+            "–",
+            "0",
+            found.trouble.source,
+        )
+    none = found.is_biased
+    return (
+        words,
+        "none, biased" if none else _size(found.size),
+        "–" if none else f"{_size(found.low)} to {_size(found.high)}",
+        "none" if none else _size(found.workers),
+        f"{found.power:.2f} ± {found.power_mc_se:.2f}",
+        f"{found.relative_bias:+.1%} ± {found.relative_bias_mc_se:.1%}",
+        f"{found.n}",
+        found.trouble.source,
+    )
+
+
+def _size(value: float) -> str:
+    return f"{value:,.0f}" if math.isfinite(value) else "more than was drawn"
+
+
+def held_lines(report: PowerReport) -> list[str]:
+    """What was held fixed, in words: effect, costs, limits, sizes that did not vary, noise, pilot."""
+    study, space = report.study, report.answer.space
+    lines = []
+    if study.solved is not None:
+        lines.append(f"Effect: {effect_words(study.solved)}.")
+    lines.append(f"Level {LEVEL:g}, two-sided; {_together(report)}")
+    costs = ", ".join(f"{cost:,g} a {name.replace('_', ' ')}" for name, cost in study.costs.items())
+    lines.append(f"Costs: {costs}.")
+    varied = [f"{AXIS_WORDS.get(n, n)} {_range(values)}" for n, values in space.axes.items()]
+    lines.append(
+        f"Varied: {'; '.join(varied)}. {len(space):,} designs are within budget and limits."
+    )
+    lines.append(f"Held: {fixed_words(report)}.")
+    if report.pilot is not None:
+        lines.append(pilot_words(report))
+    return lines
+
+
+def _together(report: PowerReport) -> str:
+    n, study = len(report.tests), report.study
+    if n == 1:
+        return "one test."
+    if study.together == "all":
+        return f"success is that all {n} tests reject, which needs no correction."
+    return f"success is that any of {n} tests rejects, each at level {LEVEL / n:.3g} (Holm), so that the familywise error is {LEVEL:g}."
+
+
+def fixed_words(report: PowerReport) -> str:
+    """Sizes and noise of the design that did not vary."""
+    space, base = report.answer.space, report.answer.space.base
+    sizes = [
+        counted(getattr(base, name), words)
+        for name, words in AXIS_WORDS.items()
+        if name in ("n_tasks", "n_items", "n_pre", "n_post", "n_raters") and name not in space.axes
+    ]
+    noise = (
+        f"noise of single outputs {base.output_noise:g} log points"
+        if base.has_outputs
+        else f"noise of pay {base.pay_noise:g} log points"
+    )
+    if base.noise_persistence:
+        noise += f", persistence {base.noise_persistence:g}"
+    roll_out = [] if "treatment" in space.axes else [f"AI goes {ROLL_OUT_WORDS[base.treatment]}"]
+    share = [] if "treated_share" in space.axes else [f"{base.treated_share:.0%} treated"]
+    return ", ".join(
+        [*sizes, noise, *roll_out, *share, f"all else as in design {report.study.like}"]
+    )
+
+
+def _range(values: Sequence[object]) -> str:
+    if len(values) == 1 or isinstance(values[0], str):
+        return ", ".join(ROLL_OUT_WORDS.get(str(v), str(v)) for v in values)
+    return f"{values[0]} to {values[-1]} ({len(values)} values)"
+
+
+def pilot_words(report: PowerReport) -> str:
+    """What was taken from the pilot, with its uncertainty."""
+    pilot = report.pilot
+    if pilot is None:
+        return ""
+    shown = [
+        f"{f.name} {_number(f.value)}"
+        + (
+            f" ± {f.std_error:.2g} ({f.low:.3g} to {f.high:.3g})"
+            if math.isfinite(f.std_error)
+            else ""
+        )
+        for f in pilot.figures
+    ]
+    return (
+        f"From the pilot ({pilot.n_units} {pilot.unit}): {', '.join(shown) or 'nothing that the design did not have'}. "
+        f"Power is the mean over {len(pilot.draws)} draws of what it leaves open (bootstrap over {pilot.unit})."
+    )
+
+
+def _number(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def limits_words() -> str:
+    """The rule by which a design counts."""
+    return (
+        f"A design counts only if bias is shown to be below {rule.BIAS_SHARE:.0%} of the effect, coverage of 95 % intervals above "
+        f"{rule.COVERAGE_LIMIT:g} with the effect and without, and the size of the test below {rule.SIZE_LIMIT:g}, by the tests of the identification matrix."
+    )
