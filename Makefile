@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test attack lint types install
+.PHONY: demo test attack lint types install docs
 demo: .venv/installed
 	$(BIN)/withintask demo
 
@@ -15,6 +15,15 @@ attack: .venv/installed
 	WITHINTASK_ATTACK=1 $(BIN)/pytest -q tests/attacks
 
 install: .venv/installed
+
+# The site: pages, reference from docstrings, tutorials run as notebooks; out/site/index.html.
+docs: .venv/docs
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "out/site/index.html"
+
+.venv/docs: .venv/installed
+	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet -c constraints.txt -e '.[docs]'
+	touch $@
 
 lint: .venv/installed
 	$(BIN)/ruff check .

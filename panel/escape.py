@@ -1,4 +1,4 @@
-"""Text from files as it may stand in a spreadsheet, Markdown or LaTeX: read as text, never obeyed."""
+"""Text from files as it may stand in a spreadsheet, Markdown, LaTeX or Typst: read as text, never obeyed."""
 
 import re
 from pathlib import Path
@@ -17,6 +17,7 @@ _LATEX = {
     "^": r"\textasciicircum{}",
     **{c: f"\\{c}" for c in "&%$#_{}"},
 }
+_TYPST = re.compile(r"([\\#$*_`<>@\[\]~/]|^[=+-](?= ))")
 _BAR = re.compile(r"(?<!\\)\|")
 
 
@@ -45,3 +46,8 @@ def in_markdown(text: str) -> str:
 def in_latex(text: str) -> str:
     """Write out the characters that are commands."""
     return "".join(_LATEX.get(c, c) for c in printable(text))
+
+
+def in_typst(text: str) -> str:
+    """Write out the characters that are markup."""
+    return _TYPST.sub(r"\\\1", printable(text).replace("\n", " "))

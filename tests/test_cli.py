@@ -175,3 +175,45 @@ def test_power_refuses_what_it_cannot_search(words, said, tmp_path):
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_figure_is_drawn_and_replaced_only_by_force(trial):
+    words = ("estimate", trial, "--estimator", "gradient_iv", "--plot", "figure.svg")
+    assert run(*words, cwd=trial.parent).returncode == 0
+    again = run(*words, cwd=trial.parent)
+    assert (again.returncode, "--force" in again.stderr) == (1, True)
+    assert run(*words, "--force", cwd=trial.parent).returncode == 0
+
+
+def test_a_summary_begins_with_the_claim_and_names_the_recommended(trial):
+    said = run("estimate", trial, "--hypothesis", "H1", "--summary", "-q", cwd=trial.parent)
+    assert said.stdout.startswith("H1: On AI-exposed tasks")
+    assert "Recommended: " in said.stdout
+    assert said.stderr == ""
+
+
+def test_details_are_said_beside_the_results(trial):
+    said = run("-v", "designs", cwd=trial.parent)
+    assert "seconds" in said.stderr
+    assert "seconds" not in said.stdout
+
+
+def test_a_misspelt_estimator_is_answered_with_the_nearest_alone(trial):
+    said = run("estimate", trial, "--estimator", "pairs_diference", cwd=trial.parent).stderr
+    assert "did you mean pairs_difference?" in said
+    assert "known are" not in said
+
+
+def test_the_doctor_names_versions_data_engines_and_folders(tmp_path):
+    done = run("doctor", cwd=tmp_path)
+    assert done.returncode == 0
+    for part in ("Python", "polars", "published data", "engines", "temporary files", "LaTeX"):
+        assert part in done.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands(shell, tmp_path):
+    done = run("completion", shell, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "estimate" in done.stdout
+    assert "recommended" in done.stdout

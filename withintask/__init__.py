@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from withintask.ingest.occupation_years import occupation_panel as occupation_panel
     from withintask.ingest.oews.comparable import comparable_codes as comparable_codes
     from withintask.ingest.oews.recensor import recensor as recensor
+    from withintask.ingest.panels.adapters import import_panel as import_panel
     from withintask.ingest.store import build_store as build_store
     from withintask.panel.errors import ModelError as ModelError
     from withintask.panel.panel import Panel as Panel
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from withintask.panel.store import read_panel as read_panel
     from withintask.panel.store import write_panel as write_panel
     from withintask.panel.validate import validate as validate
+    from withintask.results import Estimates as Estimates
+    from withintask.results import estimate as estimate
+    from withintask.results import side_by_side as side_by_side
     from withintask.sim.design import Design as Design
     from withintask.sim.designs import change_design as change_design
     from withintask.sim.designs import load_design as load_design
@@ -54,7 +58,6 @@ if TYPE_CHECKING:
     )
     from withintask.tests_of_model.evidence.timing import arrivals as arrivals
     from withintask.tests_of_model.harness.analysis import capabilities as capabilities
-    from withintask.tests_of_model.harness.analysis import estimate as estimate
     from withintask.tests_of_model.harness.diagnose import diagnose as diagnose
     from withintask.tests_of_model.harness.item_analysis import (
         effect_by_baseline as effect_by_baseline,
@@ -106,6 +109,7 @@ _WHERE = {
     "withintask.ingest.oews.comparable": ("comparable_codes",),
     "withintask.ingest.oews.recensor": ("recensor",),
     "withintask.ingest.load": ("load_oews", "scan_table"),
+    "withintask.ingest.panels.adapters": ("import_panel",),
     "withintask.ingest.store": ("build_store",),
     "withintask.sim.params": ("Params", "load_params", "vary"),
     "withintask.sim.economy": ("Economy", "solve_economy"),
@@ -127,8 +131,9 @@ _WHERE = {
     f"{_MODEL}.regression.formula": ("regress",),
     f"{_MODEL}.components.between_within": ("between_within",),
     f"{_MODEL}.components.two_way": ("two_way_components",),
-    f"{_MODEL}.harness.analysis": ("estimate", "capabilities"),
     f"{_MODEL}.harness.item_analysis": ("effect_by_baseline", "persistence_curve"),
+    "withintask.results": ("Estimates", "estimate", "side_by_side"),
+    f"{_MODEL}.harness.analysis": ("capabilities",),
     f"{_MODEL}.harness.synthetic": ("draw_panel",),
     f"{_MODEL}.harness.replicate": ("plan", "replicate"),
     f"{_MODEL}.harness.diagnose": ("diagnose",),

@@ -1,12 +1,16 @@
 """Estimates in words: complete, in order, within any width, and whole in every format."""
 
 import json
+import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pandas as pd
 import polars as pl
 import pytest
+from page_checks import problems_of
 
 from withintask.panel.errors import ParameterError
 from withintask.report.estimate_table import estimate_table
@@ -105,8 +109,8 @@ def test_each_suffix_is_written_in_its_format(suffix, tmp_path):
     }
     if suffix in readers:
         assert readers[suffix]() == _frame()["estimator"].to_list()
-    else:
-        text = out.read_text(encoding="utf-8")
+    elif suffix != ".docx":
+        text = out.read_text(encoding="utf-8").replace("\\[", "[").replace("\\]", "]")
         for part in ("-0.1161", "[-0.2173, -0.0123]", "Permutation test", LONG.strip()):
             assert part in text
         assert "truth" not in text
@@ -130,17 +134,53 @@ def test_latex_has_stars_notes_and_truth_where_it_is_known(tmp_path):
     assert {line.replace(r"\&", "").count("&") for line in rows} == {7}
 
 
+def test_latex_compiles(tmp_path):
+    engine = shutil.which("pdflatex")
+    if engine is None:
+        pytest.skip("no pdflatex here: packages texlive-latex-base and texlive-latex-recommended")
+    write_estimates(_frame(truth=-0.1184), "latex", tmp_path / "e.tex", recommended=["gradient_iv"])
+    page = [
+        r"\documentclass{article}\usepackage{booktabs}\usepackage[a4paper,landscape]{geometry}",
+        r"\begin{document}\input{e.tex}\end{document}",
+    ]
+    (tmp_path / "page.tex").write_text("\n".join(page))
+    command = [engine, "-halt-on-error", "-interaction=nonstopmode", "page.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Missing character" not in done.stdout + (tmp_path / "page.log").read_text("latin-1")
+
+
+def test_latex_is_well_formed_where_nothing_compiles_it(tmp_path):
+    write_estimates(_frame(truth=float("inf")), "latex", tmp_path / "e.tex")
+    text = (tmp_path / "e.tex").read_text(encoding="utf-8")
+    assert text.isascii()
+    bare = re.sub(r"\\[{}\\]", "", text)
+    assert bare.count("{") == bare.count("}")
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
+    known = """begin end toprule midrule bottomrule multicolumn emph par footnotesize textless textgreater
+        textperiodcentered textbackslash textasciitilde textasciicircum infty"""
+    assert set(re.findall(r"\\([a-z]+)", text)) <= set(known.split())
+
+
+def test_typst_compiles(tmp_path):
+    typst = pytest.importorskip("typst")
+    write_estimates(_frame(truth=-0.1184), "typst", tmp_path / "e.typ", recommended=["gradient_iv"])
+    assert typst.compile(tmp_path / "e.typ").startswith(b"%PDF")
+
+
 def test_html_escapes_what_a_note_holds(tmp_path):
     write_estimates(_frame(), "html", tmp_path / "e.html")
-    assert "&lt;rows&gt; &amp; $x_1" in (tmp_path / "e.html").read_text(encoding="utf-8")
+    page = (tmp_path / "e.html").read_text(encoding="utf-8")
+    assert "&lt;rows&gt; &amp; $x_1" in page
+    assert problems_of(page, tmp_path) == []
 
 
 def test_an_unknown_suffix_is_refused_with_the_known_and_a_file_is_kept(tmp_path):
-    out = tmp_path / "e.docx"
+    out = tmp_path / "e.docs"
     out.write_text("mine")
     with pytest.raises(ParameterError) as problem:
         kind_of(out, None)
-    assert all(part in str(problem.value) for part in (".docx", *KINDS, "--force"))
+    assert all(part in str(problem.value) for part in (".docs", *KINDS, "--force"))
 
 
 def test_a_file_that_is_there_is_replaced_only_by_force(tmp_path):

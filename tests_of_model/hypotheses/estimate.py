@@ -8,7 +8,13 @@ from functools import partial
 import polars as pl
 
 from withintask.panel.capabilities import missing
-from withintask.panel.errors import EstimationError, ParameterError, list_problems, several
+from withintask.panel.errors import (
+    EstimationError,
+    ParameterError,
+    list_problems,
+    nearest,
+    several,
+)
 from withintask.panel.panel import Panel
 from withintask.panel.trial_arms import of_arm, with_access
 from withintask.tests_of_model.hypotheses.estimates import failure
@@ -129,18 +135,13 @@ def choose(
     hypotheses, estimators = several(hypotheses), several(estimators)
     known = {h.name for h in HYPOTHESES}, {e.name for h in HYPOTHESES for e in h.estimators}
     unknown = [
-        n
+        (name, nearest(name, names))
         for given, names in zip((hypotheses, estimators), known, strict=True)
-        for n in given
-        if n not in names
+        for name in given
+        if name not in names
     ]
     if unknown:
-        listed = "; ".join(
-            f"{h.name}: {', '.join(e.name for e in h.estimators)}" for h in HYPOTHESES
-        )
-        raise ParameterError(
-            f"unknown hypothesis or estimator: {', '.join(unknown)}; known are {listed}"
-        )
+        raise ParameterError(_unknown(unknown))
     elsewhere = [
         f"{e.name} estimates {h.name}: {', '.join(e.terms)}"
         for h in HYPOTHESES
@@ -157,6 +158,15 @@ def choose(
         for e in h.estimators
         if (not hypotheses or h.name in hypotheses) and (not estimators or e.name in estimators)
     )
+
+
+def _unknown(names: Sequence[tuple[str, str]]) -> str:
+    """Name the unknown with what is near; all known ones if nothing is near to one of them."""
+    message = f"unknown hypothesis or estimator: {', '.join(name + near for name, near in names)}"
+    if all(near for _, near in names):
+        return message
+    listed = "; ".join(f"{h.name}: {', '.join(e.name for e in h.estimators)}" for h in HYPOTHESES)
+    return f"{message}; known are {listed}"
 
 
 def run_estimator(estimator: Estimator, sample: Sample) -> tuple[Estimate, ...]:

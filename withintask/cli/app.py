@@ -1,17 +1,16 @@
 """The command line: ``withintask``."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from withintask.cli import data, exposure, items, msm, oews, panel, power, regime, sign
+from withintask.cli import data, exposure, items, msm, oews, panel, power, regime, sign, tools
 
 app = App(
     name="withintask",
     help="Does generative AI equalize workers, and who gets the gains? Data, simulator and tests. "
-    "An error is one message; --debug shows its traceback.",
+    "An error is one message; --debug shows its traceback. -q says less beside results, -v more.",
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
@@ -28,8 +27,23 @@ app.command(sign.evidence)
 app.command(items.persistence)
 app.command(items.gains)
 app.command(power.app)
+app.command(tools.report)
+app.command(tools.doctor)
+app.command(tools.completion)
 
-TableFormat = Literal["table", "json", "csv", "parquet", "latex", "markdown", "html"]
+TableFormat = Literal[
+    "table",
+    "json",
+    "csv",
+    "parquet",
+    "latex",
+    "typst",
+    "markdown",
+    "html",
+    "word",
+    "excel",
+    "stata",
+]
 RegressionEngine = Literal["fast", "reference"]
 FewClusters = Literal["CR2", "CR3", "jackknife"]
 Errors = Literal["auto", "CR1", "CR2", "CR3", "wild", "randomization"]
@@ -109,7 +123,8 @@ def estimate(
     format: TableFormat | None = None,  # noqa: A002 (the option's name)
     out: Path | None = None,
     force: Annotated[bool, Parameter(negative="")] = False,
-    figure: Path | None = None,
+    plot: Annotated[Path | None, Parameter(name=("--plot", "--figure"))] = None,
+    summary: Annotated[bool, Parameter(negative="")] = False,
     verify: bool = True,
     allow_outside: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -137,41 +152,38 @@ def estimate(
     crossed
         Take the difficulty of items out, leaving out items of one worker; refused where all items are.
     format
-        How to print: a table in words (as if left out), json, csv, latex, markdown or html; parquet needs --out.
+        How to print: a table in words (as if left out), json, csv, latex, typst, markdown or html; the others need --out.
     out
-        File to write instead of printing; its suffix is the format: csv, parquet, json, tex, md, html, xlsx or dta.
+        File to write instead of printing; its suffix is the format: csv, parquet, json, tex, typ, md, html, docx, xlsx, dta.
     force
-        Replace the file if it is there.
-    figure
-        File for a figure of the estimates with their intervals (png, pdf, svg).
+        Replace the files if they are there.
+    plot
+        File for a figure of the estimates with their sets (pdf, svg, png), fonts within.
+    summary
+        Say in sentences what was found: the recommended estimate first, and why the others differ.
     verify
         Compare each file with its SHA-256, where the manifest has it; --no-verify is for those in a hurry.
     allow_outside
         Read files outside the folder of the manifest, if it names some.
     """
-    from withintask.panel.memory import as_panel
+    from withintask import results as of_panel
     from withintask.panel.profile import few_people
     from withintask.panel.store import read_panel
     from withintask.report.design import design_text
-    from withintask.report.estimate_figure import draw_estimates
     from withintask.report.item_curves import persistence_notes
+    from withintask.report.style import fail_if_no_figure
     from withintask.report.tables import kind_of, write_estimates
-    from withintask.report.terminal import print_estimates
-    from withintask.tests_of_model.harness.synthetic import with_truth
-    from withintask.tests_of_model.hypotheses.estimate import estimate as run
-    from withintask.tests_of_model.hypotheses.recommend import (
-        RECOMMENDED,
-        recommendations,
-        recommended_estimators,
-    )
+    from withintask.report.verbosity import remark
+    from withintask.tests_of_model.hypotheses.recommend import recommended_estimators
 
     kind = kind_of(out, format, force=force)
-    scanned = read_panel(panel, lazy=True, check=False, verify=verify, allow_outside=allow_outside)
-    whole = as_panel(scanned)
+    if plot is not None:
+        fail_if_no_figure(plot, force=force)
+    whole = read_panel(panel, lazy=True, check=False, verify=verify, allow_outside=allow_outside)
     for sentence in few_people(whole):
-        print(sentence, file=sys.stderr)
+        remark(sentence)
     chosen = recommended_estimators(whole, hypothesis or ()) if recommended else ()
-    rows = run(
+    result = of_panel.estimate(
         whole,
         hypotheses=hypothesis or (),
         estimators=(*(estimator or ()), *chosen),
@@ -182,18 +194,19 @@ def estimate(
         distance=distance,
         crossed=crossed,
     )
-    frame = with_truth(rows, whole)
-    first = recommendations(whole).filter(verdict=RECOMMENDED)["estimator"].to_list()
-    if kind == "table":
-        print("\n".join(design_text(whole)[0]))
-        print_estimates(frame, first)
-        usable = set(frame.filter(status="ok")["estimator"])
-        for line in persistence_notes(whole, [n for n in first if n in usable], arm=arm):
+    if summary:
+        print(result.summary())
+    elif kind == "table":
+        print("\n".join(design_text(result.panel)[0]) + f"\n\n{result}")
+        usable = set(result.filter(status="ok")["estimator"])
+        first = [name for name in result.recommended if name in usable]
+        for line in persistence_notes(result.panel, first, arm=arm):
             print(line)
-    else:
-        write_estimates(frame, kind, out, recommended=first)
-    if figure is not None:
-        print(f"{draw_estimates(frame, figure, title=whole.info.name)}: written")
+    if kind != "table":
+        write_estimates(result.frame, kind, out, recommended=result.recommended)
+    if plot is not None:
+        result.plot(path=plot, force=force)
+        remark(f"{plot}: written")
 
 
 @app.command

@@ -4,11 +4,14 @@ import os
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
 _DEBUG = "--debug"
+_HOW_MUCH = {"-q": "quiet", "--quiet": "quiet", "-v": "verbose", "--verbose": "verbose"}
+"""Options that go with every command, and what they set."""
 _FAILED = 1
 _INTERRUPTED = 128 + signal.SIGINT
 _PIPE_CLOSED = 128 + 13
@@ -17,12 +20,18 @@ _OWNER_ONLY = 0o600
 
 def main() -> None:
     """Run the command line; every error is one message and a status, never a traceback unless ``--debug`` asks for it."""
-    words = [word for word in sys.argv[1:] if word != _DEBUG]
+    given = sys.argv[1:]
+    words = [word for word in given if word not in (_DEBUG, *_HOW_MUCH)]
+    started = time.monotonic()
     try:
         from withintask.cli.app import app
+        from withintask.report.verbosity import VARIABLE, detail
 
+        for word in filter(_HOW_MUCH.get, given):
+            os.environ[VARIABLE] = _HOW_MUCH[word]
         app(words)
         sys.stdout.flush()
+        detail(f"withintask {' '.join(words[:2])}: {time.monotonic() - started:.1f} seconds")
     except SystemExit:
         raise
     except BaseException as error:

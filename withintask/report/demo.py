@@ -1,10 +1,8 @@
-"""The demonstration: OEWS, a simulated trial, H1 over replicates, one page."""
+"""The demonstration: what the toolkit is for, in one page."""
 
-import base64
 import os
 import shutil
 import sys
-from importlib.resources import files
 from pathlib import Path
 
 import polars as pl
@@ -12,47 +10,128 @@ import polars as pl
 from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ModelError
 from withintask.panel.escape import save_csv
+from withintask.report.demo_blocks import (
+    design_blocks,
+    next_blocks,
+    oews_blocks,
+    panel_blocks,
+    trial_blocks,
+)
+from withintask.report.estimate_words import estimator_words
+from withintask.report.page import Block, Page, render_page
 from withintask.report.progress import run_study
 from withintask.report.terminal import print_rows
-from withintask.sim.designs import load_design
+from withintask.results import Estimates, estimate
+from withintask.sim.design import Design
+from withintask.sim.designs import change_design, load_design, load_designs
 from withintask.sim.params import load_params
 from withintask.sim.worlds import NO_AI, REFERENCE, load_world
 from withintask.tests_of_model.harness.diagnose import diagnose, wide
 from withintask.tests_of_model.harness.replicate import plan
+from withintask.tests_of_model.harness.synthetic import draw_panel
+from withintask.tests_of_model.hypotheses.recommend import RECOMMENDED, recommendations
 
 DESIGN = "rct-ability"
+SIZES = {"n_workers": 200, "n_tasks": 5, "n_items": 4}
 ESTIMATORS = ("dispersion_by_access", "pairs_difference", "gradient", "gradient_iv")
-TERMS = ("delta_log_cv", "delta_log_sd", "ability_gradient")
+_TERMS = ("delta_log_cv", "delta_log_sd", "ability_gradient")
 YEARS = (2019, 2024)
+PUBLISHED = ("radiology-times", "panels/ruffle_radiology")
+"""The published panel of the page, and its folder below that of the published files."""
 
 
 def run_demo(out: Path, *, replicates: int) -> None:
-    """Write ``out``: OEWS summary, replicates and diagnosis of H1 (Parquet and CSV), a figure and a page."""
+    """Write ``out``: pay by occupation, a published panel, a simulated trial over replicates, and the page of them."""
     out.mkdir(parents=True, exist_ok=True)
     oews, label = oews_summary(out)
     save_csv(out / "oews_dispersion.csv", oews)
     save(out / "oews_dispersion.parquet", oews.write_parquet)
-    worlds = [load_world(REFERENCE), load_world(NO_AI)]
-    study = plan(
-        load_params(),
-        [load_design(DESIGN)],
-        worlds,
-        seed=1,
-        replicates=replicates,
-        estimators=ESTIMATORS,
-    )
-    replicated = run_study(study, out / "ledger", engine="processes", n_workers=os.cpu_count() or 1)
-    table = wide(diagnose(replicated)).filter(pl.col("term").is_in(TERMS))
+    result, source = published_panel()
+    result.save(out / "panel_estimates.csv", force=True)
+    design = change_design(load_design(DESIGN), **SIZES)
+    replicated = _replicates(design, out, replicates)
+    table = wide(diagnose(replicated)).filter(pl.col("term").is_in(_TERMS))
     save(out / "h1_replicates.parquet", replicated.write_parquet)
+    save_csv(out / "h1_replicates.csv", replicated)
     save(out / "h1_diagnosis.parquet", table.write_parquet)
     save_csv(out / "h1_diagnosis.csv", table)
-    _draw(replicated, out / "h1.png")
-    _write_page(out, oews, label, table, replicates)
-    _report(oews, label, table)
-    print(
-        f"{out}: index.html, h1.png, h1_diagnosis.csv, h1_replicates.parquet, oews_dispersion.csv"
+    blocks = (
+        *oews_blocks(oews, label),
+        *panel_blocks(result, source),
+        *trial_blocks(replicated, table, _trial_in_words(design), replicates),
+        *design_blocks(designs_by_hypothesis()),
+        *next_blocks(command_here(), out / "oews.duckdb"),
     )
+    save_text(out / "index.html", _page(blocks, out, replicates))
+    _report(oews, label, result, table)
+    print(f"\nOpen {out / 'index.html'}; the data behind each figure lie beside it.")
     print(f"Next: {command_here()} --help")
+
+
+def _page(blocks: tuple[Block, ...], out: Path, replicates: int) -> str:
+    return render_page(
+        Page(
+            title="Does generative AI equalize workers?",
+            lead="Data on occupations cannot say. Panels of workers at the same tasks can, if they are of the right kind and large enough: "
+            "this page shows what there is, what it says, which estimator to trust, and which data would do.",
+            command=f"withintask demo --out {out} --replicates {replicates}",
+            blocks=blocks,
+        )
+    )
+
+
+def published_panel() -> tuple[Estimates, str]:
+    """Estimate on a published panel, or on a synthetic one where its files are not there; and say which."""
+    from withintask.ingest.panels.adapters import import_panel
+
+    name, folder = PUBLISHED
+    for root in data_roots():
+        if (root / folder).is_dir():
+            return estimate(import_panel(name, root / folder), hypotheses="H1"), "PANEL"
+    print("no published panel here (set WITHINTASK_DATA): a synthetic one is shown instead")
+    settings = [f"{key}={value}" for key, value in SIZES.items()]
+    return estimate(draw_panel(DESIGN, seed=1, settings=settings), hypotheses="H1"), "PANEL"
+
+
+def data_roots() -> list[Path]:
+    """Folders in which published files are looked for, those named in ``$WITHINTASK_DATA`` first."""
+    named = os.environ.get("WITHINTASK_DATA", "").split(os.pathsep)
+    return [Path(root) for root in (*named, "../shared/data") if root]
+
+
+def designs_by_hypothesis() -> pl.DataFrame:
+    """The estimator recommended for each design and hypothesis, from one panel of each design; null where none fits."""
+    rows = []
+    for design in load_designs():
+        chosen = recommendations(draw_panel(design.name, seed=1)).filter(verdict=RECOMMENDED)
+        names = {
+            h: estimator_words(e) for h, e in chosen.select("hypothesis", "estimator").iter_rows()
+        }
+        rows.append(
+            {
+                "design": design.name,
+                "what it is": design.summary,
+                **{h: names.get(h) for h in _HYPOTHESES},
+            }
+        )
+    columns = ("design", "what it is", *_HYPOTHESES)
+    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String))
+
+
+_HYPOTHESES = ("H1", "H2", "H3", "H4")
+
+
+def _replicates(design: Design, out: Path, replicates: int) -> pl.DataFrame:
+    worlds = [load_world(REFERENCE), load_world(NO_AI)]
+    study = plan(
+        load_params(), [design], worlds, seed=1, replicates=replicates, estimators=ESTIMATORS
+    )
+    return run_study(study, out / "ledger", engine="processes", n_workers=os.cpu_count() or 1)
+
+
+def _trial_in_words(design: Design) -> str:
+    sizes = f"{design.n_workers} workers, {design.n_tasks} tasks, {design.n_items} items each before and after"
+    return f"a randomized trial ({sizes})"
 
 
 def command_here() -> str:
@@ -95,8 +174,7 @@ def find_oews(out: Path) -> tuple[Path, str]:
     cache = (
         Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "withintask" / "bls_oews"
     )
-    roots = [*os.environ.get("WITHINTASK_DATA", "").split(os.pathsep), "../shared/data"]
-    folders = [Path(root) / "bls_oews" for root in roots if root] + [cache]
+    folders = [*(root / "bls_oews" for root in data_roots()), cache]
     for folder in folders:
         if any(folder.glob("*national_M20*_dl.xlsx")) or any(folder.glob("oesm*nat.zip")):
             return folder, f"published workbooks in {folder}"
@@ -135,66 +213,7 @@ def _synthetic_workbooks(out: Path) -> Path:
     return folder
 
 
-def _draw(replicated: pl.DataFrame, path: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    shown = (
-        ("dispersion_by_access", "delta_log_cv", "H1a, spread of single outputs: mostly noise"),
-        ("pairs_difference", "delta_log_sd", "H1a, spread of ability: pairs of items"),
-        ("gradient_iv", "ability_gradient", "H1b: gain by ability, instrumented"),
-        ("gradient", "ability_gradient", "H1b by least squares: attenuated"),
-    )
-    figure, axes = plt.subplots(1, len(shown), figsize=(14, 3.6), layout="constrained")
-    for ax, (estimator, term, title) in zip(axes, shown, strict=True):
-        rows = replicated.filter((pl.col("estimator") == estimator) & (pl.col("term") == term))
-        for world, color in ((REFERENCE, "#2a7f62"), (NO_AI, "#999999")):
-            usable = rows.filter((pl.col("world") == world) & (pl.col("status") == "ok"))
-            ax.hist(
-                usable["estimate"].to_numpy(),
-                bins=30,
-                color=color,
-                alpha=0.75,
-                label=world.replace("_", " "),
-            )
-            if usable.height:
-                ax.axvline(
-                    usable["truth"][0], color="black", lw=1.2, ls="--" if world == NO_AI else "-"
-                )
-        ax.set_title(title, fontsize=9)
-        ax.set_yticks([])
-        ax.spines[["top", "right", "left"]].set_visible(False)
-    axes[0].legend(frameon=False, fontsize=8)
-    figure.supxlabel("estimates over replicates; lines are the truth in each world", fontsize=9)
-    save(path, lambda temporary: figure.savefig(temporary, dpi=150))
-    plt.close(figure)
-
-
-def _write_page(
-    out: Path, oews: pl.DataFrame, label: str, table: pl.DataFrame, replicates: int
-) -> None:
-    from jinja2 import Environment
-
-    template = files("withintask.report").joinpath("demo.html").read_text(encoding="utf-8")
-    figure = base64.b64encode((out / "h1.png").read_bytes()).decode()
-    page = (
-        Environment(autoescape=True)
-        .from_string(template)
-        .render(
-            oews=oews.to_dicts(),
-            label=label,
-            rows=table.to_dicts(),
-            figure=figure,
-            replicates=replicates,
-            design=load_design(DESIGN),
-        )
-    )
-    save_text(out / "index.html", page)
-
-
-def _report(oews: pl.DataFrame, label: str, table: pl.DataFrame) -> None:
+def _report(oews: pl.DataFrame, label: str, result: Estimates, table: pl.DataFrame) -> None:
     rows = [
         (
             str(r["year"]),
@@ -205,27 +224,20 @@ def _report(oews: pl.DataFrame, label: str, table: pl.DataFrame) -> None:
         for r in oews.iter_rows(named=True)
     ]
     print_rows(
-        ("year", "detailed", "top-coded p90", "mean ln(p90/p10)"), rows, title=f"OEWS ({label})"
+        ("year", "occupations", "top-coded p90", "mean ln(p90/p10)"), rows, title=f"OEWS ({label})"
     )
+    print("The step from May 2020 to May 2021 is a new method and new codes, no effect of AI.")
+    print(f"\nPanel {result.panel.info.name}\n\n{result.summary()}")
     lines = [
         (
-            r["world"],
-            r["estimator"],
+            estimator_words(r["estimator"]),
+            r["world"].replace("_", " "),
             f"{r['truth']:+.4f}",
-            f"{r['bias']:+.4f} ± {r['bias_mc_se']:.4f}",
-            f"{r['coverage']:.3f} ± {r['coverage_mc_se']:.3f}",
+            f"{r['bias']:+.4f}",
+            f"{r['coverage']:.3f}",
             f"{r['power']:.3f}",
-            f"{r['n_failed']} of {r['n_replicates']}",
         )
         for r in table.iter_rows(named=True)
     ]
-    header = (
-        "world",
-        "estimator",
-        "truth",
-        "bias ± MC error",
-        "coverage ± MC error",
-        "rejects",
-        "failed",
-    )
+    header = ("estimator", "world", "truth", "bias", "coverage", "rejects")
     print_rows(header, lines, title="H1 over replicates of a simulated trial (synthetic)")

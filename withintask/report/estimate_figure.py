@@ -1,78 +1,143 @@
-"""Estimates of a panel with their intervals, one line an estimator and term."""
+"""Estimates of a panel with their sets, in words: the recommended first, one axis a unit."""
 
 import math
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from withintask.panel.atomic import save
 from withintask.panel.errors import EstimationError
-from withintask.report.style import FALLS, FIRST, NEUTRAL, SECOND, new_figure
+from withintask.report.estimate_table import ordered
+from withintask.report.estimate_words import estimator_words, term_words
+from withintask.report.style import FALLS, FIRST, NEUTRAL, SECOND, Axes, new_figure, save_figure
+from withintask.report.term_meanings import term_unit
 
-_LINE_HEIGHT, _MARGIN, _ROOM = 0.34, 1.2, 0.05
-"""Inches a line and around the lines; share of the range left free at its ends."""
+_LINE_HEIGHT, _MARGIN, _ROOM = 0.3, 0.9, 0.05
+"""Inches a line and around the lines of one unit; share of the range left free at its ends."""
+_Row = dict[str, Any]
 
 
-def draw_estimates(frame: pl.DataFrame, path: Path, *, title: str) -> Path:
-    """Draw estimates with their 95 % intervals; an interval without an end runs off the figure.
+def estimate_figure(
+    frame: pl.DataFrame, recommended: Collection[str] = (), *, title: str = ""
+) -> Any:
+    """Draw estimates with their 95 % sets; a set without an end runs to an arrow at the edge.
 
     Parameters
     ----------
     frame
-        Estimates as :func:`withintask.tests_of_model.hypotheses.estimate.estimate` gives them; a
-        column ``truth`` is drawn if there is one.
-    path
-        File to write; its suffix is the format (png, pdf, svg).
+        Of :func:`withintask.estimate`; a known truth is drawn beside its estimate.
+    recommended
+        Names of recommended estimators: first, and filled.
     title
         What stands above.
 
     Returns
     -------
-    pathlib.Path
-        The path.
+    matplotlib.figure.Figure
+        One axis for each unit; marks are told apart without colour too.
 
     Raises
     ------
     EstimationError
         If there is no estimate to draw.
     """
-    rows = frame.filter(pl.col("estimate").is_finite()).to_dicts()
+    rows = ordered(frame.filter(pl.col("estimate").is_finite()).iter_rows(named=True), recommended)
     if not rows:
         raise EstimationError(
             "no estimate to draw: see the table for what could not be run and why"
         )
-    height = _MARGIN + _LINE_HEIGHT * len(rows)
-    figure, axes = new_figure(width=8, height=height)
-    ax = axes[0, 0]
+    by_unit: dict[str, list[_Row]] = {}
+    for row in rows:
+        by_unit.setdefault(term_unit(str(row["term"])), []).append(dict(row))
+    heights = [
+        _MARGIN + _LINE_HEIGHT * (len(of_unit) + _n_terms(of_unit)) for of_unit in by_unit.values()
+    ]
+    figure, axes = new_figure(len(by_unit), width=8, height=sum(heights), height_ratios=heights)
+    for ax, (unit, of_unit) in zip(axes[:, 0], by_unit.items(), strict=True):
+        _draw_unit(ax, of_unit, recommended, unit)
+    if title:
+        figure.suptitle(title, fontsize=10)
+    figure.legend(
+        handles=_legend(rows, recommended),
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize=8,
+    )
+    return figure
+
+
+def draw_estimates(
+    frame: pl.DataFrame, path: Path, *, title: str, recommended: Collection[str] = ()
+) -> Path:
+    """Write the figure of :func:`estimate_figure` to a file (pdf, svg or png)."""
+    return save_figure(estimate_figure(frame, recommended, title=title), path)
+
+
+def _draw_unit(ax: Axes, rows: Sequence[_Row], recommended: Collection[str], unit: str) -> None:
     low, high = _limits(rows)
-    for place, row in enumerate(reversed(rows)):
-        ends = max(row["conf_low"], low), min(row["conf_high"], high)
-        ax.plot(ends, (place, place), color=NEUTRAL, lw=1.4)
-        ax.plot(row["estimate"], place, "o", color=FALLS if row["estimate"] < 0 else SECOND, ms=5)
-        truth = row.get("truth")
-        if truth is not None and math.isfinite(truth):
-            ax.plot(truth, place, "|", color=FIRST, ms=12, mew=1.6)
+    labels, place, term = [], 0, ""
+    for row in rows:
+        if row["term"] != term:
+            term = row["term"]
+            labels.append((place, term_words(term), True))
+            place += 1
+        _draw_row(ax, row, place, (low, high), row["estimator"] in recommended)
+        labels.append((place, estimator_words(row["estimator"]), False))
+        place += 1
     ax.axvline(0, color=NEUTRAL, lw=0.6, ls=":")
-    ax.set_yticks(range(len(rows)), [_label(row) for row in reversed(rows)], fontsize=8)
+    ax.set_yticks([at for at, _, _ in labels], [words for _, words, _ in labels], fontsize=8)
+    for tick, (_, _, is_title) in zip(ax.get_yticklabels(), labels, strict=True):
+        tick.set_fontstyle("italic" if is_title else "normal")
     ax.set_xlim(low, high)
-    ax.set_ylim(-0.7, len(rows) - 0.3)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.set_title(title, fontsize=10, loc="left")
-    ax.set_xlabel("estimate, 95 % interval", fontsize=8)
-    suffix = path.suffix.removeprefix(".") or "png"
-    save(path, lambda temporary: figure.savefig(temporary, dpi=150, format=suffix))
-    return path
+    ax.set_ylim(place - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.set_xlabel(unit, fontsize=8)
 
 
-def _label(row: dict[str, Any]) -> str:
-    return f"{row['hypothesis']}  {row['estimator']}  {row['term']}"
+def _draw_row(
+    ax: Axes, row: _Row, place: int, limits: tuple[float, float], is_recommended: bool
+) -> None:
+    low, high = limits
+    color = FALLS if row["estimate"] < 0 else SECOND
+    ends = max(row["conf_low"], low), min(row["conf_high"], high)
+    ax.plot(ends, (place, place), color=color, lw=2.2 if is_recommended else 1.2)
+    for end, beyond, mark in ((low, row["conf_low"], "<"), (high, row["conf_high"], ">")):
+        if math.isinf(beyond):
+            ax.plot(end, place, mark, color=color, ms=6, clip_on=False)
+    face = color if is_recommended else "white"
+    ax.plot(row["estimate"], place, "o", color=color, mfc=face, ms=5.5)
+    if _is_known(row.get("truth")):
+        ax.plot(row["truth"], place, "|", color=FIRST, ms=13, mew=1.6)
 
 
-def _limits(rows: list[dict[str, Any]]) -> tuple[float, float]:
+def _legend(rows: Sequence[Any], recommended: Collection[str]) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    look: dict[str, Any] = {"ls": "-", "marker": "o", "color": NEUTRAL}
+    handles = [Line2D([], [], **look, mfc="white", label="estimate, 95 % set")]
+    if any(row["estimator"] in recommended for row in rows):
+        handles.insert(0, Line2D([], [], **look, lw=2.2, label="recommended"))
+    if any(_is_known(row.get("truth")) for row in rows):
+        handles.append(
+            Line2D([], [], ls="", marker="|", ms=11, mew=1.6, color=FIRST, label="truth")
+        )
+    return handles
+
+
+def _n_terms(rows: Sequence[_Row]) -> int:
+    return len({row["term"] for row in rows})
+
+
+def _is_known(value: object) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _limits(rows: Sequence[_Row]) -> tuple[float, float]:
     """The range of what is finite, zero among it, with a little room."""
     names = ("estimate", "conf_low", "conf_high", "truth")
-    known = [row[name] for row in rows for name in names if row.get(name) is not None]
-    finite = [0.0, *(value for value in known if math.isfinite(value))]
+    finite = [0.0, *(row[name] for row in rows for name in names if _is_known(row.get(name)))]
     room = _ROOM * (max(finite) - min(finite)) or 1.0
     return min(finite) - room, max(finite) + room

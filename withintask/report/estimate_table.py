@@ -61,8 +61,8 @@ def estimate_table(
     stars
         Whether estimates bear stars by their p-values.
     """
-    rows = _ordered(usable(frame).iter_rows(named=True), recommended)
-    notes = tuple(dict.fromkeys(n for row in rows if (n := _note(row))))
+    rows = ordered(usable(frame).iter_rows(named=True), recommended)
+    notes = tuple(dict.fromkeys(n for row in rows if (n := estimate_note(row))))
     has_truth = any(_is_number(row["truth"]) for row in rows)
     header = ("estimator", "estimate", "std. error", "95 % interval", "p")
     header = (*header, *(("truth",) if has_truth else ()), "n", "clusters")
@@ -72,6 +72,21 @@ def estimate_table(
         grouped.setdefault(_title(row, recommended), []).append(cells)
     groups = tuple(Group(title=title, rows=tuple(cells)) for title, cells in grouped.items())
     return EstimateTable(header=header, groups=groups, notes=notes)
+
+
+def ordered(rows: Iterable[_Row], recommended: Collection[str]) -> list[_Row]:
+    """Order by hypothesis, the recommended first, then by estimand as they first come."""
+    rows = list(rows)
+    hypotheses = list(dict.fromkeys(row["hypothesis"] for row in rows))
+    terms = list(dict.fromkeys(row["term"] for row in rows))
+    return sorted(
+        rows,
+        key=lambda row: (
+            hypotheses.index(row["hypothesis"]),
+            row["estimator"] not in recommended,
+            terms.index(row["term"]),
+        ),
+    )
 
 
 def usable(frame: pl.DataFrame) -> pl.DataFrame:
@@ -92,19 +107,33 @@ def failed(frame: pl.DataFrame) -> list[str]:
     ]
 
 
-def _ordered(rows: Iterable[_Row], recommended: Collection[str]) -> list[_Row]:
-    """Order by hypothesis, the recommended first, then by estimand as they first come."""
-    rows = list(rows)
-    hypotheses = list(dict.fromkeys(row["hypothesis"] for row in rows))
-    terms = list(dict.fromkeys(row["term"] for row in rows))
-    return sorted(
-        rows,
-        key=lambda row: (
-            hypotheses.index(row["hypothesis"]),
-            row["estimator"] not in recommended,
-            terms.index(row["term"]),
-        ),
-    )
+def decimals(value: object, digits: int = 4) -> str:
+    """Write a number with four decimals; a dash where there is none, ∞ where it has no end."""
+    if isinstance(value, float) and math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:.{digits}f}" if _is_number(value) else MISSING
+
+
+def starred(row: _Row) -> str:
+    """Write an estimate with the stars of its p-value."""
+    return decimals(row["estimate"]) + _stars(row["p_value"])
+
+
+def interval_words(row: _Row) -> str:
+    """Write a 95 % set in brackets; a dash where there is none."""
+    low, high = decimals(row["conf_low"]), decimals(row["conf_high"])
+    return MISSING if low == high == MISSING else f"[{low}, {high}]"
+
+
+def p_value_words(value: object) -> str:
+    """Write a p-value with three decimals, or that it is smaller."""
+    smallest = 1e-3
+    return "<0.001" if isinstance(value, float) and value < smallest else decimals(value, 3)
+
+
+def estimate_note(row: _Row) -> str:
+    """Return the note of an estimate as one line."""
+    return one_line(str(row["message"] or "")).strip()
 
 
 def _title(row: _Row, recommended: Collection[str]) -> str:
@@ -113,35 +142,22 @@ def _title(row: _Row, recommended: Collection[str]) -> str:
 
 
 def _cells(row: _Row, notes: tuple[str, ...], *, has_truth: bool, stars: bool) -> tuple[str, ...]:
-    note = _note(row)
+    note = estimate_note(row)
     mark = f" ({notes.index(note) + 1})" if note else ""
     return (
         estimator_words(str(row["estimator"])) + mark,
-        _number(row["estimate"]) + (_stars(row["p_value"]) if stars else ""),
-        _number(row["std_error"]),
-        f"[{_number(row['conf_low'])}, {_number(row['conf_high'])}]",
-        _p_value(row["p_value"]),
-        *((_number(row["truth"]),) if has_truth else ()),
+        starred(row) if stars else decimals(row["estimate"]),
+        decimals(row["std_error"]),
+        interval_words(row),
+        p_value_words(row["p_value"]),
+        *((decimals(row["truth"]),) if has_truth else ()),
         f"{row['n_obs']:,}",
         f"{row['n_clusters']:,}",
     )
 
 
-def _note(row: _Row) -> str:
-    return one_line(str(row["message"] or "")).strip()
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, float) and math.isfinite(value)
-
-
-def _number(value: object, digits: int = 4) -> str:
-    return f"{value:.{digits}f}" if _is_number(value) else MISSING
-
-
-def _p_value(value: object) -> str:
-    smallest = 1e-3
-    return "<0.001" if isinstance(value, float) and value < smallest else _number(value, 3)
 
 
 def _stars(p_value: object) -> str:

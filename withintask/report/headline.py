@@ -3,8 +3,6 @@
 import base64
 import io
 from functools import partial
-from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from withintask.panel.escape import save_csv
 from withintask.panel.notation import symbol
 from withintask.report.claims import claim_table
 from withintask.report.headline_figures import figures
+from withintask.report.page import render_template
 from withintask.report.progress import stages
 from withintask.sim.params import load_params, params_hash
 from withintask.tests_of_model.evidence.admissible import chi_square_bound
@@ -29,7 +28,7 @@ from withintask.tests_of_model.moments.sensitivity import DELTA_GINI
 from withintask.tests_of_model.moments.targets import load_target
 
 _BOXES = {"search": "the wide search bounds", "plausible": "the plausible ranges"}
-_CSS = {HOLDS: "holds", CONDITIONAL: "conditional", FAILS: "fails"}
+_CSS = {HOLDS: "good", CONDITIONAL: "mixed", FAILS: "bad"}
 _DPI = 110
 
 
@@ -87,22 +86,20 @@ def write_headline(page: Headline, out: Path) -> None:
 
 def render(page: Headline, images: dict[str, str]) -> str:
     """Render the page from its numbers and the figures, base64 by name."""
-    from jinja2 import Environment, StrictUndefined
-
-    source = files("withintask.report").joinpath("headline.html").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    return environment.from_string(source).render(
-        is_quick=page.is_quick,
-        target=page.target,
-        n_assumed=page.target.status.count("assumed"),
-        lead=_lead(page),
-        images=images,
-        params_hash=params_hash(page.fit.params),
-        version=version("withintask"),
+    values = {
+        "is_quick": page.is_quick,
+        "target": page.target,
+        "n_assumed": page.target.status.count("assumed"),
+        "lead": _lead(page),
+        "images": images,
+        "tables": set(page.tables()),
+        "params_hash": params_hash(page.fit.params),
         **_fit_values(page),
         **_set_values(page),
         **_claim_values(page, images),
-    )
+    }
+    command = "withintask headline --quick" if page.is_quick else "withintask headline"
+    return render_template("headline.html", values, command=command)
 
 
 def _fit_values(page: Headline) -> dict[str, object]:

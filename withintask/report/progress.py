@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from withintask.report.verbosity import is_quiet
+
 if TYPE_CHECKING:
     import polars as pl
     from rich.progress import ProgressColumn, TaskID
@@ -34,6 +36,9 @@ def stages(*, in_bytes: bool = False) -> Iterator[Report]:
     Report
         To be called at each step; a stage gets its bar when it is first named.
     """
+    if is_quiet():
+        yield _silent
+        return
     from rich.console import Console
     from rich.progress import Progress
 
@@ -90,3 +95,7 @@ def _columns(in_bytes: bool) -> "tuple[ProgressColumn, ...]":
         TimeRemainingColumn(),
         TextColumn("{task.fields[detail]}", markup=False),
     )
+
+
+def _silent(stage: str, done: int, total: int | None, detail: str = "", /) -> None:
+    """Show nothing."""

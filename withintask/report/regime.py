@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from withintask.panel.atomic import save
+from withintask.panel.atomic import save, save_text
 from withintask.panel.escape import save_csv
+from withintask.report.regime_page import regime_page
 from withintask.report.terminal import print_rows
 from withintask.sim.params import Params, load_params
 from withintask.sim.regime import MEASURES, RegimeMap, axis_label
@@ -59,11 +60,13 @@ def run_regime(out: Path, *, n_values: int = 21) -> dict[str, pl.DataFrame]:
     for name, table in tables.items():
         save(out / f"{name}.parquet", table.write_parquet)
         save_csv(out / f"{name}.csv", table)
+    command = f"withintask regime --out {out}"
+    save_text(out / "index.html", regime_page(tables, tuple(maps), command=command))
     for drawn in maps.values():
         _print_map(drawn)
     _print(tables)
     print(
-        f"{out}: {', '.join(f'map_{a}.png' for a in maps)}, rent_sharing.png, policies.png, tables"
+        f"{out}: index.html, {', '.join(f'map_{a}.png' for a in maps)}, rent_sharing.png, policies.png, tables"
     )
     return tables
 
@@ -133,7 +136,7 @@ def draw_policies(effects: pl.DataFrame, path: Path) -> None:
     ax.set_yticks(place, [name.replace("_", " ") for name in effects["policy"]])
     ax.set_xlabel("change in Gini that AI brings")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, loc="lower right")
+    figure.legend(frameon=False, loc="outside upper right", ncols=2)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 

@@ -1,5 +1,6 @@
 """Results on the real data, as found: tables, a figure and a page."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from withintask.panel.atomic import save, save_text
 from withintask.panel.escape import save_csv
 from withintask.panel.panel import Panel
 from withintask.report.ability import HEADER, ability_rows, draw_ability, signs_in_words
+from withintask.report.results_page import results_page
 from withintask.report.tables import markdown_table
 from withintask.report.terminal import print_rows
 from withintask.tests_of_model.evidence.occupations import (
@@ -132,8 +134,13 @@ def run_results(data: Source, out: Path, store: Path | None = None) -> None:
     for name, (header, rows) in tables.items():
         print_rows(header, rows, title=name)
     save_text(out / "results.md", _page(frames, tables, binomial))
+    command = f"withintask results {' '.join(map(str, folders))}"
+    notes = _notes(frames, binomial)
+    save_text(out / "index.html", results_page(tables, notes, command=command))
     written = ", ".join(frames)
-    print(f"{out}: results.md, results.png, ability.png, and {written} as .parquet and .csv")
+    print(
+        f"{out}: index.html, results.md, results.png, ability.png, and {written} as .parquet and .csv"
+    )
 
 
 def _last_year(store: Path) -> int:
@@ -206,6 +213,22 @@ def _page(
         markdown_table(*tables["education"]),
     ]
     return "\n".join(parts)
+
+
+def _notes(
+    frames: dict[str, pl.DataFrame], binomial: tuple[float, float] | None
+) -> dict[str, tuple[str, ...]]:
+    """Sentences below the tables of the page, without marks of Markdown."""
+    panels = frames["panels"]
+    readings = panels.select("dataset", "reading").unique(maintain_order=True).iter_rows()
+    corrections = _correction(panels, frames["ability"], binomial)
+    of_panels = (*corrections, _refused(panels), *(f"{name}: {text}." for name, text in readings))
+    of_ability = (signs_in_words(frames["ability"]),)
+    plain = {"panels": of_panels, "ability": of_ability}
+    return {
+        name: tuple(re.sub(r"[*`]", "", text).strip() for text in texts)
+        for name, texts in plain.items()
+    }
 
 
 def _correction(

@@ -1,10 +1,15 @@
 """How figures of the pages look. Red: ΔGini > 0, AI concentrates; blue: ΔGini < 0, AI equalizes."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+
+from withintask.panel.atomic import save
+from withintask.panel.errors import ParameterError, nearest, quoted
 
 RISES, FALLS, NEUTRAL, FAINT = "#b2182b", "#2166ac", "#444444", "#bbbbbb"
 FIRST, SECOND = "#222222", "#d97706"
@@ -17,12 +22,71 @@ Axes = Any
 """Axes of Matplotlib, one or an array of them."""
 
 
+FIGURE_SUFFIXES = (".pdf", ".svg", ".png")
+"""Kinds of files for figures: the first two are vectors, as journals ask for."""
+_DPI = 200
+
+
 def new_figure(
-    n_rows: int = 1, n_columns: int = 1, *, width: float = 10, height: float = 4
+    n_rows: int = 1,
+    n_columns: int = 1,
+    *,
+    width: float = 10,
+    height: float = 4,
+    height_ratios: Sequence[float] | None = None,
 ) -> tuple[Figure, Axes]:
     """Make a figure without a window, and its axes, (row, column)."""
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(n_rows, n_columns, squeeze=False)
+    ratios = None if height_ratios is None else list(height_ratios)
+    return figure, figure.subplots(n_rows, n_columns, squeeze=False, height_ratios=ratios)
+
+
+def save_figure(figure: Figure, path: Path, *, force: bool = True) -> Path:
+    """Write a figure in one step, its fonts within.
+
+    Parameters
+    ----------
+    figure
+        Any figure of Matplotlib.
+    path
+        File; its suffix is the format: pdf, svg or png.
+    force
+        Whether a file that is there is replaced.
+
+    Raises
+    ------
+    ParameterError
+        As :func:`fail_if_no_figure`.
+    """
+    from matplotlib import rc_context
+
+    fail_if_no_figure(path, force=force)
+    kind = path.suffix.removeprefix(".").lower()
+    # fonts lie in the file, as TrueType in PDF and as outlines in SVG
+    with rc_context({"pdf.fonttype": 42, "svg.fonttype": "path"}):
+        save(path, lambda temporary: figure.savefig(temporary, dpi=_DPI, format=kind))
+    return path
+
+
+def fail_if_no_figure(path: Path, *, force: bool = False) -> None:
+    """Refuse a file that cannot hold a figure.
+
+    Raises
+    ------
+    ParameterError
+        If the suffix is not that of a figure, the path is a folder, or a file is there and not to be replaced.
+    """
+    problems = []
+    if path.suffix.lower() not in FIGURE_SUFFIXES:
+        hint = nearest(path.suffix.lower(), FIGURE_SUFFIXES)
+        known = ", ".join(FIGURE_SUFFIXES)
+        problems.append(f"suffix {quoted(path.suffix)} is not known; known are {known}{hint}")
+    if path.is_dir():
+        problems.append("is a folder; expected a file")
+    elif path.exists() and not force:
+        problems.append("is there already; --force replaces it")
+    if problems:
+        raise ParameterError("\n".join(f"{path}: {problem}" for problem in problems))
 
 
 def draw_signed(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:

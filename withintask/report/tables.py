@@ -1,4 +1,4 @@
-"""Tables for files and documents: Markdown, LaTeX, HTML, and formats for programs."""
+"""Tables for files and documents: LaTeX, Typst, Markdown, HTML, Word, and formats for programs."""
 
 from collections.abc import Callable, Collection, Sequence
 from html import escape
@@ -7,17 +7,21 @@ from pathlib import Path
 import polars as pl
 
 from withintask.panel.atomic import save, save_text
-from withintask.panel.errors import ParameterError, quoted
-from withintask.panel.escape import in_latex, in_markdown, in_spreadsheet
+from withintask.panel.errors import ParameterError, nearest, quoted
+from withintask.panel.escape import in_latex, in_markdown, in_spreadsheet, in_typst
 from withintask.report.estimate_table import STARS_WORDS, EstimateTable, estimate_table
+from withintask.report.page import Page, Table, Text, render_page
+from withintask.report.word import WordRow, write_word
 
 KINDS = {
     ".csv": "csv",
     ".parquet": "parquet",
     ".json": "json",
     ".tex": "latex",
+    ".typ": "typst",
     ".md": "markdown",
     ".html": "html",
+    ".docx": "word",
     ".xlsx": "excel",
     ".dta": "stata",
 }
@@ -41,16 +45,21 @@ def kind_of(out: Path | None, kind: str | None, *, force: bool = False) -> str:
         a binary format is asked for without a file.
     """
     if out is None:
-        if kind == "parquet":
-            raise ParameterError("--format parquet: expected --out FILE; Parquet is not text")
+        if kind in _BINARY:
+            raise ParameterError(f"--format {kind}: expected --out FILE; it is not text")
         return kind or "table"
     of_suffix = KINDS.get(out.suffix.lower())
     problems = []
     if of_suffix is None:
-        problems.append(f"suffix {quoted(out.suffix)} is not known; known are {', '.join(KINDS)}")
+        hint = nearest(out.suffix.lower(), KINDS)
+        problems.append(
+            f"suffix {quoted(out.suffix)} is not known; known are {', '.join(KINDS)}{hint}"
+        )
     elif kind not in (None, of_suffix):
         problems.append(f"suffix {out.suffix} means {of_suffix}, not {kind}; leave out --format")
-    if out.exists() and not force:
+    if out.is_dir():
+        problems.append("is a folder; expected a file")
+    elif out.exists() and not force:
         problems.append("is there already; --force replaces it")
     if problems:
         raise ParameterError("\n".join(f"--out {out}: {problem}" for problem in problems))
@@ -73,17 +82,77 @@ def write_estimates(
     recommended
         Names of the estimators that documents show first.
     """
+    frame = with_recommended(frame, recommended)
     if kind in _BINARY and out is not None:
         save(out, lambda path: _BINARY[kind](frame, path))
         return
-    if kind in _DOCUMENTS:
-        content = _DOCUMENTS[kind](estimate_table(frame, recommended, stars=True))
-    else:
-        content = frame.write_json() if kind == "json" else in_spreadsheet(frame).write_csv()
+    table = estimate_table(frame, recommended, stars=True)
+    if kind == "word" and out is not None:
+        write_table(table, out, force=True)
+        return
+    content = document(table, kind) if kind in DOCUMENTS else _data_text(frame, kind)
     if out is None:
         print(content)
     else:
         save_text(out, content)
+
+
+def _data_text(frame: pl.DataFrame, kind: str) -> str:
+    return frame.write_json() if kind == "json" else in_spreadsheet(frame).write_csv()
+
+
+def with_recommended(frame: pl.DataFrame, recommended: Collection[str]) -> pl.DataFrame:
+    """Add ``is_recommended``, so that what is recommended is known of a file too."""
+    return frame.with_columns(is_recommended=pl.col("estimator").is_in(list(recommended)))
+
+
+def document(table: EstimateTable, kind: str) -> str:
+    """Lay a table out as text of a kind in DOCUMENTS."""
+    return DOCUMENTS[kind](table)
+
+
+def write_table(table: EstimateTable, out: Path, *, force: bool = False) -> Path:
+    """Write a table in words to a document in the format of its suffix.
+
+    Raises
+    ------
+    ParameterError
+        As :func:`kind_of`, and for a suffix of data.
+    """
+    kind = kind_of(out, None, force=force)
+    if kind == "word":
+        save(out, lambda path: write_word(_word_rows(table), _notes(table), path))
+    elif kind in DOCUMENTS:
+        save_text(out, document(table, kind))
+    else:
+        known = ", ".join(suffix for suffix, k in KINDS.items() if k in ("word", *DOCUMENTS))
+        raise ParameterError(f"{out}: expected a document ({known}); frame holds the rows")
+    return out
+
+
+def html_fragment(table: EstimateTable) -> str:
+    """Write a table that scrolls in its place, and its notes, as part of a page."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
+    body = []
+    for group in table.groups:
+        title = escape(group.title)
+        body.append(
+            f'<tr><th colspan="{len(table.header)}" scope="colgroup" style="text-align:left">{title}</th></tr>'
+        )
+        body += [
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in group.rows
+        ]
+    notes = [f"<p>{escape(note)}</p>" for note in _notes(table)]
+    return "\n".join(
+        [
+            '<div style="overflow-x:auto" tabindex="0" role="region" aria-label="Estimates">',
+            f"<table><thead><tr>{head}</tr></thead><tbody>",
+            *body,
+            "</tbody></table></div>",
+            *notes,
+        ]
+    )
 
 
 def _latex(table: EstimateTable) -> str:
@@ -107,8 +176,41 @@ def _latex(table: EstimateTable) -> str:
 def _in_latex(text: str) -> str:
     # braces keep a bracket that begins a cell from being an argument of the line break before it
     cell = in_latex(text).replace("–", "--").replace("·", r"\textperiodcentered{}")
-    cell = cell.replace("<", r"\textless{}").replace(">", r"\textgreater{}")
+    cell = (
+        cell.replace("∞", r"$\infty$").replace("<", r"\textless{}").replace(">", r"\textgreater{}")
+    )
     return f"{{{cell}}}" if cell.startswith(("[", "*")) else cell
+
+
+def _typst(table: EstimateTable) -> str:
+    """Lay out as a table of Typst, notes below."""
+    n_columns = len(table.header)
+    align = ", ".join(["left", *["right"] * (n_columns - 1)])
+    lines = [
+        f"#table(columns: {n_columns}, align: ({align}), stroke: none,",
+        "  table.hline(),",
+        f"  table.header({_typst_cells(table.header)}),",
+    ]
+    for group in table.groups:
+        title = in_typst(group.title)
+        lines += [
+            "  table.hline(stroke: 0.5pt),",
+            f"  table.cell(colspan: {n_columns})[#emph[{title}]],",
+        ]
+        lines += [f"  {_typst_cells(row)}," for row in group.rows]
+    notes = [f"#text(size: 0.85em)[{in_typst(note)}]\n" for note in _notes(table)]
+    return "\n".join([*lines, "  table.hline(),", ")", *notes])
+
+
+def _typst_cells(cells: Sequence[str]) -> str:
+    return ", ".join(f"[{in_typst(cell)}]" for cell in cells)
+
+
+def _word_rows(table: EstimateTable) -> list[WordRow]:
+    rows = [WordRow(cells=table.header, is_head=True)]
+    for group in table.groups:
+        rows += [WordRow(cells=(group.title,)), *(WordRow(cells=row) for row in group.rows)]
+    return rows
 
 
 def _markdown(table: EstimateTable) -> str:
@@ -124,29 +226,14 @@ def _markdown(table: EstimateTable) -> str:
 
 
 def _html(table: EstimateTable) -> str:
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
-    body = []
-    for group in table.groups:
-        title = escape(group.title)
-        body.append(
-            f'<tr><th colspan="{len(table.header)}" scope="colgroup" style="text-align:left">{title}</th></tr>'
-        )
-        body += [
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in group.rows
-        ]
-    notes = [f"<p>{escape(note)}</p>" for note in _notes(table)]
-    return "\n".join(
-        [
-            '<!doctype html><html lang="en"><meta charset="utf-8"><title>Estimates</title>',
-            '<meta name="viewport" content="width=device-width">',
-            f'<div style="overflow-x:auto"><table><thead><tr>{head}</tr></thead><tbody>',
-            *body,
-            "</tbody></table></div>",
-            *notes,
-            "</html>\n",
-        ]
+    """Lay out as a page in the one design of pages."""
+    rows = tuple(row for group in table.groups for row in ((group.title,), *group.rows))
+    numbers = tuple(place > 0 for place in range(len(table.header)))
+    blocks = (
+        Table(label="Estimates", header=table.header, rows=rows, numbers=numbers),
+        Text(sentences=tuple(_notes(table)), look="note"),
     )
+    return render_page(Page(title="Estimates", command="withintask estimate", blocks=blocks))
 
 
 def _notes(table: EstimateTable) -> list[str]:
@@ -171,4 +258,10 @@ _BINARY: dict[str, Callable[[pl.DataFrame, Path], object]] = {
     "excel": lambda frame, path: in_spreadsheet(frame).write_excel(path),
     "stata": _stata,
 }
-_DOCUMENTS = {"latex": _latex, "markdown": _markdown, "html": _html}
+DOCUMENTS: dict[str, Callable[[EstimateTable], str]] = {
+    "latex": _latex,
+    "typst": _typst,
+    "markdown": _markdown,
+    "html": _html,
+}
+"""Writers of text by the name of the format."""

@@ -11,6 +11,8 @@ from withintask.panel.errors import one_line
 if TYPE_CHECKING:
     import polars as pl
 
+    from withintask.report.estimate_table import EstimateTable
+
 _GAP = "  "
 _NUMBER = re.compile(r"[\d\s.,:±+\-−–×%<>()\[\]e∞]*")
 _SHORTEST = 12
@@ -69,25 +71,36 @@ def frame_table(frame: "pl.DataFrame") -> str:
 
 def print_estimates(frame: "pl.DataFrame", recommended: Collection[str] = ()) -> None:
     """Print estimates, the recommended first, their notes, and below what could not be run and why."""
+    print(estimates_text(frame, recommended, width=terminal_width()))
+
+
+def estimates_text(frame: "pl.DataFrame", recommended: Collection[str] = (), *, width: int) -> str:
+    """Lay estimates out as text that fits a width, with their notes and what could not be run and why."""
     from withintask.report.estimate_table import estimate_table, failed
 
-    width = terminal_width()
     table = estimate_table(frame, recommended)
-    if width < _ALL_COLUMNS:
-        table = table.without("clusters")
-    for group in table.groups:
-        print("\n" + textwrap.fill(group.title, width) + "\n")
-        print(text_table(table.header, group.rows, width=width))
-    for i, note in enumerate(table.notes, 1):
-        print(
-            ("" if i > 1 else "\n")
-            + textwrap.fill(f"({i}) {note}", width, subsequent_indent="    ")
-        )
+    blocks = [grouped_text(table.without("clusters") if width < _ALL_COLUMNS else table, width)]
     reasons = failed(frame)
     if reasons:
-        print("\nCould not be run\n")
-    for reason in reasons:
-        print(textwrap.fill(reason, width, subsequent_indent=_GAP, break_on_hyphens=False))
+        filled = [
+            textwrap.fill(reason, width, subsequent_indent=_GAP, break_on_hyphens=False)
+            for reason in reasons
+        ]
+        blocks.append("\n".join(["Could not be run\n", *filled]))
+    return "\n\n".join(block for block in blocks if block)
+
+
+def grouped_text(table: "EstimateTable", width: int) -> str:
+    """Lay a table of groups out as text, its notes below."""
+    blocks = []
+    for group in table.groups:
+        rows = text_table(table.header, group.rows, width=width)
+        blocks.append(f"{textwrap.fill(group.title, width)}\n\n{rows}")
+    notes = [
+        textwrap.fill(f"({i}) {note}", width, subsequent_indent="    ")
+        for i, note in enumerate(table.notes, 1)
+    ]
+    return "\n\n".join([*blocks, *(["\n".join(notes)] if notes else [])])
 
 
 def _is_number(cells: Sequence[str]) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from page_checks import problems_of
 
 from withintask.panel.errors import ParameterError, SourceError
 from withintask.report.headline import write_headline
@@ -49,6 +50,7 @@ def test_page_shows_what_was_computed_and_a_killed_run_goes_on(start, tmp_path, 
     write_headline(shown, tmp_path)
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert re.search(r"Illustrative targets.*found for 5 of the 6", page)
+    assert problems_of(page, tmp_path) == []
     _check_claims(shown, page)
     _check_ranges(shown, page)
     _check_scenarios(shown.scenarios)
