@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test attack lint types install docs
+.PHONY: demo test attack lint types install docs dependencies
 demo: .venv/installed
 	$(BIN)/withintask demo
 
@@ -15,6 +15,10 @@ attack: .venv/installed
 	WITHINTASK_ATTACK=1 $(BIN)/pytest -q tests/attacks
 
 install: .venv/installed
+
+# Weaknesses, licences and a list of parts (SBOM) of what the package rests on.
+dependencies:
+	.ci/dependencies
 
 # The site: pages, reference from docstrings, tutorials run as notebooks; out/site/index.html.
 docs: .venv/docs
