@@ -14,7 +14,7 @@ from withintask.panel.store import read_panel
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cli")
-    small = ("--set", "n_workers=120", "--set", "n_firms=6", "--seed", 1, "--out", "trial")
+    small = ("--set", "n_workers=240", "--set", "n_firms=12", "--seed", 1, "--out", "trial")
     done = run("simulate", "--design", "rct-ability", *small, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "trial"
