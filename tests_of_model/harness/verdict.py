@@ -318,7 +318,9 @@ def _is_idle(name: str, by_world: dict[str, pl.DataFrame]) -> bool:
 def _is_same(rival: pl.DataFrame, base: pl.DataFrame) -> bool:
     n = min(rival.height, base.height)
     x, y = (part["estimate"].to_numpy()[:n] for part in (rival, base))
-    is_same_truth = np.isclose(rival["truth"][0], base["truth"][0], rtol=SAME, atol=ROUNDING)
+    is_same_truth = np.isclose(
+        rival["truth"][0], base["truth"][0], rtol=SAME, atol=ROUNDING, equal_nan=True
+    )
     return bool(is_same_truth) and np.allclose(x, y, rtol=SAME, atol=0, equal_nan=True)
 
 
