@@ -74,6 +74,11 @@ class WorldFigures:
         """Whether there is no effect, or the estimand does not exist."""
         return math.isnan(self.truth) or abs(self.truth) < ROUNDING
 
+    @property
+    def is_bad(self) -> bool:
+        """Whether a figure is shown bad."""
+        return any(self.shown(figure) == SHOWN[float(BAD)] for figure in FIGURES)
+
     def shown(self, figure: str) -> str:
         """What is shown of a figure."""
         return str(getattr(self, f"{figure}_shown"))

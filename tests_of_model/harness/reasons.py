@@ -38,12 +38,16 @@ def reason(word: str, worlds: Sequence[WorldFigures], n_decide: float) -> Reason
     """
     reference = worlds[0]
     if word == rule.BIASED:
-        world = next(w for w in worlds if w.bias_shown == "bad")
-        return Reason(text=f"{world.world}: bias {_bias(world, reference)}", world=world.world)
+        bad = [w for w in worlds if w.bias_shown == "bad"]
+        world = max(bad, key=lambda w: (w.world == reference.world, abs(w.bias)))
+        text = f"{world.world}: bias {_bias(world, reference)}{_also(worlds, world)}"
+        return Reason(text=text, world=world.world)
     if word == rule.DISTORTED:
-        world = next(w for w in worlds if "bad" in (w.size_shown, w.coverage_shown))
-        found = _size(world) if world.size_shown == "bad" else _coverage(world)
-        return Reason(text=f"{world.world}: {found}", world=world.world)
+        bad = [w for w in worlds if "bad" in (w.size_shown, w.coverage_shown)]
+        world = max(bad, key=lambda w: (w.world == reference.world, w.rejects if w.is_null else 0))
+        figure = _size(world) if world.size_shown == "bad" else _coverage(world)
+        text = f"{world.world}: {figure}{_also(worlds, world)}"
+        return Reason(text=text, world=world.world)
     if word == rule.UNDERPOWERED:
         factor = sample_factor(reference.truth, reference.empirical_se)
         would_do = f"{factor:,.1f} times the sample would do"
@@ -71,6 +75,12 @@ def rounded(number: float) -> int:
     """Round up to two digits, as a number of replicates deserves."""
     step = 10 ** max(int(math.log10(max(number, 1))) - 1, 0)
     return math.ceil(number / step) * step
+
+
+def _also(worlds: Sequence[WorldFigures], named: WorldFigures) -> str:
+    """Name the other worlds in which a figure is shown bad."""
+    others = [w.world for w in worlds if w is not named and w.is_bad]
+    return f"; also fails in {', '.join(others)}" if others else ""
 
 
 def _identified(worlds: Sequence[WorldFigures]) -> str:

@@ -89,12 +89,13 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "n_decide": pl.Float64,
     "alone_n_decide": pl.Float64,
     "n_rivals": pl.Int64,
+    "n_bad": pl.Int64,
     "idle": pl.List(pl.String),
 }
 """Columns of the verdicts: ``alone``, the verdict in the reference world and without AI, were there no rivals; coverage
 and bias in the reference world, size without AI; ``world`` where the verdict was found; ``n_decide`` replicates a
-world that would decide, NaN where it is decided; ``n_rivals`` that were judged, and the ``idle`` ones, which change
-nothing and do not count."""
+world that would decide, NaN where it is decided; ``n_rivals`` that were judged, ``n_bad`` worlds in which a figure is
+shown bad, and the ``idle`` ones, which change nothing and do not count."""
 
 _TYPES: dict[object, type[pl.DataType]] = {str: pl.String, int: pl.Int64, float: pl.Float64}
 WORLDS_SCHEMA: dict[str, type[pl.DataType]] = {
@@ -363,7 +364,7 @@ def _chosen(cells: list[_Cell], order: Sequence[str]) -> _Cell:
 def _row(cell: _Cell, *, is_chosen: bool) -> tuple[object, ...]:
     names = cell.claim, cell.design, cell.estimator, is_chosen, cell.word, cell.word_alone
     if cell.judgement is None or cell.alone is None:
-        return (*names, cell.gap, "", *[None] * 12, 0, [])
+        return (*names, cell.gap, "", *[None] * 12, 0, 0, [])
     reference = cell.figures[0]
     no_ai = next((w for w in cell.figures if w.world == NO_AI), None)
     scale = float("nan") if reference.is_null else abs(reference.truth)
@@ -381,6 +382,7 @@ def _row(cell: _Cell, *, is_chosen: bool) -> tuple[object, ...]:
         reference.n_replicates,
         n_decide if is_open else None,
         float(cell.alone.n_decide) if cell.word_alone == rule.INCONCLUSIVE else None,
-        sum(w.world not in (REFERENCE, NO_AI) for w in cell.figures),
+        sum(w.world not in BASES for w in cell.figures),
+        sum(w.is_bad for w in cell.figures),
         list(cell.idle),
     )

@@ -94,8 +94,15 @@ def cell_words(cell: dict[str, object], sizes: pl.DataFrame) -> tuple[str, str]:
         rule.UNDERPOWERED: _sample(cell["sample_factor"]),
         rule.INCONCLUSIVE: _replicates(cell["n_decide"]),
         rule.IDENTIFIED: "",
-    }.get(verdict, str(cell["world"]).replace("_", " "))
+    }.get(verdict, _failing(cell))
     return verdict, "\n".join(filter(None, (why, lost)))
+
+
+def _failing(cell: dict[str, object]) -> str:
+    """The world in which a cell fails worst, and in how many others it does."""
+    n_others = int(str(cell["n_bad"])) - 1
+    world = str(cell["world"]).replace("_", " ")
+    return f"{world}, {n_others} more" if n_others > 0 else world
 
 
 def _sample(factor: object) -> str:
