@@ -217,3 +217,10 @@ def test_shells_complete_commands(shell, tmp_path):
     assert done.returncode == 0
     assert "estimate" in done.stdout
     assert "recommended" in done.stdout
+
+
+def test_a_terminal_without_unicode_is_written_plain_signs(trial, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = run("estimate", trial, "--estimator", "permutation", cwd=trial.parent)
+    assert done.returncode == 0, done.stderr
+    assert "H1 - Change of log coefficient of variation" in done.stdout

@@ -102,13 +102,13 @@ class Estimates(Tabular):
     --------
     >>> import withintask as wt
     >>> panel = wt.draw_panel("rct-ability", seed=1, settings=["n_workers=120", "n_firms=6"])
-    >>> result = wt.estimate(panel, estimators=["dispersion_by_access", "gradient_iv"])
-    >>> result.shape
-    (2, 17)
+    >>> result = wt.estimate(panel, estimators=["pairs_difference", "gradient_iv"])
+    >>> result["term"].to_list()[0]
+    'ability_gradient'
     >>> result.recommended
-    ('dispersion_by_access',)
-    >>> print(result.summary().splitlines()[2])
-    Recommended: Difference in differences by access
+    ('pairs_difference',)
+    >>> "Recommended: Pairs of items, difference in differences" in result.summary()
+    True
     """
 
     frame: pl.DataFrame

@@ -3,6 +3,7 @@
 import inspect
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -77,7 +78,18 @@ def _entry(name: str, value: object) -> str:
     text = _SECTION.sub(r"**\1**\n", inspect.getdoc(value) or "")
     text = re.sub(r"^>>> .*(?:\n(?!\n|\*\*).*)*", r"```pycon\n\g<0>\n```", text, flags=re.MULTILINE)
     text = re.sub(r":\w+:`~?\.?([^`]+)`", r"`\1`", text)
-    return f"## {name}\n\n```python\n{signature}\n```\n\n{text}\n"
+    example = _examples().get(name, "")
+    shown = f"**Example**\n\n```python\n{example}\n```\n" if example else ""
+    return f"## {name}\n\n```python\n{signature}\n```\n\n{text}\n\n{shown}"
+
+
+@cache
+def _examples() -> dict[str, str]:
+    """Examples by name; those of data on occupations are the scripts in examples/."""
+    text = (ROOT / "docs" / "site" / "examples.py").read_text(encoding="utf-8")
+    cells = re.split(r"^# %% (.*)$", text, flags=re.MULTILINE)[1:]
+    named = zip(cells[::2], cells[1::2], strict=True)
+    return {name: code.strip() for names, code in named for name in names.split(", ")}
 
 
 def executed(path: Path) -> jupytext.jupytext.NotebookNode:

@@ -16,7 +16,7 @@ from withintask.ingest.panels.radiology import (
     radiology_times,
 )
 from withintask.ingest.panels.wages import cps, nlsy
-from withintask.panel.errors import ParameterError, quoted
+from withintask.panel.errors import ParameterError, nearest, quoted
 from withintask.panel.panel import Panel
 
 Adapter = Callable[[str | Path], Panel]
@@ -61,5 +61,6 @@ def import_panel(name: str, source_dir: str | Path) -> Panel:
     """
     if name not in ADAPTERS:
         known = ", ".join(ADAPTERS)
-        raise ParameterError(f"panel {quoted(name)} is not known; expected one of {known}")
+        hint = nearest(name, ADAPTERS)
+        raise ParameterError(f"panel {quoted(name)} is not known; expected one of {known}{hint}")
     return ADAPTERS[name](source_dir)

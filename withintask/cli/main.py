@@ -1,5 +1,7 @@
 """Where the command line starts: an error is one message, whatever goes wrong."""
 
+import codecs
+import io
 import os
 import signal
 import sys
@@ -21,6 +23,7 @@ _OWNER_ONLY = 0o600
 def main() -> None:
     """Run the command line; every error is one message and a status, never a traceback unless ``--debug`` asks for it."""
     given = sys.argv[1:]
+    _write_what_can_be_shown()
     words = [word for word in given if word not in (_DEBUG, *_HOW_MUCH)]
     started = time.monotonic()
     try:
@@ -41,6 +44,37 @@ def main() -> None:
     else:
         return
     raise SystemExit(status)
+
+
+_PLAIN = {
+    "·": "-",
+    "–": "-",
+    "−": "-",
+    "∞": "inf",
+    "…": "...",
+    "±": "+/-",
+    "×": "x",
+    "Δ": "d",
+    "“": '"',
+    "”": '"',
+}
+"""What stands for a sign where a terminal has ASCII alone."""
+
+
+def _write_what_can_be_shown() -> None:
+    """Where the output knows no Unicode, write plain signs and escapes instead of failing."""
+
+    def plain(error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeEncodeError):
+            raise error
+        signs = error.object[error.start : error.end]
+        shown = (_PLAIN.get(c) or c.encode("unicode_escape").decode() for c in signs)
+        return "".join(shown), error.end
+
+    codecs.register_error("withintask", plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and "utf" not in stream.encoding.lower():
+            stream.reconfigure(errors="withintask")
 
 
 def _status(error: BaseException) -> int:

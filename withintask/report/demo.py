@@ -17,6 +17,7 @@ from withintask.report.demo_blocks import (
     panel_blocks,
     trial_blocks,
 )
+from withintask.report.estimate_table import decimals
 from withintask.report.estimate_words import estimator_words
 from withintask.report.page import Block, Page, render_page
 from withintask.report.progress import run_study
@@ -213,6 +214,11 @@ def _synthetic_workbooks(out: Path) -> Path:
     return folder
 
 
+def _recommended_alone(result: Estimates) -> str:
+    """The summary as far as the recommended estimates; the page has the others."""
+    return result.summary().partition("\nOthers,")[0].rstrip()
+
+
 def _report(oews: pl.DataFrame, label: str, result: Estimates, table: pl.DataFrame) -> None:
     rows = [
         (
@@ -227,12 +233,12 @@ def _report(oews: pl.DataFrame, label: str, result: Estimates, table: pl.DataFra
         ("year", "occupations", "top-coded p90", "mean ln(p90/p10)"), rows, title=f"OEWS ({label})"
     )
     print("The step from May 2020 to May 2021 is a new method and new codes, no effect of AI.")
-    print(f"\nPanel {result.panel.info.name}\n\n{result.summary()}")
+    print(f"\nPanel {result.panel.info.name}\n\n{_recommended_alone(result)}")
     lines = [
         (
             estimator_words(r["estimator"]),
             r["world"].replace("_", " "),
-            f"{r['truth']:+.4f}",
+            decimals(round(r["truth"], 4) + 0.0),
             f"{r['bias']:+.4f}",
             f"{r['coverage']:.3f}",
             f"{r['power']:.3f}",
