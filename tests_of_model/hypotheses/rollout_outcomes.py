@@ -82,7 +82,7 @@ def outcome_paths(sample: Sample, outcome: Outcome) -> OutcomePaths:
         If AI was not rolled out, or the panel lacks what the outcome needs.
     """
     if outcome not in _MAKERS:
-        raise ParameterError(unknown_name("outcome", outcome, _MAKERS))
+        raise ParameterError(f"outcome {unknown_name(outcome, _MAKERS)}")
     rollout = rollout_rows(sample.item_rows)
     return _MAKERS[outcome](sample, rollout)
 

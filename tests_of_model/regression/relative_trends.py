@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import numpy as np
 from scipy import optimize, special, stats
 
-from withintask.panel.arrays import Array
+from withintask.panel.arrays import Array, Flags
 from withintask.tests_of_model.regression.smooth_trends import Interval
 
 _FIRST_STAGE = 0.1
@@ -14,6 +15,8 @@ _FIRST_STAGE = 0.1
 _REACH, _POINTS = 20.0, 400
 """Standard errors to either side, and points, of the first search for the interval's ends."""
 _LARGEST_REACH = 20_000.0
+_ROUNDS = 3
+"""Grids by which an end is then narrowed down."""
 
 
 def relative_interval(
@@ -82,54 +85,51 @@ def _inverted(
     first_stage = _least_favourable(correlation, _FIRST_STAGE * (1 - level))
     moments = weights @ estimate
 
-    def keeps(value: float) -> bool:
-        standardized = (moments - np.array([1.0, -1.0]) * value) / deviation
+    def keeps(values: Array) -> Flags:
+        standardized = (moments - np.outer(values, [1.0, -1.0])) / deviation
         return _keeps(standardized, correlation, first_stage, level)
 
     reach = _REACH
-    while reach < _LARGEST_REACH and (
-        keeps(effect - reach * error) or keeps(effect + reach * error)
-    ):
+    while reach < _LARGEST_REACH and keeps(effect + np.array([-reach, reach]) * error).any():
         reach *= 2
     grid = effect + error * np.linspace(-reach, reach, 2 * _POINTS + 1)
-    kept = np.flatnonzero([keeps(value) for value in grid])
+    kept = np.flatnonzero(keeps(grid))
     if kept.size == 0:
         return None
-    ends = [
-        _edge(keeps, grid[kept[place]], grid[kept[place] + step])
-        if 0 <= kept[place] + step < grid.size
-        else math.copysign(math.inf, step)
-        for place, step in ((0, -1), (-1, 1))
-    ]
-    return Interval(low=ends[0], high=ends[1])
+    low, high = int(kept[0]), int(kept[-1])
+    return Interval(
+        low=_edge(keeps, grid[low], grid[low - 1]) if low > 0 else -math.inf,
+        high=_edge(keeps, grid[high], grid[high + 1]) if high + 1 < grid.size else math.inf,
+    )
 
 
-def _edge(keeps: Callable[[float], bool], inside: float, outside: float) -> float:
-    """Halve the distance to the last value kept."""
-    for _ in range(40):
-        middle = (inside + outside) / 2
-        inside, outside = (middle, outside) if keeps(middle) else (inside, middle)
+def _edge(keeps: Callable[[Array], Flags], inside: float, outside: float) -> float:
+    """Find the last value kept, by finer and finer grids."""
+    for _ in range(_ROUNDS):
+        points = np.linspace(inside, outside, _POINTS)
+        last = int(np.flatnonzero(keeps(points))[-1])
+        inside, outside = points[last], points[min(last + 1, _POINTS - 1)]
     return float(inside)
 
 
-def _keeps(z: Array, correlation: float, first_stage: float, level: float) -> bool:
-    """Whether the hybrid test keeps that both standardized moments have a mean of at most zero."""
-    largest = int(np.argmax(z))
-    if z[largest] > first_stage:
-        return False
-    rest = z[1 - largest] - correlation * z[largest]
-    low = rest / (1 - correlation) if correlation < 1 else -math.inf
+def _keeps(z: Array, correlation: float, first_stage: float, level: float) -> Flags:
+    """Whether the hybrid test keeps that both standardized moments have a mean of at most zero, (value,)."""
+    largest, smallest = z.max(axis=1), z.min(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low = (smallest - correlation * largest) / (1 - correlation)
+    low = np.where(correlation < 1, low, -np.inf)
     size = ((1 - level) * (1 - _FIRST_STAGE)) / (1 - _FIRST_STAGE * (1 - level))
-    critical = _truncated_quantile(1 - size, low, first_stage)
-    return bool(z[largest] <= max(0.0, critical))
+    critical = np.maximum(_truncated_quantile(1 - size, low, first_stage), 0.0)
+    return np.asarray((largest <= first_stage) & (largest <= critical))
 
 
-def _truncated_quantile(p: float, low: float, high: float) -> float:
+def _truncated_quantile(p: float, low: Array, high: float) -> Array:
     """Quantile of a standard normal between two values, from the upper tail so that no digits are lost."""
     tail_low, tail_high = special.ndtr(-low), special.ndtr(-high)
-    return float(-special.ndtri(tail_low - p * (tail_low - tail_high)))
+    return np.asarray(-special.ndtri(np.maximum(tail_low - p * (tail_low - tail_high), 0.0)))
 
 
+@lru_cache(maxsize=256)
 def _least_favourable(correlation: float, error: float) -> float:
     """Value that the larger of two standard normals exceeds with probability ``error``."""
     covariance = np.array([[1.0, correlation], [correlation, 1.0]])

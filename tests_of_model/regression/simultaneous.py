@@ -61,7 +61,9 @@ def band_factors(averages: Averages, *, level: float) -> Array:
     random = np.random.default_rng(_SEED)
     weights = random.standard_normal((N_DRAWS, averages.influence.shape[0]))
     largest = np.abs(weights @ (averages.influence[:, known] / error[known])).max(axis=1)
-    tail = special.ndtr(-max(float(np.quantile(largest, level)), special.ndtri((1 + level) / 2)))
+    pointwise = float(special.ndtri((1 + level) / 2))
+    joint = float(np.quantile(largest, level)) if known.sum() > 1 else pointwise
+    tail = special.ndtr(-max(joint, pointwise))
     return np.asarray(-special.stdtrit(averages.dof, tail))
 
 
