@@ -309,7 +309,7 @@ def _take(averages: Averages, chosen: Flags) -> Averages:
 
 
 def _n_clusters(paths: OutcomePaths, used: Flags) -> int:
-    compared = used.any(axis=1)
+    compared = np.asarray(used.any(axis=1))
     if paths.rollout.level == "firm":
         return int(np.unique(paths.cluster[compared]).size)
     unit = paths.row_place // paths.rollout.n_waves

@@ -14,7 +14,6 @@ from withintask.tests_of_model.regression.group_time import (
     pair_effects,
     pair_weights,
 )
-from withintask.tests_of_model.regression.grouping import encode
 from withintask.tests_of_model.regression.imputation import imputed_effects
 from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS
 
@@ -38,14 +37,7 @@ def effects_of(
 
 def jackknife_clusters(outcome: OutcomePaths) -> Codes:
     """What is left out as one: what was assigned, or a team where workers were assigned, (unit,)."""
-    if outcome.rollout.level == "firm":
-        return outcome.cluster
-    return encode(*_team(outcome))
-
-
-def _team(outcome: OutcomePaths) -> tuple[Codes]:
-    first = np.unique(outcome.row_place // outcome.rollout.n_waves, return_index=True)[1]
-    return (outcome.rollout.team[first],)
+    return outcome.cluster if outcome.rollout.level == "firm" else outcome.team
 
 
 def averages_of(

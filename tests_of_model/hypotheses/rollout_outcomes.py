@@ -48,6 +48,8 @@ class OutcomePaths:
     """Outcomes, starts, weights and strata of units."""
     cluster: Codes
     """What was assigned as one, where units lie within it, (unit,)."""
+    team: Codes
+    """Firm of each unit, or its workers who start together, (unit,)."""
     task: Codes
     """Task of each unit; one code where units span tasks, (unit,)."""
     n_rows: Array
@@ -104,7 +106,7 @@ def _finish(
     n_rows = np.bincount(place, minlength=value.size).astype(np.float64).reshape(value.shape)
     weight = group_sums(place, rows.weight, value.size).reshape(value.shape)
     is_before = np.arange(n_waves) < rollout.start[first][:, None]
-    is_before |= ~is_before.any(axis=1)[:, None]
+    is_before |= ~is_before.any(axis=1, keepdims=True)
     n_before = (is_before & (n_rows > 0)).sum(axis=1)
     return OutcomePaths(
         paths=Paths(
@@ -115,6 +117,7 @@ def _finish(
             stratum=encode(stratum, task),
         ),
         cluster=encode(rollout.cluster[first]),
+        team=encode(rollout.team[first]),
         task=encode(task),
         n_rows=np.where(np.isfinite(value), n_rows, 0.0),
         row_place=place,
@@ -222,7 +225,7 @@ def _gradient(sample: Sample, rollout: RolloutRows) -> OutcomePaths:
             np.where(rows.is_soc, floats(schooling["educ_soc"]), floats(schooling["educ_cog"]))
         )
     second = measured.second if has_second else measured.first
-    known = np.isfinite(np.column_stack([*columns, second])).all(axis=1)
+    known: Flags = np.logical_and.reduce([np.isfinite(column) for column in (*columns, second)])
     place = unit * rollout.n_waves + rollout.wave
     size = (int(unit.max()) + 1) * rollout.n_waves
     within = encode(place, rows.task)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -73,20 +73,21 @@ def trend_sensitivity(
     estimate = averages.estimate[kept]
     covariance = _widened(study, kept, len(leads), target)
 
-    def interval(bound: float) -> Interval:
-        common = {"n_leads": len(leads), "target": target, "level": study.level}
-        if restriction == "relative":
-            return relative_interval(estimate, covariance, multiple=bound, **common)  # type: ignore[arg-type]
-        return smooth_interval(estimate, covariance, curvature=bound, **common)  # type: ignore[arg-type]
+    shared: dict[str, Any] = {"n_leads": len(leads), "target": target, "level": study.level}
 
-    intervals = [interval(bound) for bound in chosen_bounds]
+    def of_bound(bound: float) -> Interval:
+        if restriction == "relative":
+            return relative_interval(estimate, covariance, multiple=bound, **shared)
+        return smooth_interval(estimate, covariance, curvature=bound, **shared)
+
+    intervals = [of_bound(bound) for bound in chosen_bounds]
     return pl.DataFrame(
         {
             "restriction": [restriction] * len(intervals),
             "bound": chosen_bounds,
             "conf_low": [each.low for each in intervals],
             "conf_high": [each.high for each in intervals],
-            "breakdown": [_breakdown(interval, chosen_bounds)] * len(intervals),
+            "breakdown": [_breakdown(of_bound, chosen_bounds)] * len(intervals),
         }
     )
 
@@ -98,7 +99,8 @@ def _usable(study: EventStudy) -> tuple[Codes, Codes]:
     place = {
         int(time): k for k, time in enumerate(times) if math.isfinite(errors[k]) and errors[k] > 0
     }
-    lags, leads = [], []
+    lags: list[int] = []
+    leads: list[int] = []
     while len(lags) in place:
         lags.append(place[len(lags)])
     while -2 - len(leads) in place:

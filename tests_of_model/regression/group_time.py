@@ -173,10 +173,11 @@ def pair_weights(paths: Paths, *, controls: Controls = "not_yet") -> Array:
         share = totals[0] / max(totals[0].sum(), np.finfo(float).tiny)
         with np.errstate(divide="ignore", invalid="ignore"):
             scales = [(share / total)[paths.stratum] for total in totals]
-        signed = zip(sides, scales, (1.0, -1.0), strict=True)
-        columns.append(
-            sum(np.where(side, sign * paths.weight * scale, 0.0) for side, scale, sign in signed)
+        treated, control = (
+            np.where(side, paths.weight * scale, 0.0)
+            for side, scale in zip(sides, scales, strict=True)
         )
+        columns.append(treated - control)
     return np.column_stack(columns)
 
 

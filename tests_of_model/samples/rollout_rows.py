@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from withintask.panel.arrays import Array, Codes, Flags
+from withintask.panel.arrays import Codes, Flags
 from withintask.panel.errors import EstimationError, list_problems
 from withintask.tests_of_model.regression.grouping import encode, first_rows
 from withintask.tests_of_model.samples.item_rows import ItemRows, describe_left_out
@@ -161,8 +161,3 @@ def _clusters(rows: ItemRows, level: Level) -> Codes:
 def _always(level: Level, start: Codes) -> str:
     always = int((start == 0).sum())
     return f"{always} {level}s with AI from the first period left out" if always else ""
-
-
-def by_unit(unit: Codes, values: Array | Codes) -> Array | Codes:
-    """Value of each unit's first row, (unit,)."""
-    return values[first_rows(unit)]
