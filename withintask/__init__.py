@@ -75,10 +75,18 @@ if TYPE_CHECKING:
     from withintask.tests_of_model.harness.synthetic import draw_panel as draw_panel
     from withintask.tests_of_model.harness.verdict import verdicts as verdicts
     from withintask.tests_of_model.hypotheses.estimates import from_moments as from_moments
+    from withintask.tests_of_model.hypotheses.event_study import EventStudy as EventStudy
+    from withintask.tests_of_model.hypotheses.event_study import event_study as event_study
+    from withintask.tests_of_model.hypotheses.event_study import (
+        group_time_effects as group_time_effects,
+    )
     from withintask.tests_of_model.hypotheses.hypothesis import Estimate as Estimate
     from withintask.tests_of_model.hypotheses.hypothesis import Estimator as Estimator
     from withintask.tests_of_model.hypotheses.hypothesis import Hypothesis as Hypothesis
     from withintask.tests_of_model.hypotheses.registry import HYPOTHESES as HYPOTHESES
+    from withintask.tests_of_model.hypotheses.trend_sensitivity import (
+        trend_sensitivity as trend_sensitivity,
+    )
     from withintask.tests_of_model.moments.fit import fit_msm as fit_msm
     from withintask.tests_of_model.moments.sensitivity import sensitivity as sensitivity
     from withintask.tests_of_model.moments.targets import load_target as load_target
@@ -123,6 +131,8 @@ _WHERE = {
     f"{_MODEL}.hypotheses.hypothesis": ("Hypothesis", "Estimator", "Estimate"),
     f"{_MODEL}.hypotheses.estimates": ("from_moments",),
     f"{_MODEL}.hypotheses.registry": ("HYPOTHESES",),
+    f"{_MODEL}.hypotheses.event_study": ("event_study", "group_time_effects", "EventStudy"),
+    f"{_MODEL}.hypotheses.trend_sensitivity": ("trend_sensitivity",),
     f"{_MODEL}.samples.sample": ("Sample",),
     f"{_MODEL}.regression.fit": ("fit",),
     f"{_MODEL}.regression.options": ("Effects", "Instruments", "Inference", "Options"),

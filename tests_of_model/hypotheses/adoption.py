@@ -1,8 +1,7 @@
-"""Staggered adoption: effects on cell dispersion, robust to effects that grow with time since adoption.
+"""Two-way effects under staggered adoption, kept to show their bias.
 
-Two-way effects compare late adopters with early ones whose own effect is still growing, and so are biased
-(Goodman-Bacon 2021); the robust estimator compares each cohort only with firms that have not yet adopted
-(Callaway and Sant'Anna 2021).
+They compare late adopters with early ones whose own effect is still growing (Goodman-Bacon 2021); the estimators of
+``staggered.py`` compare each cohort only with those that have not yet adopted.
 """
 
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from withintask.tests_of_model.hypotheses.dispersion import (
     log_dispersion,
     make_cells,
 )
-from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
+from withintask.tests_of_model.hypotheses.estimates import from_fit
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.regression.absorb import encode
 from withintask.tests_of_model.regression.options import Effects, Options
@@ -39,8 +38,6 @@ class DispersionPaths:
     """Firm, (unit,)."""
     task: Codes
     """Task, (unit,)."""
-    n_rows: Codes
-    """Rows of output behind the paths, (unit,)."""
     message: str
     """What was left out."""
 
@@ -86,7 +83,6 @@ def dispersion_paths(rows: TaskRows, note: str = "") -> DispersionPaths:
         adoption=adoption[seen],
         firm=number // n_tasks,
         task=number % n_tasks,
-        n_rows=np.bincount(unit, minlength=cells.n_groups)[seen],
         message=joined(left, note),
     )
 
@@ -101,65 +97,6 @@ def _fail_if_adoption_ends(rows: TaskRows, unit: Codes, wave: Codes, adoption: C
         raise EstimationError(
             f"access ends in {n_firms} firms after it began, which is not modelled"
         )
-
-
-def longest_effect(paths: DispersionPaths) -> Estimate:
-    """Effect at the longest time since adoption that not-yet-adopters can be compared with.
-
-    The mean over cohorts g of E[θ(g+e) - θ(g-1) | adopted at g] - E[the same | not adopted by g+e], weighted by the
-    cohorts' sizes; errors from the units' influence, clustered by firm and by task less their intersection (Cameron,
-    Gelbach and Miller 2011), and no smaller than clustered one way; degrees of freedom of the side with fewest firms.
-    """
-    n_periods = paths.path.shape[1]
-    for age in range(n_periods - 1, -1, -1):
-        cohorts = [g for g in range(1, n_periods - age) if _can_compare(paths, g, age)]
-        if cohorts:
-            return _effect_at(paths, cohorts, age)
-    return failure(
-        TERM,
-        "unusable",
-        "no cohort has both a period before adoption and firms that have not yet adopted",
-    )
-
-
-def _can_compare(paths: DispersionPaths, cohort: int, age: int) -> bool:
-    return bool((paths.adoption == cohort).any() and (paths.adoption > cohort + age).any())
-
-
-def _effect_at(paths: DispersionPaths, cohorts: list[int], age: int) -> Estimate:
-    n_units = paths.adoption.size
-    total = sum(int((paths.adoption == g).sum()) for g in cohorts)
-    effect, influence, fewest = 0.0, np.zeros(n_units), n_units
-    used = np.zeros(n_units, dtype=np.bool_)
-    for cohort in cohorts:
-        change = paths.path[:, cohort + age] - paths.path[:, cohort - 1]
-        adopters, others = paths.adoption == cohort, paths.adoption > cohort + age
-        share = adopters.sum() / total
-        effect += share * (change[adopters].mean() - change[others].mean())
-        for chosen, sign in ((adopters, share), (others, -share)):
-            n_firms = np.unique(paths.firm[chosen]).size
-            fewest = min(fewest, n_firms)
-            used |= chosen
-            # Each side's mean is estimated from its own firms: n/(n - 1), as in a comparison of two means.
-            small = np.sqrt(n_firms / (n_firms - 1)) if n_firms > 1 else np.inf
-            influence[chosen] += (
-                sign * small * (change[chosen] - change[chosen].mean()) / chosen.sum()
-            )
-    by_firm, by_task, by_unit = (
-        float(np.square(np.bincount(code, influence)).sum())
-        for code in (paths.firm, paths.task, np.arange(n_units))
-    )
-    variance = max(by_firm + by_task - by_unit, by_firm, by_task)
-    return from_moments(
-        TERM,
-        float(effect),
-        float(np.sqrt(variance)),
-        dof=fewest - 1,
-        n_obs=int(paths.n_rows[used].sum()),
-        n_clusters=fewest,
-        convention="influence, clustered by firm and by task",
-        message=joined(f"{age + 1} periods after adoption, {len(cohorts)} cohorts", paths.message),
-    )
 
 
 def two_way_effect(paths: DispersionPaths, options: Options) -> Estimate:

@@ -13,7 +13,6 @@ from withintask.tests_of_model.estimands import ability, average, compression
 from withintask.tests_of_model.hypotheses.access_by_ability import ACCESS_ESTIMATORS
 from withintask.tests_of_model.hypotheses.adoption import (
     dispersion_paths,
-    longest_effect,
     two_way_effect,
 )
 from withintask.tests_of_model.hypotheses.average_effect import EFFECT_ESTIMATORS
@@ -24,6 +23,7 @@ from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator,
 from withintask.tests_of_model.hypotheses.pairs import PAIR_ESTIMATORS
 from withintask.tests_of_model.hypotheses.permutation import permute_arms
 from withintask.tests_of_model.hypotheses.repeated import variance_net_of_noise
+from withintask.tests_of_model.hypotheses.staggered import STAGGERED_ESTIMATORS
 from withintask.tests_of_model.regression.absorb import compact_codes
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.options import Effects, Options
@@ -206,12 +206,11 @@ def _effect(
     return from_fit(fitted, {term: "effect"}, message=message)[0]
 
 
-def _staggered(sample: Sample, *, robust: bool) -> tuple[Estimate, ...]:
-    """Effect of adoption on cell log dispersion, firms adopting at different times."""
+def _two_way_effects(sample: Sample) -> tuple[Estimate, ...]:
+    """Coefficient of adoption on cell log dispersion, firms adopting at different times."""
     rows, note = usable(sample.task_rows, "firm", "exposure", "access")
     paths = dispersion_paths(rows.take(is_exposed(rows)), note)
-    effect = longest_effect(paths) if robust else two_way_effect(paths, sample.options)
-    return (effect,)
+    return (two_way_effect(paths, sample.options),)
 
 
 def _permutation(sample: Sample) -> tuple[Estimate, ...]:
@@ -246,11 +245,13 @@ HYPOTHESIS = Hypothesis(
     preferred=(
         "dispersion_by_access",
         "dispersion_staggered",
+        "dispersion_staggered_imputed",
         "dispersion_by_exposure",
         "dispersion_by_use",
         "dispersion_between_arms",
         "dispersion_before_after",
         "gradient_iv",
+        "gradient_staggered",
         "gradient",
         "gradient_of_output",
     ),
@@ -350,19 +351,11 @@ HYPOTHESIS = Hypothesis(
             version=2,
         ),
         Estimator(
-            name="dispersion_staggered",
-            summary="cell log dispersion of firms that adopted, against firms that have not yet, by time since adoption",
-            needs=(*_OUTPUTS, "outputs.ai_access varies", "outputs.firm_id repeats over period"),
-            terms=("delta_log_cv",),
-            run=partial(_staggered, robust=True),
-            version=2,
-        ),
-        Estimator(
             name="dispersion_two_way_effects",
             summary="cell log dispersion on access with firm-task and period effects; biased under staggered adoption",
             needs=(*_OUTPUTS, "outputs.ai_access varies", "outputs.firm_id repeats over period"),
             terms=("delta_log_cv",),
-            run=partial(_staggered, robust=False),
+            run=_two_way_effects,
             can_stand=False,
             version=2,
         ),
@@ -409,5 +402,6 @@ HYPOTHESIS = Hypothesis(
         *PAIR_ESTIMATORS,
         *EFFECT_ESTIMATORS,
         *ACCESS_ESTIMATORS,
+        *STAGGERED_ESTIMATORS,
     ),
 )

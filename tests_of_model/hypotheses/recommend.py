@@ -176,7 +176,13 @@ def _verdict(
     return FITS, f"{first} is trusted more" if first else "none is trusted more"
 
 
-_FORMS = ("pairs_within", "pairs_difference", "pairs_between", "pairs_before_after")
+_FORMS = (
+    "pairs_within",
+    "pairs_staggered",
+    "pairs_difference",
+    "pairs_between",
+    "pairs_before_after",
+)
 """Estimators by pairs of items, the comparison that takes least for granted first."""
 
 
@@ -216,10 +222,19 @@ _MADE_FOR: Mapping[str, tuple[_Reason, ...]] = MappingProxyType(
     {
         "dispersion_by_access": (_BY_ITEM, _SEVERAL_STARTS, _ENDS, _ALONE),
         "dispersion_by_use": (_BY_ITEM, _SEVERAL_STARTS, _ENDS, _ALONE),
-        "dispersion_staggered": (
-            _BY_ITEM,
-            _ENDS,
-            ("access begins in one period only", lambda kind: len(kind.starts.periods) < 2),
+        **dict.fromkeys(
+            (
+                "dispersion_staggered",
+                "dispersion_staggered_imputed",
+                "pairs_staggered",
+                "gradient_staggered",
+                "effect_staggered",
+            ),
+            (
+                _BY_ITEM,
+                _ENDS,
+                ("access begins in one period only", lambda kind: len(kind.starts.periods) < 2),
+            ),
         ),
         "dispersion_between_arms": (_ALONE,),
         "dispersion_before_after": (
@@ -235,7 +250,7 @@ _MADE_FOR: Mapping[str, tuple[_Reason, ...]] = MappingProxyType(
                 lambda kind: kind.n_within_cells + kind.n_within_periods == 0,
             ),
         ),
-        "pairs_difference": (_BY_ITEM, _ALONE, _NO_CHANGE),
+        "pairs_difference": (_BY_ITEM, _SEVERAL_STARTS, _ALONE, _NO_CHANGE),
         "pairs_between": (_BY_ITEM, _ALONE),
         "pairs_before_after": (
             _BY_ITEM,

@@ -5,7 +5,19 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from withintask.cli import data, exposure, items, msm, oews, panel, power, regime, sign, tools
+from withintask.cli import (
+    data,
+    event_study,
+    exposure,
+    items,
+    msm,
+    oews,
+    panel,
+    power,
+    regime,
+    sign,
+    tools,
+)
 
 app = App(
     name="withintask",
@@ -19,6 +31,7 @@ app.command(data.app)
 app.command(exposure.app)
 app.command(panel.app)
 app.command(regime.app)
+app.command(event_study.event_study)
 app.command(msm.app)
 app.command(msm.headline)
 msm.app.command(sign.bank)

@@ -61,9 +61,10 @@ def _repeated():
     return simulate(economy, design, draw_shocks(design, seed=1))
 
 
-def _staggered():
+def _staggered(design="rct", **settings):
     design = change_design(
-        load_design("rct"), treatment="staggered", n_post=4, n_firms=30, n_workers=450
+        load_design(design),
+        **{"treatment": "staggered", "n_post": 4, "n_firms": 30, "n_workers": 450, **settings},
     )
     economy, _ = solved(draw_panel("oews").origin.params)
     return simulate(economy, design, draw_shocks(design, seed=1))
@@ -92,6 +93,10 @@ DRAWN = {
         for form in ("within", "between", "before_after", "difference")
     },
     "H1-dispersion_staggered": _staggered,
+    "H1-dispersion_staggered_imputed": _staggered,
+    "H1-effect_staggered": _staggered,
+    "H1-gradient_staggered": partial(_staggered, "rct-ability", n_firms=12),
+    "H1-pairs_staggered": partial(_staggered, n_items=2, n_firms=12, n_post=2),
     "H1-dispersion_two_way_effects": _staggered,
     "H1-variance_net_of_noise": _repeated,
 }

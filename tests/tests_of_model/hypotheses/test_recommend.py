@@ -35,6 +35,7 @@ DESIGNS = {
     "everyone at once, items": (lambda w, p, k: p >= 1, 2, "pairs_before_after"),
     "between workers": (lambda w, p, k: p >= 1 and w < 6, 1, "dispersion_by_access"),
     "staggered": (lambda w, p, k: w % 4 < 3 and p >= 1 + w % 4, 1, "dispersion_staggered"),
+    "staggered, items": (lambda w, p, k: w % 4 < 3 and p >= 1 + w % 4, 2, "pairs_staggered"),
     "everyone at once": (lambda w, p, k: p >= 1, 1, "dispersion_before_after"),
 }
 

@@ -1,0 +1,119 @@
+"""Averages of group-time effects, and their covariance from leaving clusters out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from withintask.panel.arrays import Array, Flags
+from withintask.tests_of_model.regression.group_time import PairEffects
+
+_ROUNDING = 64 * np.finfo(float).eps
+"""Relative to the largest change, a change of an estimate that is rounding."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Averages:
+    """Averages of effects, with the influence of every cluster."""
+
+    estimate: Array
+    """Averages; NaN where nothing could be compared, (average,)."""
+    influence: Array
+    """Influences whose cross-products sum to the covariance; NaN for an average that hangs on one cluster,
+    (cluster, average)."""
+    dof: Array
+    """Degrees of freedom of each variance, (average,)."""
+    weight: Array
+    """Weight of the units and periods with AI behind each, (average,)."""
+
+    @property
+    def covariance(self) -> Array:
+        """Covariance of the averages, (average, average)."""
+        return np.asarray(self.influence.T @ self.influence)
+
+    @property
+    def n_clusters(self) -> Array:
+        """Clusters that enter each average, (average,)."""
+        return np.asarray((self.influence != 0).sum(axis=0), dtype=np.int64)
+
+
+def average(effects: PairEffects, sets: Sequence[Flags]) -> Averages:
+    """Average effects over sets of pairs, weighted by the units with AI.
+
+    Parameters
+    ----------
+    effects
+        Effects of pairs, with all clusters and without each.
+    sets
+        Pairs of each average, (pair,).
+
+    Returns
+    -------
+    Averages
+        In the order of the sets.
+
+    Notes
+    -----
+    Without a cluster the average runs over the pairs that can still be compared, so that the jackknife holds both the
+    noise of units and how their effects differ. The n influences are the leave-one-out estimates less their mean, times
+    sqrt((n - 1)/n) (MacKinnon, Nielsen and Webb 2023, CV3J), scaled so that the variance is unbiased where clusters' paths
+    are white noise; degrees of freedom are Satterthwaite's under the same noise (Bell and McCaffrey 2002). Both are known
+    from the comparisons alone. A cluster without which there is no average leaves its error unknown.
+    """
+    shares = np.array([_shares(effects, chosen) for chosen in sets])
+    values = np.einsum("acp,cp->ca", shares, np.nan_to_num(effects.estimate))
+    working = np.array([_working(effects, share) for share in shares]).reshape(-1, 2)
+    return Averages(
+        estimate=values[0],
+        influence=_influences(values[0], values[1:]) * np.sqrt(working[:, 1]),
+        dof=working[:, 0],
+        weight=np.array([effects.weight[0][chosen].sum() for chosen in sets]),
+    )
+
+
+def _shares(effects: PairEffects, chosen: Flags) -> Array:
+    """Share of each pair in an average with all clusters and without each, NaN where nothing is left, (1 + cluster, pair)."""
+    weight = np.where(chosen & np.isfinite(effects.estimate), effects.weight, 0.0)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+
+
+def _influences(estimate: Array, without: Array) -> Array:
+    """Jackknife influences of clusters on averages; zero where a cluster took no part, (cluster, average)."""
+    change = without - estimate
+    scale = np.abs(estimate) + np.nan_to_num(np.abs(change)).max(axis=0, initial=0.0)
+    enters = ~(np.abs(change) <= _ROUNDING * scale)
+    n = enters.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(enters, change, 0.0).sum(axis=0) / n
+        scaled = np.sqrt((n - 1) / n) * (mean - change)
+    return np.where(enters, scaled, 0.0)
+
+
+def _working(effects: PairEffects, share: Array) -> tuple[float, float]:
+    """Degrees of freedom, and the jackknife's bias taken off, where clusters' paths are white noise."""
+    n_clusters = share.shape[0] - 1
+    if effects.reach is None or not np.isfinite(share).all():
+        return float(n_clusters - 1), 1.0
+    maps = _maps(effects, share)
+    change = maps[1:] - maps[0]
+    change = change[np.abs(change).max(axis=1, initial=0.0) > _ROUNDING]
+    n = len(change)
+    if n < 2:
+        return float(n_clusters - 1), 1.0
+    gram = (change - change.mean(axis=0)) @ (change - change.mean(axis=0)).T * (n - 1) / n
+    trace = float(np.trace(gram))
+    return trace**2 / float(np.square(gram).sum()), float(np.square(maps[0]).sum()) / trace
+
+
+def _maps(effects: PairEffects, share: Array) -> Array:
+    """Weights of clusters' paths in an average, with all clusters and without each, (1 + cluster, cluster x period)."""
+    assert effects.reach is not None
+    n_clusters = share.shape[0] - 1
+    n_periods = int(max(effects.period.max(), effects.cohort.max())) + 1
+    flow = np.nan_to_num(effects.reach) * share[:, None, :]
+    weights = np.zeros((1 + n_clusters, n_clusters, n_periods))
+    for place in np.flatnonzero(share.any(axis=0)):
+        weights[:, :, effects.period[place]] += flow[:, :, place]
+        weights[:, :, effects.cohort[place] - 1] -= flow[:, :, place]
+    return weights.reshape(1 + n_clusters, -1)
