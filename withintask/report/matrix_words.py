@@ -102,7 +102,7 @@ def _failing(cell: dict[str, object]) -> str:
     """The world in which a cell fails worst, and in how many others it does."""
     n_others = int(str(cell["n_bad"])) - 1
     world = str(cell["world"]).replace("_", " ")
-    return f"{world}, {n_others} more" if n_others > 0 else world
+    return f"{world}\n+{n_others} more" if n_others > 0 else world
 
 
 def _sample(factor: object) -> str:
