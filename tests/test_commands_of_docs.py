@@ -2,11 +2,15 @@
 
 import re
 import shlex
+from html import unescape
 from pathlib import Path
 
 import pytest
 
 from withintask.cli.app import app
+from withintask.report.demo_blocks import next_blocks
+from withintask.report.panel_page import panel_page
+from withintask.tests_of_model.harness.synthetic import draw_panel
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -43,3 +47,15 @@ def test_a_command_of_a_page_is_taken_as_it_stands(page, command):
     called, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
     assert callable(called)
     bound.apply_defaults()
+
+
+def test_the_next_steps_of_pages_are_commands_too(tmp_path):
+    (code,) = (b for b in next_blocks("withintask", tmp_path / "o.duckdb") if b.kind == "code")
+    page = panel_page(draw_panel("oews", seed=1), source="a b", recommended_only=True)
+    shown = re.findall(r"^(?:<pre[^>]*><code>)?withintask (.+)$", unescape(page), re.MULTILINE)
+    lines = [line.partition("withintask ")[2] for line in code.text.splitlines()]
+    commands = [line.split(" #")[0].removesuffix("</code></pre>") for line in (*lines, *shown)]
+    assert len(commands) > 8
+    for command in commands:
+        called, _, _ = app.parse_args(shlex.split(command), exit_on_error=False, print_error=False)
+        assert callable(called)

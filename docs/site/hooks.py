@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./(?!\w+\.md)([^)]+)\)")
 _IMAGE = re.compile(r"!\[([^\]]+)\]\(([\w/.-]+\.png)\)")
 _SECTION = re.compile(r"^(\w[\w ]+)\n-{3,}$", re.MULTILINE)
+_ENTRY = re.compile(r"^(\*?\*?\w[\w., ]*)\n(?=    \S)", re.MULTILINE)
 _SECONDS = 600
 
 
@@ -71,16 +72,33 @@ def _entry(name: str, value: object) -> str:
     if not callable(value):
         return f"## {name}\n\n{len(value)} entries of type `{type(value[0]).__name__}`.\n"  # type: ignore[arg-type, index]
     try:
-        signature = f"{name}{inspect.signature(value)}"
+        signature = f"{name}{_on_lines(inspect.signature(value))}"
     except (TypeError, ValueError):
         signature = name
     signature = re.sub(r"withintask\.[\w.]+\.|collections\.abc\.|polars\.[\w.]+\.", "", signature)
     text = _SECTION.sub(r"**\1**\n", inspect.getdoc(value) or "")
+    text = _ENTRY.sub(r"- **\1**:", text)
     text = re.sub(r"^>>> .*(?:\n(?!\n|\*\*).*)*", r"```pycon\n\g<0>\n```", text, flags=re.MULTILINE)
     text = re.sub(r":\w+:`~?\.?([^`]+)`", r"`\1`", text)
     example = _examples().get(name, "")
     shown = f"**Example**\n\n```python\n{example}\n```\n" if example else ""
     return f"## {name}\n\n```python\n{signature}\n```\n\n{text}\n\n{shown}"
+
+
+def _on_lines(signature: inspect.Signature) -> str:
+    """Write a signature with a parameter a line."""
+    keyword_only = inspect.Parameter.KEYWORD_ONLY
+    lines, has_star = [], False
+    for parameter in signature.parameters.values():
+        if parameter.kind is keyword_only and not has_star:
+            lines.append("    *,")
+            has_star = True
+        lines.append(f"    {parameter},")
+    if not lines:
+        return "()"
+    returned = signature.return_annotation
+    plain = inspect.formatannotation(returned) if returned is not inspect.Signature.empty else ""
+    return "\n".join(["(", *lines, f") -> {plain}" if plain else ")"])
 
 
 @cache

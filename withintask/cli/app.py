@@ -186,6 +186,7 @@ def estimate(
     from withintask.report.item_curves import persistence_notes
     from withintask.report.style import fail_if_no_figure
     from withintask.report.tables import kind_of, write_estimates
+    from withintask.report.terminal import paragraphs
     from withintask.report.verbosity import remark
     from withintask.tests_of_model.hypotheses.recommend import recommended_estimators
 
@@ -210,7 +211,7 @@ def estimate(
     if summary:
         print(result.summary())
     elif kind == "table":
-        print("\n".join(design_text(result.panel)[0]) + f"\n\n{result}")
+        print(f"{paragraphs(design_text(result.panel)[0])}\n\n{result}")
         usable = set(result.filter(status="ok")["estimator"])
         first = [name for name in result.recommended if name in usable]
         for line in persistence_notes(result.panel, first, arm=arm):

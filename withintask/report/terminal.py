@@ -27,6 +27,14 @@ def terminal_width() -> int:
     return shutil.get_terminal_size((_WITHOUT_TERMINAL, 0)).columns
 
 
+def paragraphs(sentences: Sequence[str]) -> str:
+    """Lay sentences out, each from a line of its own, within the width of the terminal."""
+    width = terminal_width()
+    return "\n".join(
+        textwrap.fill(s, width, subsequent_indent=_GAP, break_on_hyphens=False) for s in sentences
+    )
+
+
 def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     """Print a table that fits the terminal."""
     if title:
