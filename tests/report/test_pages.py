@@ -5,11 +5,12 @@ import re
 import polars as pl
 import pytest
 from page_browser import browser, problems_in_browser
-from page_checks import PAIRS, contrast, problems_of
+from page_checks import PAIRS, TEXT_CONTRAST, contrast, problems_of
 
 import withintask as wt
 from withintask.panel.errors import ParameterError
 from withintask.report.demo_blocks import draw_oews, next_blocks, oews_blocks
+from withintask.report.matrix_words import COLORS, PALE
 from withintask.report.page import (
     Code,
     Figure,
@@ -211,3 +212,12 @@ def test_the_figure_of_pay_marks_the_break_and_counts_top_codes(tmp_path):
     assert problems_of(page, tmp_path) == []
     assert "break of May 2021" in page
     assert "above the old cap" in page
+
+
+def test_the_words_of_verdicts_stand_out_from_their_colours():
+    weak = {
+        word: ratio
+        for word, color in COLORS.items()
+        if (ratio := contrast(color, "#222222" if word in PALE else "#ffffff")) < TEXT_CONTRAST
+    }
+    assert weak == {}

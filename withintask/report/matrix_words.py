@@ -19,7 +19,7 @@ COLORS = {
     rule.IDENTIFIED: "#2a7f62",
     rule.INCONCLUSIVE: "#b9c3d6",
     rule.UNDERPOWERED: "#e3b23c",
-    rule.DISTORTED: "#c8553d",
+    rule.DISTORTED: "#c2503a",
     rule.BIASED: "#8f2d56",
     GAP: "#d9d9d9",
 }
