@@ -90,8 +90,7 @@ def published_panel() -> tuple[Estimates, str]:
         if (root / folder).is_dir():
             return estimate(import_panel(name, root / folder), hypotheses="H1"), "PANEL"
     print("no published panel here (set WITHINTASK_DATA): a synthetic one is shown instead")
-    settings = [f"{key}={value}" for key, value in SIZES.items()]
-    return estimate(draw_panel(DESIGN, seed=1, settings=settings), hypotheses="H1"), "PANEL"
+    return estimate(draw_panel(DESIGN, seed=1), hypotheses="H1"), "PANEL"
 
 
 def data_roots() -> list[Path]:
