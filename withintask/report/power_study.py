@@ -13,6 +13,8 @@ import polars as pl
 from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ParameterError
 from withintask.panel.escape import save_csv
+from withintask.panel.profile import few_people
+from withintask.panel.store import read_panel
 from withintask.report.power_figures import draw_curves, draw_frontier
 from withintask.report.power_page import power_page
 from withintask.report.power_paragraph import latex, paragraph
@@ -68,7 +70,7 @@ def run_and_write(study: PowerStudy, how: HowToRun) -> PowerReport:
         How it is run.
     """
     study.check()
-    for line in (f"Test: {_tests(study)}.", *_effect(study)):
+    for line in (f"Test: {_tests(study)}.", *_effect(study), *_few(study)):
         print(line)
     with ExitStack() as open_things:
         report_progress = open_things.enter_context(stages())
@@ -187,6 +189,13 @@ def _effect(study: PowerStudy) -> list[str]:
     from withintask.tests_of_model.harness.power_effect import effect_words
 
     return [] if study.solved is None else [f"Effect: {effect_words(study.solved)}."]
+
+
+def _few(study: PowerStudy) -> Sequence[str]:
+    """What must be said of a pilot of few people."""
+    if study.pilot is None:
+        return ()
+    return few_people(read_panel(study.pilot, lazy=True, check=False, verify=study.verify))
 
 
 def _print(report: PowerReport) -> None:
