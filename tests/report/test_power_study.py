@@ -55,7 +55,7 @@ def test_what_is_written_is_whole(answer):
         "data:image/svg+xml",
     ):
         assert part in page
-    assert "http" not in page
+    assert "://" not in page
     methods = (out / "methods.md").read_text()
     assert "Monte-Carlo error" in methods
     assert "seed 1" in methods
