@@ -178,6 +178,8 @@ class SmallestSize:
     """Field of the design."""
     test: TermTest
     """Whose test, and why."""
+    n_firms: int
+    """Firms of the design of that size; they shrink and grow with workers, unless they are what is searched."""
     is_at_end: bool
     """Whether it is an end of the search."""
 
@@ -231,7 +233,10 @@ def search_smallest(
         return 0.0 if math.isnan(hit) else hit
 
     size = search_size(rejects, low=sizes[0], high=sizes[1], trials=replicates)
-    return SmallestSize(size=size, axis=axis, test=test, is_at_end=size in sizes)
+    (smallest,) = design_grid(base, {axis: [size]})
+    return SmallestSize(
+        size=size, axis=axis, test=test, n_firms=smallest.n_firms, is_at_end=size in sizes
+    )
 
 
 def rejection(

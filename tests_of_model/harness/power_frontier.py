@@ -81,9 +81,10 @@ def frontier(
     """
     surface, space = answer.surface, answer.space
     truth = effect.value
+    is_open = answer.likely if answer.likely[space.cost <= min(_budgets(answer))].any() else True
     points = []
     for budget in _budgets(answer):
-        open_to = np.where(space.cost <= budget, surface.log_noncentrality, -np.inf)
+        open_to = np.where((space.cost <= budget) & is_open, surface.log_noncentrality, -np.inf)
         number = int(np.argmax(open_to))
         guess = truth * math.exp(needed(target.goal) - float(surface.log_noncentrality[number]))
         points.append(

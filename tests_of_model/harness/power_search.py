@@ -114,6 +114,8 @@ class Answer:
     """Designs that are large enough, but not shown valid."""
     short: tuple[Confirmed, ...]
     """Designs that the surrogate took for large enough and new replicates did not."""
+    likely: Flags
+    """Designs whose coverage and bias are likely to be shown adequate, by their surfaces; all where none is."""
     visited: Codes
     """Candidates visited to fit the surrogate."""
     n_explored: int
@@ -177,8 +179,13 @@ class Search:
 
     def is_open(self) -> Flags:
         """Candidates that are not left out, and whose estimator is likely to be valid where any is."""
-        likely = likely_valid(self.features, self.seen) & ~self.excluded
+        likely = self.is_likely() & ~self.excluded
         return likely if likely.any() else ~self.excluded
+
+    def is_likely(self) -> Flags:
+        """Candidates whose estimator is likely to be valid; all where none is."""
+        likely = likely_valid(self.features, self.seen)
+        return likely if likely.any() else np.ones_like(likely)
 
     def _cheapest(self, log_noncentrality: Array) -> Codes:
         """Of each draw the cheapest design that has the power, or the one that has most."""
@@ -362,6 +369,7 @@ def search(
     return Answer(
         space=space,
         surface=surface,
+        likely=state.is_likely(),
         winner=winner,
         neighbours=tuple(neighbours),
         rejected=tuple(rejected),

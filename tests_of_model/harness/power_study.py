@@ -142,6 +142,8 @@ class PowerStudy:
         chosen: dict[str, tuple[TermTest, ...]] = {}
         for values in _kinds(self.axes):
             design = make_design(self.base, values)
+            if self.kind(design) in chosen:
+                continue
             chosen[self.kind(design)] = tuple(
                 choose_test(a, self.params, design, estimator=self.estimator, seed=self.seed)
                 for a in asked

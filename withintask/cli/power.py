@@ -1,5 +1,7 @@
 """``withintask power``: how large a study must be, and what it costs."""
 
+import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -184,6 +186,7 @@ def _cheapest(flags: Mapping[str, Any]) -> None:
         dask=flags["dask"],
         is_robust=flags["robust"],
         has_frontier=flags["frontier"],
+        command=f"withintask {shlex.join(sys.argv[1:])}",
     )
     run_and_write(asked, how)
 

@@ -126,7 +126,8 @@ def run_search(question: PowerQuestion, run: Run, search: str) -> int:
     save_csv(run.out / "search.csv", pl.DataFrame([_found(question, run, smallest)]))
     at_end = " (at the end of the search: widen it)" if smallest.is_at_end else ""
     print(
-        f"{POWER_GOAL:.0%} power of {smallest.test.estimator} at about {smallest.size:,} of {smallest.axis}{at_end}; "
+        f"{POWER_GOAL:.0%} power of {smallest.test.estimator} at about {smallest.size:,} of {smallest.axis} "
+        f"({smallest.n_firms:,} firms){at_end}; "
         f"{run.replicates} replicates; {run.out / 'search.csv'}"
     )
     return smallest.size
@@ -142,6 +143,7 @@ def _found(question: PowerQuestion, run: Run, smallest: SmallestSize) -> dict[st
         "settings": "; ".join(question.settings),
         "axis": smallest.axis,
         "size": smallest.size,
+        "n_firms": smallest.n_firms,
         "is_at_end": smallest.is_at_end,
         "power": POWER_GOAL,
         "n_replicates": run.replicates,

@@ -1,6 +1,5 @@
-"""Figures of a study of power, as SVG: power along each size with its interval, and the frontier."""
+"""Figures of a study of power: power along each size with its interval, and the frontier."""
 
-import io
 import math
 
 import numpy as np
@@ -14,14 +13,14 @@ from withintask.tests_of_model.harness.power_space import AXIS_WORDS
 _COLUMNS = 3
 
 
-def draw_curves(report: PowerReport) -> str:
-    """Draw power along each size, all else as in the design shown, with the 95 percent band; empty without sizes."""
+def draw_curves(report: PowerReport) -> Figure | None:
+    """Draw power along each size, all else as in the design shown, with the 95 percent band; None without sizes."""
     answer = report.answer
     space, surface = answer.space, answer.surface
     number = report.shown.number if report.shown is not None else int(np.argmax(surface.power))
     names = [name for name in space.varied if name != "treatment"]
     if not names:
-        return ""
+        return None
     rows = math.ceil(len(names) / _COLUMNS)
     figure, axes = new_figure(rows, min(len(names), _COLUMNS), width=10, height=2.9 * rows)
     for ax in axes.flat[len(names) :]:
@@ -39,14 +38,14 @@ def draw_curves(report: PowerReport) -> str:
         ax.axhline(report.study.power, color=NEUTRAL, lw=0.8, ls="--")
         ax.set(xlabel=AXIS_WORDS.get(name, name), ylabel="power", ylim=(0, 1.02))
         ax.spines[["top", "right"]].set_visible(False)
-    return _svg(figure)
+    return figure
 
 
-def draw_frontier(report: PowerReport) -> str:
-    """Draw the smallest effect of each budget with its interval; empty without any."""
+def draw_frontier(report: PowerReport) -> Figure | None:
+    """Draw the smallest effect of each budget with its interval; None without any."""
     points = [p for p in report.frontier if math.isfinite(p.effect)]
     if len(points) < 2:
-        return ""
+        return None
     figure, axes = new_figure(width=6, height=3.4)
     ax = axes[0, 0]
     budget, effect = (np.array([getattr(p, n) for p in points]) for n in ("budget", "effect"))
@@ -57,7 +56,7 @@ def draw_frontier(report: PowerReport) -> str:
         ax.axhline(report.study.solved.truth, color=SECOND, lw=0.9, ls="--")
     ax.set(xlabel="budget", ylabel="smallest effect found", xscale="log")
     ax.spines[["top", "right"]].set_visible(False)
-    return _svg(figure)
+    return figure
 
 
 def _along(report: PowerReport, name: str, number: int) -> np.ndarray:
@@ -85,10 +84,3 @@ def _dots(ax: Axes, sizes: np.ndarray, line: set[int], confirmed: list[Confirmed
                 marker="o",
                 ms=4,
             )
-
-
-def _svg(figure: Figure) -> str:
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    whole = text.getvalue()
-    return whole[whole.index("<svg") :]

@@ -1,9 +1,9 @@
 """The paragraph for a proposal's methods section, as Markdown and as LaTeX, with numbers, seeds and Monte-Carlo errors."""
 
 import math
-import re
 from importlib.metadata import PackageNotFoundError, version
 
+from withintask.panel.escape import in_latex
 from withintask.report.estimate_words import estimator_words, term_words
 from withintask.report.power_words import design_words, fixed_words, robust_words
 from withintask.tests_of_model.harness.diagnosands import LEVEL
@@ -11,17 +11,7 @@ from withintask.tests_of_model.harness.power_effect import effect_words
 from withintask.tests_of_model.harness.power_run import PowerReport
 from withintask.tests_of_model.harness.power_search import Confirmed
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    **{c: rf"\{c}" for c in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "½": r"$\tfrac{1}{2}$",
-    "·": r"$\cdot$",
-    "−": "--",
-    "×": r"$\times$",
-}
+_SYMBOLS = {"±": r"$\pm$", "½": r"$\tfrac{1}{2}$", "·": r"$\cdot$", "−": "--", "×": r"$\times$"}
 
 
 def paragraph(report: PowerReport) -> str:
@@ -101,7 +91,7 @@ def _rest(report: PowerReport) -> str:
 
 def latex(text: str) -> str:
     """Write plain text for LaTeX."""
-    return re.sub("|".join(map(re.escape, _SPECIAL)), lambda m: _SPECIAL[m.group()], text) + "\n"
+    return "".join(_SYMBOLS.get(c, c) for c in in_latex(text)) + "\n"
 
 
 def _lower(words: str) -> str:

@@ -13,7 +13,9 @@ import polars as pl
 from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ParameterError
 from withintask.panel.escape import save_csv
-from withintask.report.power_figures import draw_curves, draw_frontier
+from withintask.panel.profile import few_people
+from withintask.panel.store import read_panel
+from withintask.report.power_frames import designs_frame, frontier_frame
 from withintask.report.power_page import power_page
 from withintask.report.power_paragraph import latex, paragraph
 from withintask.report.power_words import (
@@ -55,6 +57,8 @@ class HowToRun:
     """Whether the answer is given again under what real panels show."""
     has_frontier: bool = True
     """Whether the smallest effects of budgets are found."""
+    command: str = "withintask power"
+    """The command, at the foot of the page."""
 
 
 def run_and_write(study: PowerStudy, how: HowToRun) -> PowerReport:
@@ -68,7 +72,7 @@ def run_and_write(study: PowerStudy, how: HowToRun) -> PowerReport:
         How it is run.
     """
     study.check()
-    for line in (f"Test: {_tests(study)}.", *_effect(study)):
+    for line in (f"Test: {_tests(study)}.", *_effect(study), *_few(study)):
         print(line)
     with ExitStack() as open_things:
         report_progress = open_things.enter_context(stages())
@@ -94,15 +98,14 @@ def run_and_write(study: PowerStudy, how: HowToRun) -> PowerReport:
             has_frontier=how.has_frontier,
             on_note=lambda words: print(words, file=sys.stderr, flush=True),
         )
-    write_power(report, how.out)
+    write_power(report, how.out, command=how.command)
     return report
 
 
-def write_power(report: PowerReport, out: Path) -> None:
+def write_power(report: PowerReport, out: Path, *, command: str = "withintask power") -> None:
     """Write page, paragraphs, figures and tables, and print the answer."""
     text = paragraph(report)
-    curves, line = draw_curves(report), draw_frontier(report)
-    save_text(out / "index.html", power_page(report, curves, line))
+    save_text(out / "index.html", power_page(report, command=command))
     save_text(out / "methods.md", text + "\n")
     save_text(out / "methods.tex", latex(text))
     save_text(out / "power.md", _markdown(report))
@@ -114,62 +117,6 @@ def write_power(report: PowerReport, out: Path) -> None:
     print(
         f"{out}: index.html, power.md, methods.md, methods.tex, designs.csv, frontier.csv, study.json"
     )
-
-
-def designs_frame(report: PowerReport) -> pl.DataFrame:
-    """Return the designs that were confirmed, one row each, numbers as numbers."""
-    answer = report.answer
-    groups = (
-        ("winner", () if answer.winner is None else (answer.winner,)),
-        ("neighbour", answer.neighbours),
-        ("not_valid", answer.rejected),
-        ("too_small", answer.short),
-    )
-    rows = []
-    for role, found in groups:
-        for c in found:
-            design = answer.space.design(c.number)
-            first = c.validity[0] if c.validity else None
-            rows.append(
-                {
-                    "role": role,
-                    "cost": c.cost,
-                    "power": c.power,
-                    "power_low": c.interval[0],
-                    "power_high": c.interval[1],
-                    "n_replicates": c.n,
-                    **{
-                        name: getattr(design, name)
-                        for name in (
-                            "n_firms",
-                            "n_workers",
-                            "n_tasks",
-                            "n_items",
-                            "n_pre",
-                            "n_post",
-                            "treatment",
-                            "treated_share",
-                            "n_raters",
-                            "n_occupations",
-                            "n_postings_by_occupation",
-                        )
-                    },
-                    "relative_bias": first.relative_bias if first else None,
-                    "relative_bias_mc_se": first.relative_bias_mc_se if first else None,
-                    "coverage": first.reference.coverage if first else None,
-                    "coverage_mc_se": first.reference.coverage_mc_se if first else None,
-                    "size": first.no_ai.rejects if first else None,
-                    "size_mc_se": first.no_ai.rejects_mc_se if first else None,
-                    "is_valid": c.is_valid if first else None,
-                    "why_not": c.why_not(),
-                }
-            )
-    return pl.DataFrame(rows, infer_schema_length=None)
-
-
-def frontier_frame(report: PowerReport) -> pl.DataFrame:
-    """Return the frontier, one row a budget."""
-    return pl.DataFrame([asdict(point) for point in report.frontier], infer_schema_length=None)
 
 
 def _tests(study: PowerStudy) -> str:
@@ -187,6 +134,13 @@ def _effect(study: PowerStudy) -> list[str]:
     from withintask.tests_of_model.harness.power_effect import effect_words
 
     return [] if study.solved is None else [f"Effect: {effect_words(study.solved)}."]
+
+
+def _few(study: PowerStudy) -> Sequence[str]:
+    """What must be said of a pilot of few people."""
+    if study.pilot is None:
+        return ()
+    return few_people(read_panel(study.pilot, lazy=True, check=False, verify=study.verify))
 
 
 def _print(report: PowerReport) -> None:

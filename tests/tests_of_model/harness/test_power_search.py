@@ -94,7 +94,7 @@ def test_designs_whose_intervals_are_too_short_do_not_count():
     space = space_of("clusters")
     answer = search(space, lab_of("clusters", honesty=honesty), TARGET, seed=2)
     assert space.design(answer.winner.number).n_firms >= 40
-    assert all("coverage" in c.why_not() for c in answer.rejected)
+    assert any("coverage" in c.why_not() for c in answer.rejected)
 
 
 def test_where_every_design_is_biased_none_counts():
@@ -128,19 +128,22 @@ def test_confirming_replicates_are_not_those_that_chose():
 def test_the_surface_covers_the_closed_form():
     space, lab = space_of("clusters"), lab_of("clusters")
     features = make_features(space)
-    rng = np.random.default_rng(1)
-    visited = rng.choice(len(space), 40, replace=False)
-    true = np.array([lab.power(space.design(int(k))) for k in visited])
-    surface = fit_surface(
-        features, visited, rng.binomial(100, true).astype(float), np.full(40, 100.0)
-    )
-    low, high = surface.interval()
-    whole = np.array([lab.power(space.design(k)) for k in range(len(space))])
-    middle = (whole > 0.3) & (whole < 0.95)
-    # The log of the error is not quite quadratic in the logs of the sizes, so that intervals are a little short.
-    assert np.mean(((low <= whole) & (whole <= high))[middle]) > 0.8
-    # The error of one design's own share at 100 replicates is .05.
-    assert np.abs(surface.power - whole)[middle].mean() < 0.05
+    true = np.array([lab.power(space.design(k)) for k in range(len(space))])
+    middle = (true > 0.3) & (true < 0.95)
+    covered, errors = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        visited = rng.choice(len(space), 40, replace=False)
+        hits = rng.binomial(100, true[visited]).astype(float)
+        surface = fit_surface(features, visited, hits, np.full(40, 100.0))
+        low, high = surface.interval()
+        covered.append(((low <= true) & (true <= high))[middle].mean())
+        errors.append(np.abs(surface.power - true)[middle].mean())
+    # The log of the error is not quite quadratic in the logs of the sizes: intervals may be a little short of .95. The
+    # coverage of one fit has a standard deviation of about .1, so that four errors of the mean of twenty are .09.
+    assert np.mean(covered) > 0.95 - 0.09 - 0.03
+    # One design's own share of 100 replicates errs by .04 on average; the surface takes strength from all.
+    assert np.mean(errors) < 0.03
 
 
 def test_power_at_the_needed_noncentrality_is_the_goal():

@@ -1,0 +1,63 @@
+"""Tables of a study of power as frames, numbers as numbers."""
+
+from dataclasses import asdict
+
+import polars as pl
+
+from withintask.tests_of_model.harness.power_run import PowerReport
+from withintask.tests_of_model.harness.power_search import Confirmed
+
+_SIZES = (
+    "n_firms",
+    "n_workers",
+    "n_tasks",
+    "n_items",
+    "n_pre",
+    "n_post",
+    "treatment",
+    "treated_share",
+    "n_raters",
+    "n_occupations",
+    "n_postings_by_occupation",
+)
+
+
+def designs_frame(report: PowerReport) -> pl.DataFrame:
+    """Return the designs that were confirmed, one row each: role, cost, power with its interval, sizes, and validity of the first term."""
+    answer = report.answer
+    groups = (
+        ("winner", () if answer.winner is None else (answer.winner,)),
+        ("neighbour", answer.neighbours),
+        ("not_valid", answer.rejected),
+        ("too_small", answer.short),
+    )
+    rows = [_row(report, role, candidate) for role, found in groups for candidate in found]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _row(report: PowerReport, role: str, candidate: Confirmed) -> dict[str, object]:
+    design = report.answer.space.design(candidate.number)
+    low, high = candidate.interval
+    first = candidate.validity[0] if candidate.validity else None
+    return {
+        "role": role,
+        "cost": candidate.cost,
+        "power": candidate.power,
+        "power_low": low,
+        "power_high": high,
+        "n_replicates": candidate.n,
+        **{name: getattr(design, name) for name in _SIZES},
+        "relative_bias": first.relative_bias if first else None,
+        "relative_bias_mc_se": first.relative_bias_mc_se if first else None,
+        "coverage": first.reference.coverage if first else None,
+        "coverage_mc_se": first.reference.coverage_mc_se if first else None,
+        "size": first.no_ai.rejects if first else None,
+        "size_mc_se": first.no_ai.rejects_mc_se if first else None,
+        "is_valid": candidate.is_valid if first else None,
+        "why_not": candidate.why_not(),
+    }
+
+
+def frontier_frame(report: PowerReport) -> pl.DataFrame:
+    """Return the frontier, one row a budget."""
+    return pl.DataFrame([asdict(point) for point in report.frontier], infer_schema_length=None)
