@@ -49,7 +49,7 @@ def reason(word: str, worlds: Sequence[WorldFigures], n_decide: float) -> Reason
         text = f"{world.world}: {figure}{_also(worlds, world)}"
         return Reason(text=text, world=world.world)
     if word == rule.UNDERPOWERED:
-        factor = sample_factor(reference.truth, reference.empirical_se)
+        factor = sample_factor(reference.truth, reference.empirical_se, reference.rejects)
         would_do = f"{factor:,.1f} times the sample would do"
         return Reason(text=f"{_power(reference)}; {would_do}", world=reference.world)
     if word == rule.IDENTIFIED:
@@ -57,10 +57,17 @@ def reason(word: str, worlds: Sequence[WorldFigures], n_decide: float) -> Reason
     return _inconclusive(worlds, n_decide)
 
 
-def sample_factor(truth: float, empirical_se: float) -> float:
-    """Multiple of the sample at which a two-sided test has POWER_GOAL, errors falling with its square root."""
-    needed = float(ndtri(1 - LEVEL / 2) + ndtri(rule.POWER_GOAL))
-    return (needed * empirical_se / truth) ** 2
+def sample_factor(truth: float, empirical_se: float, power: float) -> float:
+    """Multiple of the sample at which a two-sided test has POWER_GOAL, errors falling with its square root.
+
+    From the spread of the estimates; where that would already do, from the power, since the intervals are wider than the spread.
+    """
+    critical, goal = float(ndtri(1 - LEVEL / 2)), float(ndtri(rule.POWER_GOAL))
+    factor = ((critical + goal) * empirical_se / truth) ** 2
+    reached = critical + float(ndtri(power))
+    if factor > 1 or not 0 < reached < critical + goal:
+        return factor
+    return ((critical + goal) / reached) ** 2
 
 
 def replicates_in_words(n_decide: float) -> str:

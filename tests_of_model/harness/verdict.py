@@ -378,7 +378,9 @@ def _row(cell: _Cell, *, is_chosen: bool) -> tuple[object, ...]:
         *(reference.coverage, reference.coverage_mc_se),
         *((no_ai.rejects, no_ai.rejects_mc_se) if no_ai else (None, None)),
         *(reference.rejects, reference.rejects_mc_se),
-        sample_factor(reference.truth, reference.empirical_se) if is_weak else None,
+        sample_factor(reference.truth, reference.empirical_se, reference.rejects)
+        if is_weak
+        else None,
         reference.n_replicates,
         n_decide if is_open else None,
         float(cell.alone.n_decide) if cell.word_alone == rule.INCONCLUSIVE else None,

@@ -141,7 +141,9 @@ def _panel(ax: "Axes", rows: list[Row], axes: Mapping[str, Sequence[float]]) -> 
 
 
 def _short(row: Row) -> str:
-    """The figure that decides: bias where biased, else power."""
-    if row["verdict"] in (rule.BIASED, rule.DISTORTED):
+    """The figure that decides: bias where biased, coverage where that is too low, else power."""
+    if row["verdict"] == rule.BIASED:
         return f"bias\n{row['relative_bias']:+.0%}"
+    if row["verdict"] == rule.DISTORTED:
+        return f"covers\n{row['coverage']:.0%}"
     return f"power\n{row['power']:.0%}"
