@@ -46,12 +46,13 @@ def draw_matrix(result: MatrixRun, path: Path) -> None:
     axes.spines[:].set_visible(False)
     words = [word for word in RANK if word in set(verdicts.filter("is_chosen")["verdict"])]
     frame = Rectangle((0, 0), 1, 1, fill=False, edgecolor=SOUND_FRAME, lw=3)
+    frames = [frame] if any(map(is_sound_alone, result.cells())) else []
     axes.legend(
-        [*(Rectangle((0, 0), 1, 1, facecolor=COLORS[word]) for word in words), frame],
-        [*words, "identified where there are no rivals"],
+        [*(Rectangle((0, 0), 1, 1, facecolor=COLORS[word]) for word in words), *frames],
+        [*words, *("identified where there are no rivals" for _ in frames)],
         loc="upper center",
         bbox_to_anchor=(0.5, -0.01),
-        ncols=len(words) + 1,
+        ncols=len(words) + len(frames),
         frameon=False,
     )
     _caption(figure, result)
