@@ -20,6 +20,8 @@ from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS
 Method = Literal["group_time", "imputation"]
 """Comparison with the last period before the start, cohort by cohort; or imputation from all values without AI."""
 
+_MOST_UNITS = 5_000
+"""Units that are left out one by one."""
 _CONVENTION = {
     "firm": "cluster jackknife of what was assigned, unbiased for white noise, Satterthwaite",
     "worker": "influence of rows, clustered by what was assigned",
@@ -80,7 +82,9 @@ def averages_of(
     convention = _CONVENTION["firm"] if method == "group_time" else "cluster jackknife (CV3J)"
     if int(outcome.task.max()) + 1 < ENOUGH_CLUSTERS:
         return averages, convention
-    unit = np.arange(outcome.task.size)
+    n_units = outcome.task.size
+    # Above that many units the sum of the two variances stands, without what they share: it is the larger.
+    unit = np.arange(n_units) if n_units <= _MOST_UNITS else np.zeros(n_units, dtype=np.int64)
     by_task, by_unit = (
         average(effects_of(outcome, code, method=method, controls=controls), sets)
         for code in (outcome.task, unit)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from withintask.panel.arrays import Array, Flags
+from withintask.panel.arrays import Array, Codes, Flags
 from withintask.tests_of_model.regression.group_time import PairEffects
 
 _ROUNDING = 64 * np.finfo(float).eps
@@ -60,9 +60,15 @@ def average(effects: PairEffects, sets: Sequence[Flags]) -> Averages:
     are white noise; degrees of freedom are Satterthwaite's under the same noise (Bell and McCaffrey 2002). Both are known
     from the comparisons alone. A cluster without which there is no average leaves its error unknown.
     """
-    shares = np.array([_shares(effects, chosen) for chosen in sets])
-    values = np.einsum("acp,cp->ca", shares, np.nan_to_num(effects.estimate))
-    working = np.array([_working(effects, share) for share in shares]).reshape(-1, 2)
+    values = np.full((effects.estimate.shape[0], len(sets)), np.nan)
+    working = np.ones((len(sets), 2)) * (float(effects.estimate.shape[0] - 2), 1.0)
+    for place, chosen in enumerate(sets):
+        # Only the pairs of the set: all pairs of all averages and clusters together would fill the memory.
+        pairs = np.flatnonzero(chosen & np.isfinite(effects.estimate[0]))
+        if pairs.size:
+            share = _shares(effects, pairs)
+            values[:, place] = (share * np.nan_to_num(effects.estimate[:, pairs])).sum(axis=1)
+            working[place] = _working(effects, pairs, share)
     return Averages(
         estimate=values[0],
         influence=_influences(values[0], values[1:]) * np.sqrt(working[:, 1]),
@@ -71,9 +77,10 @@ def average(effects: PairEffects, sets: Sequence[Flags]) -> Averages:
     )
 
 
-def _shares(effects: PairEffects, chosen: Flags) -> Array:
+def _shares(effects: PairEffects, pairs: Codes) -> Array:
     """Share of each pair in an average with all clusters and without each, NaN where nothing is left, (1 + cluster, pair)."""
-    weight = np.where(chosen & np.isfinite(effects.estimate), effects.weight, 0.0)
+    known = np.isfinite(effects.estimate[:, pairs])
+    weight = np.where(known, effects.weight[:, pairs], 0.0)
     with np.errstate(invalid="ignore"):
         return np.asarray(weight / weight.sum(axis=1, keepdims=True))
 
@@ -90,12 +97,12 @@ def _influences(estimate: Array, without: Array) -> Array:
     return np.where(enters, scaled, 0.0)
 
 
-def _working(effects: PairEffects, share: Array) -> tuple[float, float]:
+def _working(effects: PairEffects, pairs: Codes, share: Array) -> tuple[float, float]:
     """Degrees of freedom, and the jackknife's bias taken off, where clusters' paths are white noise."""
     n_clusters = share.shape[0] - 1
     if effects.reach is None or not np.isfinite(share).all():
         return float(n_clusters - 1), 1.0
-    maps = _maps(effects, share)
+    maps = _maps(effects, pairs, share)
     change = maps[1:] - maps[0]
     change = change[np.abs(change).max(axis=1, initial=0.0) > _ROUNDING]
     n = len(change)
@@ -106,14 +113,14 @@ def _working(effects: PairEffects, share: Array) -> tuple[float, float]:
     return trace**2 / float(np.square(gram).sum()), float(np.square(maps[0]).sum()) / trace
 
 
-def _maps(effects: PairEffects, share: Array) -> Array:
+def _maps(effects: PairEffects, pairs: Codes, share: Array) -> Array:
     """Weights of clusters' paths in an average, with all clusters and without each, (1 + cluster, cluster x period)."""
     assert effects.reach is not None
     n_clusters = share.shape[0] - 1
     n_periods = int(max(effects.period.max(), effects.cohort.max())) + 1
-    flow = np.nan_to_num(effects.reach) * share[:, None, :]
+    flow = np.nan_to_num(effects.reach[:, :, pairs]) * share[:, None, :]
     weights = np.zeros((1 + n_clusters, n_clusters, n_periods))
-    for place in np.flatnonzero(share.any(axis=0)):
-        weights[:, :, effects.period[place]] += flow[:, :, place]
-        weights[:, :, effects.cohort[place] - 1] -= flow[:, :, place]
+    for place, pair in enumerate(pairs):
+        weights[:, :, effects.period[pair]] += flow[:, :, place]
+        weights[:, :, effects.cohort[pair] - 1] -= flow[:, :, place]
     return weights.reshape(1 + n_clusters, -1)
