@@ -12,7 +12,8 @@ from scipy.special import chdtrc
 from withintask.panel.arrays import Array, Flags
 from withintask.tests_of_model.harness.kept import NOT_KEPT, Stages, stage_key
 from withintask.tests_of_model.harness.parallel import run_all
-from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, DELTA_GINI_PAY, Bank, ginis_at
+from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, DELTA_GINI_PAY, Bank
+from withintask.tests_of_model.moments.many_ginis import many_ginis
 from withintask.tests_of_model.moments.moments import params_with
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
 from withintask.tests_of_model.moments.reweight import (
@@ -192,7 +193,7 @@ def _ranked(part: _Part, draw: int) -> list[dict[str, object]]:
         n_particles=part.n_particles,
         seed=int(generator.integers(2**31)),
     )
-    ginis = ginis_at(base, prior.names, truth, n_workers=GINI_WORKERS)[0]
+    ginis = many_ginis(base, prior.names, truth, n_workers=GINI_WORKERS)[0]
     truths = dict(zip(prior.names, truth[0], strict=True))
     truths |= {DELTA_GINI_INCOME: ginis[0], DELTA_GINI_PAY: ginis[1]}
     chosen = generator.choice(after.weight.size, size=N_RANKS, replace=False, p=after.weight)

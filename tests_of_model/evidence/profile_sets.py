@@ -9,7 +9,8 @@ from scipy.special import chdtri, ndtr, ndtri
 from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError
 from withintask.tests_of_model.harness.parallel import one_blas_thread
-from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, Bank, ginis_at
+from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, Bank
+from withintask.tests_of_model.moments.many_ginis import many_ginis
 from withintask.tests_of_model.moments.priors import Prior
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
 from withintask.tests_of_model.moments.reweight import Posterior, with_quadrature
@@ -77,7 +78,7 @@ def gini_sets(bank: Bank, after: Posterior) -> GiniSets:
     if DELTA_GINI_INCOME in after.target.names:
         raise ParameterError("gini_sets: ΔGini of income is among the moments")
     problem = _Problem.make(bank, after)
-    scores = problem.inside(after.prior.uniforms(after.values))
+    scores = problem.inside(after.prior.uniforms(after.values[after.weight > 0]))
     with one_blas_thread():
         distance = problem.distances(scores)
         best = _least(problem, scores[np.argsort(distance)[:_N_STARTS]])
@@ -158,7 +159,9 @@ class _Problem:
 
     def ginis(self, scores: Array) -> Array:
         names = (*self.prior.names, *self.fixed)
-        return ginis_at(self.bank.base, names, self._values(scores), n_workers=_GINI_WORKERS)[:, 0]
+        return many_ginis(self.bank.base, names, self._values(scores), n_workers=_GINI_WORKERS)[
+            :, 0
+        ]
 
     def gini_gradient(self, point: Array) -> Array:
         around = self.ginis(np.vstack([point, point + _GINI_STEP * np.eye(point.size)]))
@@ -180,7 +183,8 @@ def _end(
     """Lowest (sign 1) or highest (sign -1) ΔGini within a distance."""
     inside = np.flatnonzero(distance <= bound)
     among = inside if inside.size else np.argsort(distance)[:_N_STARTS]
-    order = among[np.argsort(sign * after.of(DELTA_GINI_INCOME)[among])]
+    gini = after.of(DELTA_GINI_INCOME)[after.weight > 0]
+    order = among[np.argsort(sign * gini[among])]
     starts = scores[order[:_N_STARTS]]
     ends = [
         _search(

@@ -10,6 +10,7 @@ from scipy.special import xlogy
 from withintask.panel.arrays import Array
 from withintask.sim.worlds import World
 from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, DELTA_GINI_PAY, Bank
+from withintask.tests_of_model.moments.mixture import AS_GIVEN, FLAT, WIDE
 from withintask.tests_of_model.moments.reweight import Posterior, posterior
 from withintask.tests_of_model.moments.targets import MomentTarget
 from withintask.tests_of_model.moments.weights import normalized
@@ -42,20 +43,22 @@ def sign_row(after: Posterior) -> dict[str, float]:
     }
 
 
-def by_prior(bank: Bank, target: MomentTarget, *, n_particles: int, seed: int = 0) -> pl.DataFrame:
-    """Say what the sign is under the prior, the prior twice as wide and the flat one."""
-    priors = {
-        "as given": bank.prior,
-        "twice as wide": bank.prior.widened(),
-        "flat": bank.prior.flattened(),
+def rises_by_prior(after: Posterior) -> dict[str, float]:
+    """Probability that ΔGini of income rises under the prior twice as wide and under the flat one."""
+    return {
+        f"income_rises_{OTHER_PRIORS[name]}": other.probability(other.of(DELTA_GINI_INCOME) > 0)
+        for name, other in after.variants().items()
+        if name in OTHER_PRIORS
     }
-    rows = [
-        {
-            "prior": name,
-            **sign_row(posterior(bank, target, prior=prior, n_particles=n_particles, seed=seed)),
-        }
-        for name, prior in priors.items()
-    ]
+
+
+OTHER_PRIORS = {WIDE: "wide", FLAT: "flat"}
+"""Priors under which every answer is given beside the one as given, and their short names."""
+
+
+def by_prior(after: Posterior) -> pl.DataFrame:
+    """Say what the sign is under the prior, the prior twice as wide and the flat one."""
+    rows = [{"prior": name, **sign_row(other)} for name, other in after.variants().items()]
     return pl.DataFrame(rows)
 
 
@@ -84,26 +87,26 @@ def by_world(
     Returns
     -------
     polars.DataFrame
-        World, what it fixes, log evidence against the reference and posterior probability.
+        World, what it fixes, log evidence against the reference and posterior probability, under each prior.
     """
     fixed = {REFERENCE: dict[str, float]()} | {
         world.name: known for world in worlds if (known := _fixed(world, bank)) is not None
     }
-    logs = {
-        name: posterior(bank, target, fixed=known, n_particles=n_particles, seed=seed).log_evidence
+    found = {
+        name: posterior(bank, target, fixed=known, n_particles=n_particles, seed=seed)
         for name, known in fixed.items()
     }
-    share = normalized(np.array(list(logs.values())))
-    return pl.DataFrame(
-        {
-            "world": list(logs),
-            "fixes": [
-                ", ".join(f"{n} = {v:g}" for n, v in known.items()) for known in fixed.values()
-            ],
-            "log_odds": [value - logs[REFERENCE] for value in logs.values()],
-            "probability": share,
-        }
-    )
+    columns: dict[str, object] = {
+        "world": list(found),
+        "fixes": [", ".join(f"{n} = {v:g}" for n, v in known.items()) for known in fixed.values()],
+    }
+    for prior, suffix in {
+        AS_GIVEN: "",
+        **{name: f"_{s}" for name, s in OTHER_PRIORS.items()},
+    }.items():
+        logs = np.array([after.under(prior).log_evidence for after in found.values()])
+        columns |= {f"log_odds{suffix}": logs - logs[0], f"probability{suffix}": normalized(logs)}
+    return pl.DataFrame(columns)
 
 
 REFERENCE = "reference"
