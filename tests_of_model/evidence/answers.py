@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -24,6 +23,7 @@ from withintask.tests_of_model.evidence.measurements import (
     values_of_measurements,
 )
 from withintask.tests_of_model.evidence.profile_sets import gini_sets
+from withintask.tests_of_model.evidence.rivals import Rival
 from withintask.tests_of_model.evidence.sign import (
     by_prior,
     by_world,
@@ -33,10 +33,7 @@ from withintask.tests_of_model.evidence.sign import (
 )
 from withintask.tests_of_model.harness.kept import NOT_KEPT, Stages, stage_key
 from withintask.tests_of_model.harness.parallel import run_all
-from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, Bank, features_at, place
-from withintask.tests_of_model.moments.indirect import binding_at
-from withintask.tests_of_model.moments.noise import panel_noise
-from withintask.tests_of_model.moments.of_panel import OF_PANEL
+from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, Bank, features_at
 from withintask.tests_of_model.moments.predictive import fail_if_out_of_reach
 from withintask.tests_of_model.moments.reduced import REDUCED
 from withintask.tests_of_model.moments.reweight import N_PARTICLES, Posterior, posterior
@@ -46,8 +43,6 @@ SIZES = (1.0, 16.0, 256.0)
 """Panels asked about, as multiples of the one that errors are of."""
 TWICE = "twice_larger_panel"
 """Name of the panel of twice the size among the measurements."""
-TWO_RATERS = "two_raters"
-"""Name of the panel in which every output is rated by two."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,6 +67,8 @@ class Question:
     """Levers."""
     worlds: Sequence[World] = ()
     """Rival worlds."""
+    rivals: Sequence[Rival] = ()
+    """Those that change what a panel records, with what that does to its estimates."""
     n_particles: int = N_PARTICLES
     """Draws of a refined posterior."""
     seed: int = 0
@@ -91,68 +88,10 @@ class Question:
             truth,
             dict(self.fixed),
         )
-        asked = (self.measurements, panels, self.policies, self.worlds, self.n_particles, self.seed)
-        return stage_key(inputs, asked)
-
-
-def target_of(bank: Bank, params: Params, names: Sequence[str], covariance: Array) -> MomentTarget:
-    """Make the moments of an economy the target of a panel with this covariance."""
-    features = features_at(params, (), np.empty((1, 0)), n_workers=bank.n_workers)[0]
-    return make_target(
-        features[[place(name) for name in names]],
-        names,
-        covariance=covariance,
-        source="moments of an economy, errors of a panel",
-        status="exact",
-    )
-
-
-def panel_errors(
-    bank: Bank,
-    *,
-    n_replicates: int,
-    noise: float | None,
-    ledger: Path | None = None,
-    executor: Executor | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> tuple[MomentTarget, dict[str, Array]]:
-    """Make m1 to m5 of the bank's base the target of a panel that links everything, and say what better panels would do.
-
-    Parameters
-    ----------
-    bank
-        The bank.
-    n_replicates
-        Simulated panels.
-    noise
-        Noise of single outputs, log points: errors are those of moments freed of bias, and a second rater is a better panel.
-        The design's own noise, and estimates as they are, if None.
-    ledger
-        Folder of finished replicates.
-    executor, on_progress
-        As for :func:`withintask.tests_of_model.harness.parallel.run_all`.
-    """
-    if noise is None:
-        spread = panel_noise(
-            bank.base,
-            n_replicates=n_replicates,
-            executor=executor,
-            ledger=ledger,
-            on_progress=on_progress,
-        )
-        return target_of(bank, bank.base, OF_PANEL, spread.covariance), {}
-    one, two = (
-        binding_at(
-            bank.base,
-            bank.prior,
-            level,
-            n_panels=n_replicates,
-            executor=executor,
-            on_progress=on_progress,
-        ).target_covariance
-        for level in (noise, noise / np.sqrt(2))
-    )
-    return target_of(bank, bank.base, OF_PANEL, one), {TWO_RATERS: two}
+        shifts = [(rival.name, rival.shift.tolist()) for rival in self.rivals]
+        asked = (self.measurements, panels, self.policies, self.worlds, shifts)
+        settings = (self.n_particles, self.seed)
+        return stage_key(inputs, asked, settings)
 
 
 def answer(
@@ -301,7 +240,7 @@ def _of_worlds(job: _Job) -> dict[str, Callable[[], pl.DataFrame]]:
     q = job.question
     target = with_size(q.target, job.size)
     few = {"n_particles": q.n_particles // 2, "seed": q.seed}
-    return {"worlds": partial(by_world, q.bank, target, q.worlds, **few)}
+    return {"worlds": partial(by_world, q.bank, target, q.worlds, rivals=q.rivals, **few)}
 
 
 def _truth(question: Question) -> dict[str, float]:

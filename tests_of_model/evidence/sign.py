@@ -9,6 +9,7 @@ from scipy.special import xlogy
 
 from withintask.panel.arrays import Array
 from withintask.sim.worlds import World
+from withintask.tests_of_model.evidence.rivals import Rival, rival_rows
 from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, DELTA_GINI_PAY, Bank
 from withintask.tests_of_model.moments.mixture import AS_GIVEN, FLAT, WIDE
 from withintask.tests_of_model.moments.reweight import Posterior, posterior
@@ -67,6 +68,7 @@ def by_world(
     target: MomentTarget,
     worlds: Sequence[World],
     *,
+    rivals: Sequence[Rival] = (),
     n_particles: int,
     seed: int = 0,
 ) -> pl.DataFrame:
@@ -79,8 +81,9 @@ def by_world(
     target
         Moments with errors.
     worlds
-        Worlds whose parameters are those of the prior, or that have no AI; others change what a panel measures
-        and not the economy, and are left out.
+        Worlds whose parameters are those of the prior, or that have no AI; of the others those in ``rivals`` are judged.
+    rivals
+        Worlds that change what a panel records, and by how much estimates move there.
     n_particles, seed
         As for :func:`withintask.tests_of_model.moments.reweight.posterior`.
 
@@ -92,20 +95,28 @@ def by_world(
     fixed = {REFERENCE: dict[str, float]()} | {
         world.name: known for world in worlds if (known := _fixed(world, bank)) is not None
     }
-    found = {
-        name: posterior(bank, target, fixed=known, n_particles=n_particles, seed=seed)
-        for name, known in fixed.items()
-    }
-    columns: dict[str, object] = {
-        "world": list(found),
-        "fixes": [", ".join(f"{n} = {v:g}" for n, v in known.items()) for known in fixed.values()],
-    }
+    rows: list[dict[str, object]] = []
+    for name, known in fixed.items():
+        after = posterior(bank, target, fixed=known, n_particles=n_particles, seed=seed)
+        logs = {prior: after.under(prior).log_evidence for prior in after.mixture.components}
+        if not rows:
+            reference = logs
+        fixes = ", ".join(f"{n} = {v:g}" for n, v in known.items())
+        odds = {prior: logs[prior] - value for prior, value in reference.items()}
+        rows.append({"world": name, "fixes": fixes, **odds})
+    given = {"reference": reference, "n_particles": n_particles, "seed": seed}
+    return _shares(pl.DataFrame([*rows, *rival_rows(bank, target, rivals, **given)]))  # type: ignore[arg-type]
+
+
+def _shares(odds: pl.DataFrame) -> pl.DataFrame:
+    """Add posterior probabilities to log odds under each prior."""
+    columns: dict[str, object] = {name: odds[name] for name in ("world", "fixes")}
     for prior, suffix in {
         AS_GIVEN: "",
         **{name: f"_{s}" for name, s in OTHER_PRIORS.items()},
     }.items():
-        logs = np.array([after.under(prior).log_evidence for after in found.values()])
-        columns |= {f"log_odds{suffix}": logs - logs[0], f"probability{suffix}": normalized(logs)}
+        logs = odds[prior].to_numpy()
+        columns |= {f"log_odds{suffix}": logs, f"probability{suffix}": normalized(logs)}
     return pl.DataFrame(columns)
 
 

@@ -120,9 +120,8 @@ def _points(base: Params, n_workers: int, scramble: int) -> _Points:
 
 def _changes(points: _Points, p: dict[str, Array]) -> Array:
     """ΔGini of income and of pay, (draw, 2)."""
-    response = eq.skill_response(
-        points.relative, p["ai_multiplicative"][:, None], p["task_substitution"][:, None]
-    )
+    share, power = p["ai_multiplicative"][:, None], 1 - p["task_substitution"][:, None]
+    response = share * points.relative + (1 - share) * points.relative**power
     log_factor = log_asset_factor(p["capital_intensity"], p["asset_gini"])
     factor = np.exp(log_factor[:, None] * points.asset_score)
     nodes = np.exp(log_factor[:, None] * points.firm_score)

@@ -12,6 +12,9 @@ from withintask.tests_of_model.moments.priors import Prior
 AS_GIVEN, WIDE, FLAT = "as given", "twice as wide", "flat"
 """Names of the three priors."""
 
+MIXED = "mixed"
+"""Name of all three together, by their shares."""
+
 SHARES = {AS_GIVEN: 1 / 2, WIDE: 1 / 4, FLAT: 1 / 4}
 """Shares of the draws that come from each."""
 
@@ -31,6 +34,13 @@ class Mixture:
     def without(self, names: Sequence[str]) -> "Mixture":
         """Leave out parameters whose value is known."""
         return Mixture(prior=self.prior.without(names))
+
+    def draw(self, n_draws: int, generator: np.random.Generator) -> Array:
+        """Draw values, (draw, parameter)."""
+        chosen = generator.choice(len(SHARES), size=n_draws, p=list(SHARES.values()))
+        uniform = generator.uniform(size=(n_draws, len(self.prior.names)))
+        each = np.stack([prior.quantile(uniform) for prior in self.components.values()])
+        return np.asarray(each[chosen, np.arange(n_draws)])
 
     def log_density(self, values: Array) -> Array:
         """Log density at values (draw, parameter), -inf outside the support, (draw,)."""

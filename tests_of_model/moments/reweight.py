@@ -10,7 +10,7 @@ from withintask.panel.arrays import Array, Flags
 from withintask.panel.errors import ParameterError
 from withintask.sim.params import Params, vary
 from withintask.tests_of_model.moments.bank import FEATURES, Bank, features_at, place
-from withintask.tests_of_model.moments.mixture import AS_GIVEN, Mixture
+from withintask.tests_of_model.moments.mixture import AS_GIVEN, MIXED, Mixture
 from withintask.tests_of_model.moments.moments import params_with
 from withintask.tests_of_model.moments.priors import Prior
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
@@ -104,7 +104,9 @@ class Posterior:
         return replace(self, weight=weight, log_spread=self.log_spread + log_likelihood)
 
     def under(self, prior: str) -> "Posterior":
-        """Return the posterior under the prior as given, twice as wide or flat."""
+        """Return the posterior under the prior as given, twice as wide or flat, or under their mixture."""
+        if prior == MIXED:
+            return replace(self, weight=normalized(self.log_spread))
         chosen = self.mixture.components[prior]
         weight = normalized(self.log_spread + self._log_ratio(chosen))
         return replace(self, prior=chosen, weight=weight)
@@ -150,7 +152,7 @@ def posterior(
     fixed
         Parameters whose value is known.
     prior
-        The bank's prior as given, or its variant: twice as wide or flat.
+        The bank's prior as given, its variant (twice as wide or flat), or the mixture of the three.
     n_particles
         Draws of the refined posterior.
     seed

@@ -6,8 +6,9 @@ from typing import Protocol
 import numpy as np
 from scipy.special import logsumexp, ndtr, ndtri
 
-from withintask.panel.arrays import Array, Codes
+from withintask.panel.arrays import Array, Codes, Flags
 from withintask.tests_of_model.moments.mixture import WIDE, Mixture
+from withintask.tests_of_model.moments.ridges import MOVES_ALONG, Move
 from withintask.tests_of_model.moments.weights import effective_number, normalized
 
 _ESS_SHARE = 1 / 2
@@ -35,8 +36,9 @@ _INSIDE = 1e-12
 class Likelihood(Protocol):
     """Log likelihood by the moments at parameter values."""
 
-    mixture: Mixture
-    """What values are drawn from before anything is known."""
+    @property
+    def mixture(self) -> Mixture:
+        """What values are drawn from before anything is known."""
 
     def moments(self, values: Array) -> Array:
         """Moments at every row of values, (draw, moment)."""
@@ -76,7 +78,7 @@ class _Population:
             log_ratio=self.log_ratio[places],
         )
 
-    def replace(self, places: Codes, other: "_Population", taken: Array) -> None:
+    def replace(self, places: Codes, other: "_Population", taken: Flags) -> None:
         self.scores[places], self.moments[places] = other.scores[taken], other.moments[taken]
         self.log_likelihood[places] = other.log_likelihood[taken]
         self.log_ratio[places] = other.log_ratio[taken]
@@ -199,8 +201,36 @@ def _moves(
         if length > 0:
             rates.append(float(np.mean(accepted)))
             scale = _rescaled(scale, rates[-1])
+        for names, move in MOVES_ALONG.items():
+            _along(likelihood, drawn, names, move, generator)
         memory = _memory(start, drawn.scores)
     return scale, float(np.mean(rates)), memory
+
+
+def _along(
+    likelihood: Likelihood,
+    drawn: _Population,
+    names: tuple[str, ...],
+    move: Move,
+    generator: np.random.Generator,
+) -> None:
+    """Move every draw where no moment changes: the prior alone decides."""
+    free = likelihood.mixture.prior.names
+    if not set(names) <= set(free):
+        return
+    places = [free.index(name) for name in names]
+    values = _values(likelihood, drawn.scores)
+    moved, log_determinant = move(
+        {n: values[:, k] for n, k in zip(names, places, strict=True)}, generator
+    )
+    proposal = values.copy()
+    for name, k in zip(names, places, strict=True):
+        proposal[:, k] = moved[name]
+    old, new = (likelihood.mixture.log_density(v) for v in (values, proposal))
+    with np.errstate(invalid="ignore"):
+        accepted = np.log(generator.uniform(size=len(values))) < new - old + log_determinant
+    drawn.scores[accepted] = _scores(likelihood, proposal[accepted])
+    drawn.log_ratio[accepted] = _log_ratio(likelihood, proposal[accepted])
 
 
 def _rescaled(scale: float, rate: float) -> float:

@@ -9,9 +9,9 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from withintask.panel.arrays import Array
     from withintask.sim.params import Params
     from withintask.tests_of_model.evidence.answers import Question
+    from withintask.tests_of_model.evidence.simulated_panels import SimulatedPanels
     from withintask.tests_of_model.moments.bank import Bank
     from withintask.tests_of_model.moments.targets import MomentTarget
 
@@ -24,11 +24,15 @@ def bank(
     draws: int = 2**16,
     params: Path | None = None,
     priors: Path | None = None,
+    replicates: int = 200,
+    noise: float | None = None,
     seed: int = 0,
     cache: Path = Path("cache"),
     processes: int = 2,
 ) -> None:
-    """Draw parameters from the priors and compute their moments, once; a killed run goes on where it stopped.
+    """Draw parameters from the priors and compute their moments, and simulate the panels whose errors `withintask sign` takes, once.
+
+    A killed run goes on where it stopped.
 
     Parameters
     ----------
@@ -38,6 +42,8 @@ def bank(
         Values of the parameters without a prior; the baseline if left out.
     priors
         TOML file of priors; the packaged ones if left out.
+    replicates, noise
+        Simulated panels and the noise of their single outputs, as for `withintask sign`.
     seed
         Seed of the scrambled Sobol points.
     cache
@@ -48,6 +54,8 @@ def bank(
     from withintask.report.bank import print_bank
     from withintask.report.progress import stages
     from withintask.sim.params import load_params
+    from withintask.sim.worlds import load_worlds
+    from withintask.tests_of_model.evidence.simulated_panels import simulated_panels
     from withintask.tests_of_model.harness.parallel import processes as pool
     from withintask.tests_of_model.moments.bank import make_bank
     from withintask.tests_of_model.moments.priors import load_prior
@@ -62,6 +70,15 @@ def bank(
             executor=executor,
             on_progress=lambda done, total: report("blocks", done, total),
         )
+        simulated_panels(
+            drawn,
+            load_worlds(),
+            n_replicates=replicates,
+            noise=noise,
+            folder=cache,
+            executor=executor,
+            on_progress=lambda done, total: report("panels", done, total),
+        )
     print_bank(drawn)
 
 
@@ -73,7 +90,7 @@ def sign(
     fix: Names = None,
     sizes: Sizes = None,
     draws: int = 2**16,
-    particles: int = 2**10,
+    particles: int = 2**11,
     replicates: int = 200,
     noise: float | None = None,
     seed: int = 0,
@@ -114,10 +131,13 @@ def sign(
     processes
         Processes; results do not depend on them.
     """
+    from withintask.report.bank import print_quadrature
     from withintask.report.progress import stages
     from withintask.report.sign import print_tables, write_tables
     from withintask.sim.params import load_params
-    from withintask.tests_of_model.evidence.answers import answer, panel_errors
+    from withintask.sim.worlds import load_worlds
+    from withintask.tests_of_model.evidence.answers import answer
+    from withintask.tests_of_model.evidence.simulated_panels import simulated_panels
     from withintask.tests_of_model.harness.kept import Stages
     from withintask.tests_of_model.harness.parallel import processes as pool
     from withintask.tests_of_model.harness.settings import parse_values
@@ -135,26 +155,26 @@ def sign(
             executor=executor,
             on_progress=lambda done, total: report("bank", done, total),
         )
-        wanted, panels = (
-            (load_target(target), {})
+        panels = (
+            None
             if target is not None
-            else panel_errors(
+            else simulated_panels(
                 drawn,
+                load_worlds(),
                 n_replicates=replicates,
                 noise=noise,
-                ledger=cache / "panel_noise",
+                folder=cache,
                 executor=executor,
                 on_progress=lambda done, total: report("panels", done, total),
             )
         )
-        question = _question(drawn, wanted, panels, None if target is not None else base)
         question = replace(
-            question,
-            sizes=sizes or question.sizes,
+            _question(drawn, load_target(target) if target is not None else panels, base),
             fixed=known,
             n_particles=particles,
             seed=seed,
         )
+        question = replace(question, sizes=sizes or question.sizes)
         tables = answer(
             question,
             stages=Stages(folder=cache, key=question.key()),
@@ -163,6 +183,7 @@ def sign(
         )
     _print_held(drawn.prior.names, known)
     print_tables(tables)
+    print_quadrature(drawn)
     write_tables(tables, out)
 
 
@@ -176,24 +197,29 @@ def _print_held(names: "Sequence[str]", known: "Mapping[str, float]") -> None:
 
 
 def _question(
-    drawn: "Bank", wanted: "MomentTarget", panels: "dict[str, Array]", truth: "Params | None"
+    drawn: "Bank", given: "MomentTarget | SimulatedPanels | None", base: "Params"
 ) -> "Question":
-    """Everything packaged that can be asked; panel sizes only where the panel is simulated."""
+    """Everything packaged that can be asked of targets; of the simulated panel its sizes, better ones and rivals too."""
     from withintask.sim.policies import load_policies
     from withintask.sim.worlds import load_worlds
     from withintask.tests_of_model.evidence.answers import SIZES, Question
     from withintask.tests_of_model.evidence.measurements import load_measurements
+    from withintask.tests_of_model.moments.targets import MomentTarget
 
-    return Question(
+    assert given is not None
+    is_target = isinstance(given, MomentTarget)
+    asked = Question(
         bank=drawn,
-        target=wanted,
-        truth=truth,
-        sizes=SIZES[:1] if truth is None else SIZES,
+        target=given if isinstance(given, MomentTarget) else given.target,
+        truth=None if is_target else base,
+        sizes=SIZES[:1] if is_target else SIZES,
         measurements=load_measurements(),
-        panels=panels,
         policies=load_policies(),
         worlds=load_worlds(),
     )
+    if isinstance(given, MomentTarget):
+        return asked
+    return replace(asked, panels=given.better, rivals=given.rivals)
 
 
 def evidence(
@@ -230,11 +256,14 @@ def evidence(
             "" if row["value"] is None else f"{row['value']:+.3f}",
             "" if row["std_error"] is None else f"{row['std_error']:.3f}",
             "yes" if row["moves"] else f"no: {row['why_not']}",
+            row["status"],
             row["study"],
         )
         for row in table.iter_rows(named=True)
     ]
-    print_rows(("estimate", "moment", "value", "std. error", "moves a target", "study"), rows)
+    print_rows(
+        ("estimate", "moment", "value", "std. error", "moves a target", "status", "study"), rows
+    )
     pooled = pooled_moments(table)
     print_pooled(pooled)
     save_csv(out / "evidence.csv", table)

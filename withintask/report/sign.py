@@ -58,7 +58,14 @@ def _readable(frame: pl.DataFrame) -> tuple[list[str], list[list[str]]]:
     return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
 
 
-_TECHNICAL = ("memory", "least_distance", "is_thin", "income_median", "pay_median")
+_TECHNICAL = (
+    "least_distance",
+    "is_thin",
+    "income_median",
+    "pay_median",
+    "log_odds_wide",
+    "log_odds_flat",
+)
 _INTERVALS = {
     "income": "ΔGini of income",
     "pay": "ΔGini of pay",
@@ -76,6 +83,18 @@ _NAMES = {
     "entropy_before": "before",
     "entropy_after": "expected after",
     "mc_error": "MC error",
+    "income_rises_wide": "under the wide prior",
+    "income_rises_flat": "the flat one",
+    "fall_wide": "under the wide prior",
+    "fall_flat": "the flat one",
+    "income_lowers_wide": "under the wide prior",
+    "income_lowers_flat": "the flat one",
+    "turns": "either",
+    "turns_wide": "under the wide prior",
+    "turns_flat": "the flat one",
+    "probability_wide": "under the wide prior",
+    "probability_flat": "the flat one",
+    "log_odds": "log odds",
 }
 
 

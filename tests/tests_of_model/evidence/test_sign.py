@@ -7,7 +7,7 @@ from withintask.panel.errors import ParameterError
 from withintask.sim.params import load_params, vary
 from withintask.sim.policies import Policy, load_policies
 from withintask.sim.worlds import load_worlds
-from withintask.tests_of_model.evidence.answers import Question, answer, target_of
+from withintask.tests_of_model.evidence.answers import Question, answer
 from withintask.tests_of_model.evidence.levers import crossing_probabilities, policy_intervals
 from withintask.tests_of_model.evidence.measurements import (
     Measurement,
@@ -20,7 +20,9 @@ from withintask.tests_of_model.evidence.measurements import (
     values_of_measurements,
 )
 from withintask.tests_of_model.evidence.profile_sets import gini_sets
+from withintask.tests_of_model.evidence.rivals import Rival
 from withintask.tests_of_model.evidence.sign import by_world, entropy, sign_row, with_size
+from withintask.tests_of_model.evidence.simulated_panels import target_of
 from withintask.tests_of_model.harness.kept import Stages
 from withintask.tests_of_model.moments.bank import features_at, make_bank
 from withintask.tests_of_model.moments.priors import load_prior
@@ -160,6 +162,30 @@ def test_worlds_that_the_moments_exclude_lose_their_odds(bank, target):
     assert table["probability"].sum() == pytest.approx(1)
 
 
+def test_a_rival_that_moves_estimates_as_far_as_ai_does_keeps_its_odds_and_one_without_loses_them(
+    bank, target, params
+):
+    zero = np.zeros(5)
+    at_base = dict(zip(("m1", "m3", "m5"), target.value, strict=True))
+    mimic = np.array([at_base.get(f"m{k}", 0.0) for k in range(1, 6)])
+    # In a world without AI the shift is that of estimates against the reference, whose mean is at the base.
+    rivals = [
+        Rival(name=name, says="", has_ai=has_ai, shift=shift, std_error=zero)
+        for name, has_ai, shift in (
+            ("mimic", False, zero),
+            ("nothing", False, -mimic),
+            ("as seen", True, zero),
+        )
+    ]
+    table = by_world(bank, target, (), rivals=rivals, n_particles=2**9)
+    odds = dict(zip(table["world"], table["log_odds"], strict=True))
+    # A likelihood of 1 at every parameter beside the mean over the prior, which is less.
+    assert odds["mimic"] > 0
+    assert odds["nothing"] < -10
+    # The same population as the reference, up to the Monte-Carlo error of both evidences.
+    assert odds["as seen"] == pytest.approx(0, abs=0.5)
+
+
 def test_answers_are_kept_and_come_out_the_same(bank, target, params, tmp_path):
     question = Question(
         bank=bank,
@@ -173,7 +199,7 @@ def test_answers_are_kept_and_come_out_the_same(bank, target, params, tmp_path):
     first = answer(question, stages=stages)
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     again = answer(question, stages=stages)
-    assert set(first) == {"sizes", "measurements", "values", "crossings"}
+    assert set(first) == {"sizes", "priors", "measurements", "values", "crossings"}
     assert all(first[name].equals(again[name]) for name in first)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == kept
 
