@@ -143,33 +143,34 @@ def sign(
     from withintask.tests_of_model.harness.settings import parse_values
     from withintask.tests_of_model.moments.bank import make_bank
     from withintask.tests_of_model.moments.priors import load_prior
+    from withintask.tests_of_model.moments.reweight import fail_if_without_errors
     from withintask.tests_of_model.moments.targets import load_target
 
     base, known = load_params(params), parse_values(fix or [], "--fix")
+    prior, given = load_prior(priors), None if target is None else load_target(target)
+    prior.without(tuple(known))
+    if given is not None:
+        fail_if_without_errors(given)
     with stages() as report, pool(processes) as executor:
         drawn = make_bank(
             base,
-            load_prior(priors),
+            prior,
             n_draws=draws,
             folder=cache,
             executor=executor,
             on_progress=lambda done, total: report("bank", done, total),
         )
-        panels = (
-            None
-            if target is not None
-            else simulated_panels(
-                drawn,
-                load_worlds(),
-                n_replicates=replicates,
-                noise=noise,
-                folder=cache,
-                executor=executor,
-                on_progress=lambda done, total: report("panels", done, total),
-            )
+        asked = given or simulated_panels(
+            drawn,
+            load_worlds(),
+            n_replicates=replicates,
+            noise=noise,
+            folder=cache,
+            executor=executor,
+            on_progress=lambda done, total: report("panels", done, total),
         )
         question = replace(
-            _question(drawn, load_target(target) if target is not None else panels, base),
+            _question(drawn, asked, base),
             fixed=known,
             n_particles=particles,
             seed=seed,
@@ -196,9 +197,7 @@ def _print_held(names: "Sequence[str]", known: "Mapping[str, float]") -> None:
     print("all other parameters are held at their values")
 
 
-def _question(
-    drawn: "Bank", given: "MomentTarget | SimulatedPanels | None", base: "Params"
-) -> "Question":
+def _question(drawn: "Bank", given: "MomentTarget | SimulatedPanels", base: "Params") -> "Question":
     """Everything packaged that can be asked of targets; of the simulated panel its sizes, better ones and rivals too."""
     from withintask.sim.policies import load_policies
     from withintask.sim.worlds import load_worlds
@@ -206,7 +205,6 @@ def _question(
     from withintask.tests_of_model.evidence.measurements import load_measurements
     from withintask.tests_of_model.moments.targets import MomentTarget
 
-    assert given is not None
     is_target = isinstance(given, MomentTarget)
     asked = Question(
         bank=drawn,

@@ -64,3 +64,11 @@ def test_sign_refuses_by_name(tmp_path, value, fix, said):
     done = run("sign", *words, cwd=tmp_path)
     assert done.returncode != 0
     assert said in done.stderr + done.stdout
+
+
+def test_targets_without_errors_are_refused_before_a_bank_is_drawn(tmp_path):
+    (tmp_path / "mine.toml").write_text('[m1]\nvalue = -0.2\nsource = "assumed"\n')
+    done = run("sign", "--target", "mine.toml", "--processes", 1, cwd=tmp_path)
+    assert done.returncode != 0
+    assert "every target needs a std_error" in done.stderr + done.stdout
+    assert not (tmp_path / "cache").exists()
