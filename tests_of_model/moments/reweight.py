@@ -23,7 +23,7 @@ from withintask.tests_of_model.moments.weights import (
     weighted_quantile,
 )
 
-N_PARTICLES = 2**11
+N_PARTICLES = 2**10
 """Draws of a refined posterior; about half of them count under the prior as given."""
 N_ENOUGH = 2**11
 """Effective number of the bank's draws from which on it is not refined."""

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Executor
 
     from withintask.sim.params import Params
     from withintask.tests_of_model.evidence.answers import Question
     from withintask.tests_of_model.evidence.simulated_panels import SimulatedPanels
     from withintask.tests_of_model.moments.bank import Bank
+    from withintask.tests_of_model.moments.priors import Prior
     from withintask.tests_of_model.moments.targets import MomentTarget
 
 Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)]
@@ -54,8 +56,6 @@ def bank(
     from withintask.report.bank import print_bank
     from withintask.report.progress import stages
     from withintask.sim.params import load_params
-    from withintask.sim.worlds import load_worlds
-    from withintask.tests_of_model.evidence.simulated_panels import simulated_panels
     from withintask.tests_of_model.harness.parallel import processes as pool
     from withintask.tests_of_model.moments.bank import make_bank
     from withintask.tests_of_model.moments.priors import load_prior
@@ -70,15 +70,7 @@ def bank(
             executor=executor,
             on_progress=lambda done, total: report("blocks", done, total),
         )
-        simulated_panels(
-            drawn,
-            load_worlds(),
-            n_replicates=replicates,
-            noise=noise,
-            folder=cache,
-            executor=executor,
-            on_progress=lambda done, total: report("panels", done, total),
-        )
+        _simulated(drawn, (replicates, noise, cache), executor, report)
     print_bank(drawn)
 
 
@@ -90,7 +82,7 @@ def sign(
     fix: Names = None,
     sizes: Sizes = None,
     draws: int = 2**16,
-    particles: int = 2**11,
+    particles: int = 2**10,
     replicates: int = 200,
     noise: float | None = None,
     seed: int = 0,
@@ -135,22 +127,14 @@ def sign(
     from withintask.report.progress import stages
     from withintask.report.sign import print_tables, write_tables
     from withintask.sim.params import load_params
-    from withintask.sim.worlds import load_worlds
     from withintask.tests_of_model.evidence.answers import answer
-    from withintask.tests_of_model.evidence.simulated_panels import simulated_panels
     from withintask.tests_of_model.harness.kept import Stages
     from withintask.tests_of_model.harness.parallel import processes as pool
     from withintask.tests_of_model.harness.settings import parse_values
     from withintask.tests_of_model.moments.bank import make_bank
-    from withintask.tests_of_model.moments.priors import load_prior
-    from withintask.tests_of_model.moments.reweight import fail_if_without_errors
-    from withintask.tests_of_model.moments.targets import load_target
 
     base, known = load_params(params), parse_values(fix or [], "--fix")
-    prior, given = load_prior(priors), None if target is None else load_target(target)
-    prior.without(tuple(known))
-    if given is not None:
-        fail_if_without_errors(given)
+    prior, given = _checked(priors, target, known)
     with stages() as report, pool(processes) as executor:
         drawn = make_bank(
             base,
@@ -160,20 +144,9 @@ def sign(
             executor=executor,
             on_progress=lambda done, total: report("bank", done, total),
         )
-        asked = given or simulated_panels(
-            drawn,
-            load_worlds(),
-            n_replicates=replicates,
-            noise=noise,
-            folder=cache,
-            executor=executor,
-            on_progress=lambda done, total: report("panels", done, total),
-        )
+        asked = given or _simulated(drawn, (replicates, noise, cache), executor, report)
         question = replace(
-            _question(drawn, asked, base),
-            fixed=known,
-            n_particles=particles,
-            seed=seed,
+            _question(drawn, asked, base), fixed=known, n_particles=particles, seed=seed
         )
         question = replace(question, sizes=sizes or question.sizes)
         tables = answer(
@@ -186,6 +159,44 @@ def sign(
     print_tables(tables)
     print_quadrature(drawn)
     write_tables(tables, out)
+
+
+def _checked(
+    priors: Path | None, target: Path | None, known: "Mapping[str, float]"
+) -> "tuple[Prior, MomentTarget | None]":
+    """Read priors and targets, and refuse what no answer could be had from, before anything is drawn."""
+    from withintask.tests_of_model.moments.priors import load_prior
+    from withintask.tests_of_model.moments.reweight import fail_if_without_errors
+    from withintask.tests_of_model.moments.targets import load_target
+
+    prior = load_prior(priors)
+    prior.without(tuple(known))
+    given = None if target is None else load_target(target)
+    if given is not None:
+        fail_if_without_errors(given)
+    return prior, given
+
+
+def _simulated(
+    drawn: "Bank",
+    settings: "tuple[int, float | None, Path]",
+    executor: "Executor | None",
+    report: "Callable[[str, int, int], None]",
+) -> "SimulatedPanels":
+    """Errors of the simulated panel and of better ones, and what rivals do to it."""
+    from withintask.sim.worlds import load_worlds
+    from withintask.tests_of_model.evidence.simulated_panels import simulated_panels
+
+    replicates, noise, cache = settings
+    return simulated_panels(
+        drawn,
+        load_worlds(),
+        n_replicates=replicates,
+        noise=noise,
+        folder=cache,
+        executor=executor,
+        on_progress=lambda done, total: report("panels", done, total),
+    )
 
 
 def _print_held(names: "Sequence[str]", known: "Mapping[str, float]") -> None:

@@ -19,7 +19,7 @@ from withintask.tests_of_model.evidence.measurements import (
     value_of,
     values_of_measurements,
 )
-from withintask.tests_of_model.evidence.profile_sets import gini_sets
+from withintask.tests_of_model.evidence.profile_sets import gini_sets, sets_that_hold
 from withintask.tests_of_model.evidence.rivals import Rival
 from withintask.tests_of_model.evidence.sign import by_world, entropy, sign_row, with_size
 from withintask.tests_of_model.evidence.simulated_panels import target_of
@@ -142,6 +142,16 @@ def test_sets_hold_the_draws_within_their_distance(bank, after):
     # Ends are computed on fewer points of the population, with an error of some 1e-4.
     assert sets.profile_low < near.min() + 1e-3
     assert sets.profile_high > near.max() - 1e-3
+
+
+def test_sets_hold_the_truth_of_exact_moments_and_not_that_of_moments_far_away(
+    bank, target, params
+):
+    truth = np.array([getattr(params, name) for name in bank.prior.names])
+    assert sets_that_hold(bank, target, truth) == (True, True)
+    # Fifty errors off in m1, whose value then has the other sign.
+    far = target.with_value(target.value + np.array([50, 0, 0]) * target.std_error)
+    assert sets_that_hold(bank, far, truth)[1] is False
 
 
 def test_sets_of_a_target_with_the_answer_are_refused(bank):
