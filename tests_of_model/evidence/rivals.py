@@ -132,7 +132,7 @@ def rival_rows(
         shift = rival.shift[places]
         if rival.has_ai:
             moved = target.with_value(target.value - shift)
-            after = posterior(bank, moved, n_particles=n_particles, seed=seed)
+            after = posterior(bank, moved, n_particles=n_particles, seed=seed, is_moved=False)
             logs = {name: after.under(name).log_evidence for name in reference}
         else:
             given = at_base[[place(name) for name in target.names]] + shift

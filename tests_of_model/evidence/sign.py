@@ -97,7 +97,9 @@ def by_world(
     }
     rows: list[dict[str, object]] = []
     for name, known in fixed.items():
-        after = posterior(bank, target, fixed=known, n_particles=n_particles, seed=seed)
+        after = posterior(
+            bank, target, fixed=known, n_particles=n_particles, seed=seed, is_moved=False
+        )
         logs = {prior: after.under(prior).log_evidence for prior in after.mixture.components}
         if not rows:
             reference = logs

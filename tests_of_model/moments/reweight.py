@@ -15,7 +15,7 @@ from withintask.tests_of_model.moments.moments import params_with
 from withintask.tests_of_model.moments.priors import Prior
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
 from withintask.tests_of_model.moments.targets import MomentTarget
-from withintask.tests_of_model.moments.temper import temper
+from withintask.tests_of_model.moments.temper import Tempered, temper
 from withintask.tests_of_model.moments.weights import (
     effective_number,
     log_normal,
@@ -140,6 +140,7 @@ def posterior(
     prior: str = AS_GIVEN,
     n_particles: int = N_PARTICLES,
     seed: int = 0,
+    is_moved: bool = True,
 ) -> Posterior:
     """Compute the posterior given moments with errors.
 
@@ -157,6 +158,8 @@ def posterior(
         Draws of the refined posterior.
     seed
         Seed of the moves.
+    is_moved
+        Whether draws move at the end; where only the evidence is asked for they need not.
 
     Raises
     ------
@@ -182,7 +185,8 @@ def posterior(
     if n_bank >= N_ENOUGH and not known:
         after = _of_bank(bank, likelihood, target, logs, n_bank)
     else:
-        after = _refined(likelihood, target, (rows, moments), n_bank, (n_particles, seed))
+        drawn = temper(likelihood, rows, moments, n_particles, seed, is_moved=is_moved)
+        after = _refined(likelihood, target, drawn, n_bank)
     return after.under(prior)
 
 
@@ -211,14 +215,9 @@ def _of_bank(
 
 
 def _refined(
-    likelihood: "_Likelihood",
-    target: MomentTarget,
-    start: tuple[Array, Array],
-    n_bank: float,
-    settings: tuple[int, int],
+    likelihood: "_Likelihood", target: MomentTarget, drawn: Tempered, n_bank: float
 ) -> Posterior:
     """Draws led from the bank's."""
-    drawn = temper(likelihood, *start, *settings)
     after = _posterior(
         likelihood,
         target,

@@ -85,7 +85,13 @@ class _Population:
 
 
 def temper(
-    likelihood: Likelihood, values: Array, moments: Array, n_particles: int, seed: int
+    likelihood: Likelihood,
+    values: Array,
+    moments: Array,
+    n_particles: int,
+    seed: int,
+    *,
+    is_moved: bool = True,
 ) -> Tempered:
     """Lead draws of the mixture to the posterior under it.
 
@@ -101,6 +107,8 @@ def temper(
         Draws wanted.
     seed
         Seed of resampling and moves.
+    is_moved
+        Whether draws move after the last step; the evidence does not need it.
 
     Notes
     -----
@@ -116,7 +124,9 @@ def temper(
     drawn = _made(likelihood, _scores(likelihood, values[chosen]), moments[chosen], logs[chosen])
     scale = 1.0
     while True:
-        scale, acceptance, memory = _moves(likelihood, drawn, power, scale, generator)
+        acceptance, memory = float("nan"), 1.0
+        if power < 1 or is_moved:
+            scale, acceptance, memory = _moves(likelihood, drawn, power, scale, generator)
         if power == 1:
             return Tempered(
                 values=_values(likelihood, drawn.scores),
