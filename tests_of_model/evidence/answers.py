@@ -128,7 +128,11 @@ def answer(
     for part in parts:
         for name, frame in part.items():
             merged.setdefault(name, []).append(frame)
-    return {name: pl.concat(frames, how="diagonal") for name, frames in merged.items()}
+    tables = {name: pl.concat(frames, how="diagonal") for name, frames in merged.items()}
+    return {
+        name: table.sort("size", maintain_order=True) if "size" in table.columns else table
+        for name, table in tables.items()
+    }
 
 
 _PANEL, _MEASURED, _WORLDS = "panel", "measured", "worlds"
