@@ -74,13 +74,13 @@ class Binding:
         Raises
         ------
         EstimationError
-            If an estimate does not move with its moment: its slope is within two errors of zero.
+            If an estimate does not move with its moment: its slope is within two errors of zero and not of one.
         """
         slope = self.coefficients[1]
         flat = [
             f"{name}: slope {b:.2g}, error {e:.2g}"
             for name, b, e in zip(self.names, slope, self.slope_error, strict=True)
-            if not b > _CLEAR * e
+            if not b > _CLEAR * e and b + _CLEAR * e < 1
         ]
         if flat:
             advice = "Leave the moment out, or simulate more panels."
