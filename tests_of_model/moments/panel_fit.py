@@ -1,11 +1,13 @@
 """Parameters fitted to a panel in three ways: to its estimates as they are, by indirect inference, and as a posterior."""
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import polars as pl
 
+from withintask.panel.errors import ModelError
 from withintask.sim.params import Params
 from withintask.tests_of_model.moments.bank import make_bank
 from withintask.tests_of_model.moments.fit import MsmFit, fit_msm
@@ -23,8 +25,8 @@ class PanelFit:
 
     fit: MsmFit
     """Fitted to the moments freed of their estimators' bias."""
-    unfreed: MsmFit
-    """Fitted to the estimates as they are."""
+    unfreed: MsmFit | None
+    """Fitted to the estimates as they are; None if no start led to a minimum."""
     after: Posterior | None
     """Posterior given the moments freed of bias, all other parameters held; None if a free parameter has no prior."""
 
@@ -34,7 +36,9 @@ class PanelFit:
         for place, name in enumerate(self.fit.names):
             row: dict[str, object] = {
                 "parameter": name,
-                "as_they_are": float(self.unfreed.values[place]),
+                "as_they_are": math.nan
+                if self.unfreed is None
+                else float(self.unfreed.values[place]),
                 "indirect": float(self.fit.values[place]),
             }
             if self.after is not None:
@@ -73,8 +77,10 @@ def fit_panel(
     if set(free) <= set(prior.names):
         bank = make_bank(start, prior, n_draws=_N_BANK, n_workers=_N_WORKERS, executor=executor)
         after = posterior(bank, bound.target, fixed=known)
+    try:
+        unfreed = fit(bound.unfreed, start, free=free, executor=executor)
+    except ModelError:
+        unfreed = None
     return PanelFit(
-        fit=fit(bound.target, start, free=free, executor=executor),
-        unfreed=fit(bound.unfreed, start, free=free, executor=executor),
-        after=after,
+        fit=fit(bound.target, start, free=free, executor=executor), unfreed=unfreed, after=after
     )

@@ -135,8 +135,8 @@ def _fit_panel(
         executor=executor,
         on_progress=lambda done, total: report("simulated panels", done, total),
     )
-    ways = fit_panel(bound, start, free=movable, fit=compute, executor=executor)
     print_binding(bound)
+    ways = fit_panel(bound, start, free=movable, fit=compute, executor=executor)
     print_panel_fit(ways)
     return ways.fit
 
