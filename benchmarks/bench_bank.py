@@ -13,7 +13,8 @@ import numpy as np
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params
 from withintask.tests_of_model.harness.parallel import one_blas_thread
-from withintask.tests_of_model.moments.bank import N_DRAWS, N_WORKERS, ginis_at
+from withintask.tests_of_model.moments.bank import N_DRAWS, N_WORKERS
+from withintask.tests_of_model.moments.many_ginis import many_ginis
 from withintask.tests_of_model.moments.moments import ALL_NAMES, economy_moments, params_with
 from withintask.tests_of_model.moments.priors import load_prior
 from withintask.tests_of_model.moments.reduced import reduced_moments
@@ -26,11 +27,11 @@ def main() -> None:
     params, prior = load_params(), load_prior()
     values = prior.quantile(np.random.default_rng(0).uniform(size=(N_REDUCED, len(prior.names))))
     reduced_moments(params, prior.names, values[:2])
-    ginis_at(params, prior.names, values[:2], n_workers=N_WORKERS)
+    many_ginis(params, prior.names, values[:2], n_workers=N_WORKERS)
     with one_blas_thread():
         reduced = timed(lambda: reduced_moments(params, prior.names, values), N_REDUCED)
         few = values[:N_SOLVED]
-        ginis = timed(lambda: ginis_at(params, prior.names, few, n_workers=N_WORKERS), N_SOLVED)
+        ginis = timed(lambda: many_ginis(params, prior.names, few, n_workers=N_WORKERS), N_SOLVED)
         whole = timed(lambda: [solved(params, prior.names, row) for row in few], N_SOLVED)
     total = (reduced + ginis) * N_DRAWS
     print(

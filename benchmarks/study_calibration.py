@@ -1,26 +1,22 @@
-"""Whether posteriors of the parameters and of ΔGini are calibrated: ranks of the truth over draws of the prior.
+"""Whether posteriors of the parameters and of ΔGini are calibrated: ranks of the truth among draws.
 
-    python benchmarks/study_calibration.py [draws] [cache]
+    python benchmarks/study_calibration.py [draws] [cache] [processes]
 
-Every draw gets m1 to m5 with the errors of the everything-linked panel at the baseline; 12 parameters are free. Prints for each of them and for
-ΔGini the χ² test of uniform ranks and the coverage of central intervals, and how often ΔGini rises where the posterior
-says so with a given probability. Finished parts are kept.
+Parameters are drawn from the mixture of the three priors. Every draw gets m1 to m5 with the errors of the everything-linked panel at the
+baseline; 12 parameters are free. Prints for each of them and for ΔGini the χ² test of uniform ranks and the coverage of central
+intervals, and how often ΔGini rises where the posterior says so with a given probability. Finished parts are kept.
 """
 
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from withintask.report.terminal import frame_table
 from withintask.sim.params import load_params
 from withintask.tests_of_model.evidence.calibration import N_DRAWS, calibrate_posteriors
+from withintask.tests_of_model.evidence.simulated_panels import simulated_panels
 from withintask.tests_of_model.harness.parallel import processes
 from withintask.tests_of_model.moments.bank import make_bank
-from withintask.tests_of_model.moments.noise import panel_noise
-from withintask.tests_of_model.moments.of_panel import OF_PANEL
 from withintask.tests_of_model.moments.priors import load_prior
-from withintask.tests_of_model.moments.targets import make_target
 
 N_BANK, N_REPLICATES, N_PARTICLES = 2**12, 100, 2**7
 
@@ -30,15 +26,12 @@ def main(n_draws: int, cache: Path, n_processes: int) -> None:
     params = load_params()
     with processes(n_processes) as executor:
         bank = make_bank(params, load_prior(), n_draws=N_BANK, folder=cache, executor=executor)
-        noise = panel_noise(
-            params, n_replicates=N_REPLICATES, ledger=cache / "panel_noise", executor=executor
-        )
-        target = make_target(
-            np.zeros(len(OF_PANEL)), OF_PANEL, covariance=noise.covariance, source="panel"
+        panels = simulated_panels(
+            bank, n_replicates=N_REPLICATES, noise=None, folder=cache, executor=executor
         )
         found = calibrate_posteriors(
             bank,
-            target,
+            panels.target,
             n_draws=n_draws,
             n_particles=N_PARTICLES,
             folder=cache,

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -15,6 +14,8 @@ from withintask.sim.policies import Policy
 from withintask.sim.worlds import World
 from withintask.tests_of_model.evidence.levers import crossing_probabilities, policy_intervals
 from withintask.tests_of_model.evidence.measurements import (
+    EVERY,
+    FEWEST,
     Measurement,
     by_measurement,
     given_measurement,
@@ -22,13 +23,17 @@ from withintask.tests_of_model.evidence.measurements import (
     values_of_measurements,
 )
 from withintask.tests_of_model.evidence.profile_sets import gini_sets
-from withintask.tests_of_model.evidence.sign import by_prior, by_world, sign_row, with_size
+from withintask.tests_of_model.evidence.rivals import Rival
+from withintask.tests_of_model.evidence.sign import (
+    by_prior,
+    by_world,
+    rises_by_prior,
+    sign_row,
+    with_size,
+)
 from withintask.tests_of_model.harness.kept import NOT_KEPT, Stages, stage_key
 from withintask.tests_of_model.harness.parallel import run_all
-from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, Bank, features_at, place
-from withintask.tests_of_model.moments.indirect import binding_at
-from withintask.tests_of_model.moments.noise import panel_noise
-from withintask.tests_of_model.moments.of_panel import OF_PANEL
+from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, Bank, features_at
 from withintask.tests_of_model.moments.predictive import fail_if_out_of_reach
 from withintask.tests_of_model.moments.reduced import REDUCED
 from withintask.tests_of_model.moments.reweight import N_PARTICLES, Posterior, posterior
@@ -38,8 +43,6 @@ SIZES = (1.0, 16.0, 256.0)
 """Panels asked about, as multiples of the one that errors are of."""
 TWICE = "twice_larger_panel"
 """Name of the panel of twice the size among the measurements."""
-TWO_RATERS = "two_raters"
-"""Name of the panel in which every output is rated by two."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,6 +67,8 @@ class Question:
     """Levers."""
     worlds: Sequence[World] = ()
     """Rival worlds."""
+    rivals: Sequence[Rival] = ()
+    """Those that change what a panel records, with what that does to its estimates."""
     n_particles: int = N_PARTICLES
     """Draws of a refined posterior."""
     seed: int = 0
@@ -83,68 +88,10 @@ class Question:
             truth,
             dict(self.fixed),
         )
-        asked = (self.measurements, panels, self.policies, self.worlds, self.n_particles, self.seed)
-        return stage_key(inputs, asked)
-
-
-def target_of(bank: Bank, params: Params, names: Sequence[str], covariance: Array) -> MomentTarget:
-    """Make the moments of an economy the target of a panel with this covariance."""
-    features = features_at(params, (), np.empty((1, 0)), n_workers=bank.n_workers)[0]
-    return make_target(
-        features[[place(name) for name in names]],
-        names,
-        covariance=covariance,
-        source="moments of an economy, errors of a panel",
-        status="exact",
-    )
-
-
-def panel_errors(
-    bank: Bank,
-    *,
-    n_replicates: int,
-    noise: float | None,
-    ledger: Path | None = None,
-    executor: Executor | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> tuple[MomentTarget, dict[str, Array]]:
-    """Make m1 to m5 of the bank's base the target of a panel that links everything, and say what better panels would do.
-
-    Parameters
-    ----------
-    bank
-        The bank.
-    n_replicates
-        Simulated panels.
-    noise
-        Noise of single outputs, log points: errors are those of moments freed of bias, and a second rater is a better panel.
-        The design's own noise, and estimates as they are, if None.
-    ledger
-        Folder of finished replicates.
-    executor, on_progress
-        As for :func:`withintask.tests_of_model.harness.parallel.run_all`.
-    """
-    if noise is None:
-        spread = panel_noise(
-            bank.base,
-            n_replicates=n_replicates,
-            executor=executor,
-            ledger=ledger,
-            on_progress=on_progress,
-        )
-        return target_of(bank, bank.base, OF_PANEL, spread.covariance), {}
-    one, two = (
-        binding_at(
-            bank.base,
-            bank.prior,
-            level,
-            n_panels=n_replicates,
-            executor=executor,
-            on_progress=on_progress,
-        ).target_covariance
-        for level in (noise, noise / np.sqrt(2))
-    )
-    return target_of(bank, bank.base, OF_PANEL, one), {TWO_RATERS: two}
+        shifts = [(rival.name, rival.shift.tolist()) for rival in self.rivals]
+        asked = (self.measurements, panels, self.policies, self.worlds, shifts)
+        settings = (self.n_particles, self.seed)
+        return stage_key(inputs, asked, settings)
 
 
 def answer(
@@ -176,48 +123,70 @@ def answer(
         If the targets are out of the prior's reach, before anything is computed.
     """
     fail_if_out_of_reach(question.bank, question.target)
-    jobs = [_Job(question=question, stages=stages, size=size) for size in question.sizes]
-    others = [_Job(question=question, stages=stages, size=None)]
-    parts = run_all(_tables, [*jobs, *others], executor=executor, on_progress=on_progress)
+    parts = run_all(_tables, _jobs(question, stages), executor=executor, on_progress=on_progress)
     merged: dict[str, list[pl.DataFrame]] = {}
     for part in parts:
         for name, frame in part.items():
             merged.setdefault(name, []).append(frame)
-    return {name: pl.concat(frames, how="diagonal") for name, frames in merged.items()}
+    tables = {name: pl.concat(frames, how="diagonal") for name, frames in merged.items()}
+    return {
+        name: table.sort("size", maintain_order=True) if "size" in table.columns else table
+        for name, table in tables.items()
+    }
+
+
+_PANEL, _MEASURED, _WORLDS = "panel", "measured", "worlds"
+
+
+def _jobs(question: Question, stages: Stages) -> list["_Job"]:
+    """One job a posterior that others do not need, the longest first."""
+    kinds = [(size, _PANEL) for size in sorted(question.sizes, reverse=True)]
+    if question.measurements and question.truth is not None:
+        kinds += [(size, _MEASURED) for size in question.sizes]
+    if question.worlds and not question.fixed:
+        kinds.append((question.sizes[0], _WORLDS))
+    return [_Job(question=question, stages=stages, size=size, kind=kind) for size, kind in kinds]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Job:
-    """Tables of one panel size, or those of priors and worlds at the first size."""
+    """Tables of one panel size, of one kind."""
 
     question: Question
     stages: Stages
-    size: float | None
+    size: float
+    kind: str
 
     @cached_property
     def after(self) -> Posterior:
         q = self.question
-        target = with_size(q.target, self.size or q.sizes[0])
+        target = with_size(q.target, self.size)
         return posterior(q.bank, target, fixed=q.fixed, n_particles=q.n_particles, seed=q.seed)
 
 
 def _tables(job: _Job) -> dict[str, pl.DataFrame]:
-    makers = _others(job) if job.size is None else _of_size(job)
-    suffix = "" if job.size is None else f"_{job.size:g}"
-    return {name: job.stages.frame(f"{name}{suffix}", compute) for name, compute in makers.items()}
+    makers = {_PANEL: _of_panel, _MEASURED: _given_all, _WORLDS: _of_worlds}[job.kind](job)
+    return {
+        name: job.stages.frame(f"{name}_{job.kind}_{job.size:g}", compute)
+        for name, compute in makers.items()
+    }
 
 
-def _of_size(job: _Job) -> dict[str, Callable[[], pl.DataFrame]]:
+def _sized(job: _Job, frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(pl.lit(job.size).alias("size"), pl.all())
+
+
+def _of_panel(job: _Job) -> dict[str, Callable[[], pl.DataFrame]]:
+    """Given the panel, and with one measurement more."""
     q = job.question
-
-    def sized(frame: pl.DataFrame) -> pl.DataFrame:
-        return frame.select(pl.lit(job.size).alias("size"), pl.all())
-
-    makers: dict[str, Callable[[], pl.DataFrame]] = {"sizes": lambda: sized(_size_row(job))}
+    makers: dict[str, Callable[[], pl.DataFrame]] = {
+        "sizes": lambda: _sized(job, _size_row(job)),
+        "priors": lambda: _sized(job, by_prior(job.after)),
+    }
     if q.measurements and q.truth is not None:
         truth = _truth(q)
-        makers["measurements"] = lambda: sized(
-            by_measurement(job.after, truth, q.measurements, _given_all(job, truth))
+        makers["measurements"] = lambda: _sized(
+            job, by_measurement(job.after, truth, q.measurements)
         )
     if job.size != q.sizes[0]:
         return makers
@@ -231,9 +200,22 @@ def _of_size(job: _Job) -> dict[str, Callable[[], pl.DataFrame]]:
     return makers
 
 
-def _given_all(job: _Job, truth: Mapping[str, float]) -> Posterior:
-    """Posterior given the panel and every measurement but ΔGini: moments as targets, the rest by reweighting."""
-    q, target = job.question, job.after.target
+def _given_all(job: _Job) -> dict[str, Callable[[], pl.DataFrame]]:
+    """Given the panel and every measurement but the answer."""
+
+    def row() -> pl.DataFrame:
+        every = _all_measured(job.question, with_size(job.question.target, job.size))
+        given = {"given": EVERY, **sign_row(every), **rises_by_prior(every)}
+        return _sized(
+            job, pl.DataFrame([given]).with_columns(is_thin=pl.col("n_effective") < FEWEST)
+        )
+
+    return {"measurements": row}
+
+
+def _all_measured(q: Question, target: MomentTarget) -> Posterior:
+    """Posterior given a panel and every measurement but ΔGini: moments as targets, the rest by reweighting."""
+    truth = _truth(q)
     moments = [m for m in q.measurements if m.of in REDUCED and m.of not in target.names]
     assert target.covariance is not None
     variances = np.concatenate([np.zeros(len(target.names)), [m.std_error**2 for m in moments]])
@@ -254,19 +236,15 @@ def _given_all(job: _Job, truth: Mapping[str, float]) -> Posterior:
 
 def _size_row(job: _Job) -> pl.DataFrame:
     sets = gini_sets(job.question.bank, job.after)
-    return pl.DataFrame([{**sign_row(job.after), **asdict(sets), "n_bank": job.after.n_bank}])
+    row = {**sign_row(job.after), **rises_by_prior(job.after), **asdict(sets)}
+    return pl.DataFrame([{**row, "n_bank": job.after.n_bank}])
 
 
-def _others(job: _Job) -> dict[str, Callable[[], pl.DataFrame]]:
+def _of_worlds(job: _Job) -> dict[str, Callable[[], pl.DataFrame]]:
     q = job.question
-    target = with_size(q.target, q.sizes[0])
-    fewer = {"n_particles": q.n_particles // 2, "seed": q.seed}
-    makers: dict[str, Callable[[], pl.DataFrame]] = {}
-    if not q.fixed:
-        makers["priors"] = partial(by_prior, q.bank, target, **fewer)
-        if q.worlds:
-            makers["worlds"] = partial(by_world, q.bank, target, q.worlds, **fewer)
-    return makers
+    target = with_size(q.target, job.size)
+    few = {"n_particles": q.n_particles // 2, "seed": q.seed}
+    return {"worlds": partial(by_world, q.bank, target, q.worlds, rivals=q.rivals, **few)}
 
 
 def _truth(question: Question) -> dict[str, float]:

@@ -12,7 +12,9 @@ from scipy.special import chdtrc
 from withintask.panel.arrays import Array, Flags
 from withintask.tests_of_model.harness.kept import NOT_KEPT, Stages, stage_key
 from withintask.tests_of_model.harness.parallel import run_all
-from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, DELTA_GINI_PAY, Bank, ginis_at
+from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, DELTA_GINI_PAY, Bank
+from withintask.tests_of_model.moments.many_ginis import many_ginis
+from withintask.tests_of_model.moments.mixture import MIXED, Mixture
 from withintask.tests_of_model.moments.moments import params_with
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
 from withintask.tests_of_model.moments.reweight import (
@@ -98,7 +100,7 @@ def calibrate_posteriors(
     executor: Executor | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:
-    """Draw parameters from the prior and moments around them, and rank the truth in each posterior.
+    """Draw parameters from the three priors and moments around them, and rank the truth in each posterior.
 
     Parameters
     ----------
@@ -125,6 +127,8 @@ def calibrate_posteriors(
     -----
     Simulation-based calibration (Talts, Betancourt, Simpson, Vehtari and Gelman 2018): if θ is drawn from the prior and
     m̂ given θ, the rank of θ among draws of its posterior given m̂ is uniform, for every parameter and every function of them.
+    The prior is the mixture of the three (as given, twice as wide, flat) that draws come from, of which answers under each are a
+    reweighting.
     """
     known = dict(fixed or {})
     drawn_with = (bank.key, len(bank.values), target.names, _list(target.covariance))
@@ -176,9 +180,10 @@ def _part(part: _Part) -> pl.DataFrame:
 def _ranked(part: _Part, draw: int) -> list[dict[str, object]]:
     """Ranks of one draw of the prior, and what its posterior says of the sign."""
     generator = np.random.default_rng(np.random.SeedSequence(part.seed, spawn_key=(draw,)))
-    prior = part.bank.prior.without(tuple(part.fixed))
+    mixture = Mixture(prior=part.bank.prior).without(tuple(part.fixed))
+    prior = mixture.prior
     base = params_with(part.bank.base, tuple(part.fixed), tuple(part.fixed.values()))
-    truth = prior.quantile(generator.uniform(size=(1, len(prior.names))))
+    truth = mixture.draw(1, generator)
     places = [REDUCED.index(name) for name in part.target.names]
     error = generator.multivariate_normal(
         np.zeros(len(places)), with_quadrature(part.bank, part.target)
@@ -189,10 +194,11 @@ def _ranked(part: _Part, draw: int) -> list[dict[str, object]]:
         part.bank,
         wanted if part.believed is None else wanted.with_covariance(part.believed),
         fixed=part.fixed,
+        prior=MIXED,
         n_particles=part.n_particles,
         seed=int(generator.integers(2**31)),
     )
-    ginis = ginis_at(base, prior.names, truth, n_workers=GINI_WORKERS)[0]
+    ginis = many_ginis(base, prior.names, truth, n_workers=GINI_WORKERS)[0]
     truths = dict(zip(prior.names, truth[0], strict=True))
     truths |= {DELTA_GINI_INCOME: ginis[0], DELTA_GINI_PAY: ginis[1]}
     chosen = generator.choice(after.weight.size, size=N_RANKS, replace=False, p=after.weight)

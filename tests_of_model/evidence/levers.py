@@ -6,13 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from withintask.panel.arrays import Array
+from withintask.panel.arrays import Array, Flags
 from withintask.sim.params import Params
 from withintask.sim.policies import Policy
 from withintask.sim.regime import PROPRIETARY_SHARE
-from withintask.tests_of_model.moments.bank import ginis_at
+from withintask.tests_of_model.evidence.sign import OTHER_PRIORS
+from withintask.tests_of_model.moments.many_ginis import many_ginis
+from withintask.tests_of_model.moments.mixture import AS_GIVEN
 from withintask.tests_of_model.moments.moments import params_with
 from withintask.tests_of_model.moments.reweight import GINI_WORKERS, Posterior
+from withintask.tests_of_model.moments.weights import weighted_quantile
+
+N_LEVER_DRAWS = 800
+"""Draws in which policies and axes are computed."""
 
 
 def policy_intervals(
@@ -20,7 +26,7 @@ def policy_intervals(
     base: Params,
     policies: Sequence[Policy],
     *,
-    n_draws: int = 400,
+    n_draws: int = N_LEVER_DRAWS,
     seed: int = 0,
 ) -> pl.DataFrame:
     """Effect of each policy on ΔGini of income and of pay: posterior medians, 90 percent intervals and signs.
@@ -34,34 +40,44 @@ def policy_intervals(
     policies
         Levers; each sets an axis to a value in every draw.
     n_draws
-        Draws to compute, chosen by weight.
+        Draws to compute, chosen by their weight under the mixture of the three priors.
     seed
         Seed of that choice.
     """
-    generator = np.random.default_rng(seed)
-    chosen = generator.choice(after.weight.size, size=n_draws, p=after.weight)
+    drawn = after.drawn(n_draws, seed)
     known = params_with(base, tuple(after.fixed), tuple(after.fixed.values()))
-    names, values = after.prior.names, after.values[chosen]
-    without = ginis_at(known, names, values, n_workers=GINI_WORKERS)
+    names, values = after.prior.names, drawn.values
+    without = many_ginis(known, names, values, n_workers=GINI_WORKERS)
     rows = []
     for policy in policies:
         changed_names, changed = _under(policy, names, values, known)
-        effect = ginis_at(known, changed_names, changed, n_workers=GINI_WORKERS) - without
-        low, middle, high = np.quantile(effect, [0.05, 0.5, 0.95], axis=0)
+        effect = many_ginis(known, changed_names, changed, n_workers=GINI_WORKERS) - without
+        low, middle, high = np.column_stack(
+            [weighted_quantile(column, drawn.weight, [0.05, 0.5, 0.95]) for column in effect.T]
+        )
         rows.append(
             {
                 "policy": policy.name,
                 "income_low": low[0],
                 "income_median": middle[0],
                 "income_high": high[0],
-                "income_lowers": float(np.mean(effect[:, 0] < 0)),
+                **_by_prior(drawn, "income_lowers", effect[:, 0] < 0),
                 "pay_low": low[1],
                 "pay_median": middle[1],
                 "pay_high": high[1],
-                "pay_lowers": float(np.mean(effect[:, 1] < 0)),
+                "pay_lowers": drawn.probability(effect[:, 1] < 0),
             }
         )
     return pl.DataFrame(rows)
+
+
+def _by_prior(after: Posterior, name: str, holds: Flags) -> dict[str, float]:
+    """Probability of what holds under each prior."""
+    suffix = {AS_GIVEN: "", **{prior: f"_{short}" for prior, short in OTHER_PRIORS.items()}}
+    return {
+        f"{name}{suffix[prior]}": other.probability(holds)
+        for prior, other in after.variants().items()
+    }
 
 
 def _under(
@@ -117,30 +133,34 @@ def crossing_probabilities(
     base: Params,
     crossings: Sequence[Crossing] = CROSSINGS,
     *,
-    n_draws: int = 400,
+    n_draws: int = N_LEVER_DRAWS,
     seed: int = 0,
 ) -> pl.DataFrame:
     """Posterior probability that ΔGini of income changes its sign as an axis goes from one end to the other, all else equal."""
-    generator = np.random.default_rng(seed)
-    chosen = generator.choice(after.weight.size, size=n_draws, p=after.weight)
+    drawn = after.drawn(n_draws, seed)
     known = params_with(base, tuple(after.fixed), tuple(after.fixed.values()))
-    names, values = after.prior.names, after.values[chosen]
+    names, values = after.prior.names, drawn.values
     rows = []
     for crossing in crossings:
         ends = []
         for value in (crossing.low, crossing.high):
             lever = Policy(name=crossing.axis, summary="", axis=crossing.axis, value=value)
             ends.append(
-                ginis_at(known, *_under(lever, names, values, known), n_workers=GINI_WORKERS)[:, 0]
+                many_ginis(known, *_under(lever, names, values, known), n_workers=GINI_WORKERS)[
+                    :, 0
+                ]
             )
         rows.append(
             {
                 "axis": crossing.axis,
                 "low": crossing.low,
                 "high": crossing.high,
-                "turns_up": float(np.mean((ends[0] < 0) & (ends[1] > 0))),
-                "turns_down": float(np.mean((ends[0] > 0) & (ends[1] < 0))),
-                "median_change": float(np.median(ends[1] - ends[0])),
+                "turns_up": drawn.probability((ends[0] < 0) & (ends[1] > 0)),
+                "turns_down": drawn.probability((ends[0] > 0) & (ends[1] < 0)),
+                **_by_prior(drawn, "turns", ends[0] * ends[1] < 0),
+                "median_change": float(
+                    weighted_quantile(ends[1] - ends[0], drawn.weight, [0.5])[0]
+                ),
             }
         )
     return pl.DataFrame(rows)

@@ -13,7 +13,7 @@ from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems, nearest, quoted, shortened
 from withintask.sim.params import Params
 from withintask.sim.regime import PROPRIETARY_SHARE
-from withintask.tests_of_model.evidence.sign import entropy, sign_row
+from withintask.tests_of_model.evidence.sign import OTHER_PRIORS, entropy, rises_by_prior, sign_row
 from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, FEATURES
 from withintask.tests_of_model.moments.moments import ALL_NAMES
 from withintask.tests_of_model.moments.reduced import MOVES
@@ -25,7 +25,9 @@ N_OUTER = 400
 """Outcomes of a measurement over which its value is averaged."""
 
 _KEYS = ("summary", "of", "std_error", "source")
-_FEWEST = 50
+EVERY = "all of these but incomes"
+"""Name of the row with all measurements but the answer."""
+FEWEST = 50
 """Effective number of draws below which a row says so."""
 
 
@@ -81,12 +83,9 @@ def given_measurement(after: Posterior, measurement: Measurement, value: float) 
 
 
 def by_measurement(
-    after: Posterior,
-    truth: Mapping[str, float],
-    measurements: Sequence[Measurement],
-    every: Posterior | None = None,
+    after: Posterior, truth: Mapping[str, float], measurements: Sequence[Measurement]
 ) -> pl.DataFrame:
-    """Say what the sign is given the panel alone, with each further measurement at its true value, and with all but the answer.
+    """Say what the sign is given the panel alone, and with each further measurement at its true value.
 
     Parameters
     ----------
@@ -96,19 +95,14 @@ def by_measurement(
         True value of everything that is measured.
     measurements
         What may be measured.
-    every
-        Posterior given all of them but the answer, where few draws of the first would count; reweighted from it if None.
     """
-    rows: list[dict[str, object]] = [{"given": "the panel alone", **sign_row(after)}]
-    others = [m for m in measurements if m.of != DELTA_GINI_INCOME]
-    for measurement in measurements:
-        row = sign_row(given_measurement(after, measurement, truth[measurement.of]))
-        rows.append({"given": measurement.name, **row})
-    together = after if every is None else every
-    for measurement in others if every is None else ():
-        together = given_measurement(together, measurement, truth[measurement.of])
-    rows.append({"given": "all of these but incomes", **sign_row(together)})
-    return pl.DataFrame(rows).with_columns(is_thin=pl.col("n_effective") < _FEWEST)
+    given = {"the panel alone": after} | {
+        m.name: given_measurement(after, m, truth[m.of]) for m in measurements
+    }
+    rows = [
+        {"given": name, **sign_row(each), **rises_by_prior(each)} for name, each in given.items()
+    ]
+    return pl.DataFrame(rows).with_columns(is_thin=pl.col("n_effective") < FEWEST)
 
 
 def value_of(
@@ -170,34 +164,42 @@ def values_of_measurements(
     Returns
     -------
     polars.DataFrame
-        Measurement, its error, entropy before and expected after, the fall and its Monte-Carlo error, largest first.
+        Measurement, its error, entropy before and expected after, the fall and its Monte-Carlo error, and the fall under the
+        other priors; largest first.
     """
-    before = float(entropy(after.probability(after.of(DELTA_GINI_INCOME) > 0)))
-    rows: list[tuple[str, float | None, float, float]] = []
-    for measurement in measurements:
-        values = measured(after, measurement.of)[:, None]
-        covariance = np.array([[measurement.std_error**2]])
-        left = value_of(after, values, covariance, n_outer=n_outer, seed=seed)
-        rows.append((measurement.name, measurement.std_error, *left))
-    names = list(after.target.names)
-    values = np.column_stack([after.of(name) for name in names])
+    shown: list[tuple[str, float | None, Array, Array]] = [
+        (m.name, m.std_error, measured(after, m.of)[:, None], np.array([[m.std_error**2]]))
+        for m in measurements
+    ]
+    moments = np.column_stack([after.of(name) for name in after.target.names])
     for name, covariance in (panels or {}).items():
         combination, variance = added_information(after.target, covariance)
-        shown, errors = values @ combination, np.diag(variance)
-        rows.append((name, None, *value_of(after, shown, errors, n_outer=n_outer, seed=seed)))
-    return pl.DataFrame(
-        [
-            {
-                "measurement": name,
-                "std_error": error,
-                "entropy_before": before,
-                "entropy_after": left,
-                "fall": before - left,
-                "mc_error": mc_error,
-            }
-            for name, error, left, mc_error in rows
-        ]
-    ).sort("fall", descending=True)
+        shown.append((name, None, moments @ combination, np.diag(variance)))
+    others = {suffix: after.variants()[prior] for prior, suffix in OTHER_PRIORS.items()}
+    rows = []
+    for name, error, values, covariance in shown:
+        before, left, mc_error = _fall(after, values, covariance, n_outer, seed)
+        row = {
+            "measurement": name,
+            "std_error": error,
+            "entropy_before": before,
+            "entropy_after": left,
+            "fall": before - left,
+            "mc_error": mc_error,
+        }
+        for suffix, other in others.items():
+            before, left, _ = _fall(other, values, covariance, n_outer, seed)
+            row[f"fall_{suffix}"] = before - left
+        rows.append(row)
+    return pl.DataFrame(rows, infer_schema_length=None).sort("fall", descending=True)
+
+
+def _fall(
+    after: Posterior, values: Array, covariance: Array, n_outer: int, seed: int
+) -> tuple[float, float, float]:
+    """Entropy of the sign before a measurement, expected after it, and the Monte-Carlo error of the latter."""
+    before = float(entropy(after.probability(after.of(DELTA_GINI_INCOME) > 0)))
+    return before, *value_of(after, values, covariance, n_outer=n_outer, seed=seed)
 
 
 def added_information(target: MomentTarget, covariance: Array) -> tuple[Array, Array]:

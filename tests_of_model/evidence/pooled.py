@@ -38,7 +38,7 @@ _KEYS = (
     "status",
     "note",
 )
-_OPTIONAL = ("std_error", "error_status")
+_OPTIONAL = ("std_error", "error_status", "found")
 _SHARES = {"halves": 1 / 2, "fifths": 1 / 5}
 _SHARE_TOP = 1 / 10
 _ASSUMED = "assumed"
@@ -75,6 +75,8 @@ class Evidence:
     """One of STATUSES."""
     note: str
     """What keeps it from being more."""
+    found: str
+    """Public text in which the figure was read."""
 
     @property
     def why_not(self) -> str:
@@ -111,7 +113,7 @@ def load_evidence(path: Path | None = None) -> tuple[Evidence, ...]:
         Evidence(
             name=name,
             **{
-                **{"std_error": None, "error_status": ""},
+                **{"std_error": None, "error_status": "", "found": ""},
                 **entry,
                 "estimate": tuple(float(v) for v in entry["estimate"]),
             },
@@ -135,7 +137,7 @@ def mapped(rows: Sequence[Evidence], params: Params, *, n_workers: int = 2**12) 
     Returns
     -------
     polars.DataFrame
-        name, study, moment, value and std_error of the moment (null where none), moves, why_not.
+        name, study, moment, value and std_error of the moment (null where none), moves, why_not, status, page, found.
 
     Notes
     -----
@@ -157,7 +159,9 @@ def mapped(rows: Sequence[Evidence], params: Params, *, n_workers: int = 2**12) 
                 "std_error": error,
                 "moves": row.why_not == "",
                 "why_not": row.why_not,
+                "status": row.status,
                 "page": row.page,
+                "found": row.found,
             }
         )
     return pl.DataFrame(records, infer_schema_length=None)

@@ -1,6 +1,6 @@
 """Ranges of ΔGini over the parameters that moments do not reject: profile sets for ΔGini itself, and projections of the whole set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,8 @@ from scipy.special import chdtri, ndtr, ndtri
 from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError
 from withintask.tests_of_model.harness.parallel import one_blas_thread
-from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, Bank, ginis_at
+from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, Bank
+from withintask.tests_of_model.moments.many_ginis import many_ginis
 from withintask.tests_of_model.moments.priors import Prior
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
 from withintask.tests_of_model.moments.reweight import Posterior, with_quadrature
@@ -76,8 +77,8 @@ def gini_sets(bank: Bank, after: Posterior) -> GiniSets:
     """
     if DELTA_GINI_INCOME in after.target.names:
         raise ParameterError("gini_sets: ΔGini of income is among the moments")
-    problem = _Problem.make(bank, after)
-    scores = problem.inside(after.prior.uniforms(after.values))
+    problem = _Problem.make(bank, after.prior, after.fixed, after.target)
+    scores = problem.inside(after.prior.uniforms(after.values[after.weight > 0]))
     with one_blas_thread():
         distance = problem.distances(scores)
         best = _least(problem, scores[np.argsort(distance)[:_N_STARTS]])
@@ -101,6 +102,59 @@ def gini_sets(bank: Bank, after: Posterior) -> GiniSets:
     )
 
 
+def sets_that_hold(bank: Bank, target: MomentTarget, truth: Array) -> tuple[bool, bool]:
+    """Say whether the profile set and the projection set of a target hold the truth.
+
+    Parameters
+    ----------
+    bank
+        The bank, whose prior's parameters are free.
+    target
+        Moments with errors, drawn around those of the truth.
+    truth
+        Parameters behind them, in the order of the prior, (parameter,).
+
+    Notes
+    -----
+    The projection set holds the truth if its distance is within χ²_k. The profile set holds it if the least distance among
+    parameters of the same ΔGini is within χ²₁ of the least of all; both are looked for from the truth, so that a search that
+    stops early counts against the set.
+    """
+    problem = _Problem.make(bank, bank.prior, {}, target)
+    point = problem.inside(bank.prior.uniforms(truth[None]))[0]
+    with one_blas_thread():
+        least = problem.distance(_least(problem, point[None]))
+        alike = problem.distance(point)
+        is_projected = alike <= chdtri(len(target.names), 1 - LEVEL)
+        if alike - least > chdtri(1, 1 - LEVEL):
+            alike = min(alike, problem.distance(_least_alike(problem, point)))
+    return bool(alike - least <= chdtri(1, 1 - LEVEL)), bool(is_projected)
+
+
+def _least_alike(problem: "_Problem", start: Array) -> Array:
+    """Point with the least distance among those with the ΔGini of the start; the start itself if the search leaves it."""
+    from scipy.optimize import minimize
+
+    gini = float(problem.ginis(start[None])[0])
+    constraint = {
+        "type": "eq",
+        "fun": lambda x: (float(problem.ginis(x[None])[0]) - gini) / _GINI_UNIT,
+        "jac": lambda x: problem.gini_gradient(x) / _GINI_UNIT,
+    }
+    found = minimize(
+        problem.distance,
+        start,
+        jac=problem.distance_gradient,
+        bounds=list(zip(problem.low, problem.high, strict=True)),
+        constraints=[constraint],
+        method="SLSQP",
+        options={"maxiter": _MOST_STEPS, "ftol": _TOLERANCE},
+    )
+    end = np.clip(found.x, problem.low, problem.high)
+    is_alike = abs(float(problem.ginis(end[None])[0]) - gini) < _SLACK * _GINI_UNIT
+    return end if is_alike else start
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Problem:
     """Distance from the moments and ΔGini as functions of normal scores."""
@@ -115,19 +169,18 @@ class _Problem:
     high: Array
 
     @staticmethod
-    def make(bank: Bank, after: Posterior) -> "_Problem":
-        prior = after.prior
+    def make(
+        bank: Bank, prior: Prior, fixed: Mapping[str, float], target: MomentTarget
+    ) -> "_Problem":
         tail = (1 - _COVERED) / 2
         reach = [float(-ndtri(tail)) if shape == "lognormal" else _EDGE for shape in prior.shape]
         return _Problem(
             bank=bank,
             prior=prior,
-            fixed=dict(after.fixed),
-            target=after.target,
-            inverse=np.asarray(
-                np.linalg.inv(with_quadrature(bank, after.target)), dtype=np.float64
-            ),
-            places=[REDUCED.index(name) for name in after.target.names],
+            fixed=dict(fixed),
+            target=target,
+            inverse=np.asarray(np.linalg.inv(with_quadrature(bank, target)), dtype=np.float64),
+            places=[REDUCED.index(name) for name in target.names],
             low=-np.array(reach),
             high=np.array(reach),
         )
@@ -158,7 +211,9 @@ class _Problem:
 
     def ginis(self, scores: Array) -> Array:
         names = (*self.prior.names, *self.fixed)
-        return ginis_at(self.bank.base, names, self._values(scores), n_workers=_GINI_WORKERS)[:, 0]
+        return many_ginis(self.bank.base, names, self._values(scores), n_workers=_GINI_WORKERS)[
+            :, 0
+        ]
 
     def gini_gradient(self, point: Array) -> Array:
         around = self.ginis(np.vstack([point, point + _GINI_STEP * np.eye(point.size)]))
@@ -180,7 +235,8 @@ def _end(
     """Lowest (sign 1) or highest (sign -1) ΔGini within a distance."""
     inside = np.flatnonzero(distance <= bound)
     among = inside if inside.size else np.argsort(distance)[:_N_STARTS]
-    order = among[np.argsort(sign * after.of(DELTA_GINI_INCOME)[among])]
+    gini = after.of(DELTA_GINI_INCOME)[after.weight > 0]
+    order = among[np.argsort(sign * gini[among])]
     starts = scores[order[:_N_STARTS]]
     ends = [
         _search(

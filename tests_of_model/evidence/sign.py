@@ -9,7 +9,9 @@ from scipy.special import xlogy
 
 from withintask.panel.arrays import Array
 from withintask.sim.worlds import World
+from withintask.tests_of_model.evidence.rivals import Rival, rival_rows
 from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, DELTA_GINI_PAY, Bank
+from withintask.tests_of_model.moments.mixture import AS_GIVEN, FLAT, WIDE
 from withintask.tests_of_model.moments.reweight import Posterior, posterior
 from withintask.tests_of_model.moments.targets import MomentTarget
 from withintask.tests_of_model.moments.weights import normalized
@@ -42,20 +44,22 @@ def sign_row(after: Posterior) -> dict[str, float]:
     }
 
 
-def by_prior(bank: Bank, target: MomentTarget, *, n_particles: int, seed: int = 0) -> pl.DataFrame:
-    """Say what the sign is under the prior, the prior twice as wide and the flat one."""
-    priors = {
-        "as given": bank.prior,
-        "twice as wide": bank.prior.widened(),
-        "flat": bank.prior.flattened(),
+def rises_by_prior(after: Posterior) -> dict[str, float]:
+    """Probability that ΔGini of income rises under the prior twice as wide and under the flat one."""
+    return {
+        f"income_rises_{OTHER_PRIORS[name]}": other.probability(other.of(DELTA_GINI_INCOME) > 0)
+        for name, other in after.variants().items()
+        if name in OTHER_PRIORS
     }
-    rows = [
-        {
-            "prior": name,
-            **sign_row(posterior(bank, target, prior=prior, n_particles=n_particles, seed=seed)),
-        }
-        for name, prior in priors.items()
-    ]
+
+
+OTHER_PRIORS = {WIDE: "wide", FLAT: "flat"}
+"""Priors under which every answer is given beside the one as given, and their short names."""
+
+
+def by_prior(after: Posterior) -> pl.DataFrame:
+    """Say what the sign is under the prior, the prior twice as wide and the flat one."""
+    rows = [{"prior": name, **sign_row(other)} for name, other in after.variants().items()]
     return pl.DataFrame(rows)
 
 
@@ -64,6 +68,7 @@ def by_world(
     target: MomentTarget,
     worlds: Sequence[World],
     *,
+    rivals: Sequence[Rival] = (),
     n_particles: int,
     seed: int = 0,
 ) -> pl.DataFrame:
@@ -76,34 +81,45 @@ def by_world(
     target
         Moments with errors.
     worlds
-        Worlds whose parameters are those of the prior, or that have no AI; others change what a panel measures
-        and not the economy, and are left out.
+        Worlds whose parameters are those of the prior, or that have no AI; of the others those in ``rivals`` are judged.
+    rivals
+        Worlds that change what a panel records, and by how much estimates move there.
     n_particles, seed
         As for :func:`withintask.tests_of_model.moments.reweight.posterior`.
 
     Returns
     -------
     polars.DataFrame
-        World, what it fixes, log evidence against the reference and posterior probability.
+        World, what it fixes, log evidence against the reference and posterior probability, under each prior.
     """
     fixed = {REFERENCE: dict[str, float]()} | {
         world.name: known for world in worlds if (known := _fixed(world, bank)) is not None
     }
-    logs = {
-        name: posterior(bank, target, fixed=known, n_particles=n_particles, seed=seed).log_evidence
-        for name, known in fixed.items()
-    }
-    share = normalized(np.array(list(logs.values())))
-    return pl.DataFrame(
-        {
-            "world": list(logs),
-            "fixes": [
-                ", ".join(f"{n} = {v:g}" for n, v in known.items()) for known in fixed.values()
-            ],
-            "log_odds": [value - logs[REFERENCE] for value in logs.values()],
-            "probability": share,
-        }
-    )
+    rows: list[dict[str, object]] = []
+    for name, known in fixed.items():
+        after = posterior(
+            bank, target, fixed=known, n_particles=n_particles, seed=seed, is_moved=False
+        )
+        logs = {prior: after.under(prior).log_evidence for prior in after.mixture.components}
+        if not rows:
+            reference = logs
+        fixes = ", ".join(f"{n} = {v:g}" for n, v in known.items())
+        odds = {prior: logs[prior] - value for prior, value in reference.items()}
+        rows.append({"world": name, "fixes": fixes, **odds})
+    given = {"reference": reference, "n_particles": n_particles, "seed": seed}
+    return _shares(pl.DataFrame([*rows, *rival_rows(bank, target, rivals, **given)]))  # type: ignore[arg-type]
+
+
+def _shares(odds: pl.DataFrame) -> pl.DataFrame:
+    """Add posterior probabilities to log odds under each prior."""
+    columns: dict[str, object] = {name: odds[name] for name in ("world", "fixes")}
+    for prior, suffix in {
+        AS_GIVEN: "",
+        **{name: f"_{s}" for name, s in OTHER_PRIORS.items()},
+    }.items():
+        logs = odds[prior].to_numpy()
+        columns |= {f"log_odds{suffix}": logs, f"probability{suffix}": normalized(logs)}
+    return pl.DataFrame(columns)
 
 
 REFERENCE = "reference"

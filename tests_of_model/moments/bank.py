@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from scipy.special import logsumexp
 from scipy.stats import qmc
 
 from withintask.panel.arrays import Array
@@ -19,8 +18,11 @@ from withintask.sim.economy import solve_economy
 from withintask.sim.params import Params, params_hash
 from withintask.tests_of_model.harness.kept import read_part, write_part
 from withintask.tests_of_model.harness.parallel import run_all
+from withintask.tests_of_model.moments import many_ginis as ginis_module
 from withintask.tests_of_model.moments import reduced
-from withintask.tests_of_model.moments.moments import ALL_NAMES, params_with
+from withintask.tests_of_model.moments.many_ginis import many_ginis
+from withintask.tests_of_model.moments.mixture import SHARES, Mixture
+from withintask.tests_of_model.moments.moments import ALL_NAMES
 from withintask.tests_of_model.moments.moments import N_WORKERS as N_FIT_WORKERS
 from withintask.tests_of_model.moments.priors import Prior
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
@@ -32,8 +34,6 @@ FEATURES = (*ALL_NAMES, DELTA_GINI_PAY)
 N_DRAWS, N_WORKERS = 2**16, 2**12
 """Draws of a full bank, and points of the population, uncut, at each."""
 
-_SHARES = (1 / 2, 1 / 4, 1 / 4)
-"""Shares of the draws that come from the prior, from the prior twice as wide and from the flat one."""
 _N_BLOCK = 2**9
 _N_SCRAMBLES = 8
 _N_QUADRATURE = 8
@@ -90,18 +90,6 @@ def place(feature: str) -> int:
     return FEATURES.index(feature)
 
 
-def ginis_at(
-    base: Params, names: Sequence[str], values: Array, *, n_workers: int, scramble: int = 0
-) -> Array:
-    """Return ΔGini of income and of pay at every row of parameter values, tails uncut, (draw, 2)."""
-    rows = []
-    for row in values:
-        params = params_with(base, names, row)
-        solved = solve_economy(params, n_workers=n_workers, scramble=scramble, is_cut=False)
-        rows.append((solved.delta_gini_income, solved.delta_gini_pay))
-    return np.array(rows, dtype=np.float64).reshape(-1, 2)
-
-
 def features_at(
     base: Params,
     names: Sequence[str],
@@ -112,7 +100,7 @@ def features_at(
 ) -> Array:
     """Return the features at every row of parameter values, (draw, feature)."""
     moments = reduced_moments(base, names, values, scramble=scramble)
-    ginis = ginis_at(base, names, values, n_workers=n_workers, scramble=scramble)
+    ginis = many_ginis(base, names, values, n_workers=n_workers, scramble=scramble)
     columns = {name: moments[:, k] for k, name in enumerate(REDUCED)}
     columns |= {DELTA_GINI_INCOME: ginis[:, 0], DELTA_GINI_PAY: ginis[:, 1]}
     return np.column_stack([columns[name] for name in FEATURES])
@@ -177,9 +165,9 @@ def make_bank(
     density is that mixture (balance heuristic, Veach and Guibas 1995), so that no weight under any of the three is
     above four.
     """
-    if n_draws < _N_BLOCK / min(_SHARES) or n_draws & (n_draws - 1):
+    if n_draws < _N_BLOCK / min(SHARES.values()) or n_draws & (n_draws - 1):
         raise ParameterError(
-            f"n_draws = {n_draws}: expected a power of two, at least {_N_BLOCK / min(_SHARES):.0f}"
+            f"n_draws = {n_draws}: expected a power of two, at least {_N_BLOCK / min(SHARES.values()):.0f}"
         )
     key = bank_key(base, prior, n_workers, seed)
     values = _draw(prior, n_draws, seed)
@@ -196,7 +184,7 @@ def make_bank(
         prior=prior,
         values=values,
         features=features,
-        log_proposal=_log_proposal(prior, values),
+        log_proposal=Mixture(prior=prior).log_density(values),
         quadrature=_quadrature(
             base,
             prior,
@@ -254,7 +242,7 @@ _SCHEMA = dict.fromkeys(FEATURES, pl.Float64)
 
 
 def _counts(n_draws: int) -> tuple[int, ...]:
-    return tuple(round(share * n_draws) for share in _SHARES)
+    return tuple(round(share * n_draws) for share in SHARES.values())
 
 
 def _places(n_draws: int, n_wanted: int) -> list[tuple[int, int]]:
@@ -262,15 +250,11 @@ def _places(n_draws: int, n_wanted: int) -> list[tuple[int, int]]:
     return list(zip(starts.tolist(), _counts(n_wanted), strict=True))
 
 
-def _components(prior: Prior) -> tuple[Prior, ...]:
-    return prior, prior.widened(), prior.flattened()
-
-
 def _draw(prior: Prior, n_draws: int, seed: int) -> Array:
     """Scrambled Sobol points mapped to each component of the mixture, one after the other, (draw, parameter)."""
     parts = []
     for place_, (component, count) in enumerate(
-        zip(_components(prior), _counts(n_draws), strict=True)
+        zip(Mixture(prior=prior).components.values(), _counts(n_draws), strict=True)
     ):
         generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place_,)))
         points = qmc.Sobol(d=len(prior.names), scramble=True, rng=generator).random(count)
@@ -280,14 +264,6 @@ def _draw(prior: Prior, n_draws: int, seed: int) -> Array:
 
 _INSIDE = 1e-9
 """Uniforms are kept this far from 0 and 1, so that no parameter lies on the edge of its domain."""
-
-
-def _log_proposal(prior: Prior, values: Array) -> Array:
-    parts = [
-        np.log(share) + component.log_density(values)
-        for share, component in zip(_SHARES, _components(prior), strict=True)
-    ]
-    return np.asarray(logsumexp(parts, axis=0))
 
 
 def _paths(folder: Path | None, key: str, n_draws: int) -> list[Path | None]:
@@ -330,6 +306,6 @@ def _fail_if_not_finite(names: tuple[str, ...], values: Array, features: Array) 
 
 @cache
 def _code_hash() -> str:
-    modules = (cells, economy, equations, inequality, population, screening, reduced)
+    modules = (cells, economy, equations, inequality, population, screening, reduced, ginis_module)
     paths = [str(module.__file__) for module in modules]
     return hashlib.sha256(b"".join(Path(path).read_bytes() for path in paths)).hexdigest()

@@ -1,20 +1,16 @@
 """Indirect inference: what estimators give in simulated panels of a panel's design and noise, and moments freed of their bias."""
 
-import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from scipy.special import ndtr, ndtri
 
 from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError, ModelError, list_problems
-from withintask.panel.panel import Panel
 from withintask.panel.store import read_panel
-from withintask.panel.transform import eager
 from withintask.sim.design import Design
 from withintask.sim.designs import change_design
 from withintask.sim.economy import solve_economy
@@ -22,6 +18,7 @@ from withintask.sim.params import Params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 from withintask.tests_of_model.harness.parallel import run_all
+from withintask.tests_of_model.moments.design_like import design_of
 from withintask.tests_of_model.moments.moments import params_with
 from withintask.tests_of_model.moments.noise import quiet_design
 from withintask.tests_of_model.moments.of_panel import OF_PANEL, panel_moments
@@ -77,40 +74,19 @@ class Binding:
         Raises
         ------
         EstimationError
-            If an estimate does not move with its moment: its slope is within two errors of zero.
+            If an estimate does not move with its moment: its slope is within two errors of zero and not of one.
         """
         slope = self.coefficients[1]
         flat = [
             f"{name}: slope {b:.2g}, error {e:.2g}"
             for name, b, e in zip(self.names, slope, self.slope_error, strict=True)
-            if not b > _CLEAR * e
+            if not b > _CLEAR * e and b + _CLEAR * e < 1
         ]
         if flat:
             advice = "Leave the moment out, or simulate more panels."
             where = "estimates that do not move with their moment in simulated panels"
             raise EstimationError(list_problems(where, flat, advice=advice))
         return np.asarray(self.center + (estimates - self.coefficients[0]) / slope)
-
-
-def design_of(panel: Panel, base: Design | None = None) -> Design:
-    """Take from a panel the sizes and the noise of the design that simulates panels like it.
-
-    Parameters
-    ----------
-    panel
-        A panel with outputs, pay, firms and postings.
-    base
-        Everything else of the design; the quiet design of ``noise.py`` if None.
-
-    Returns
-    -------
-    Design
-        Workers, firms, occupations, periods, postings and applicants as counted; ``output_noise`` from a worker's log outputs
-        on like tasks before AI, ``ability_noise`` from the retest.
-    """
-    chosen = quiet_design() if base is None else base
-    changes = {**_sizes(panel), **_noise(panel)}
-    return replace(change_design(chosen, **changes), name=chosen.name)
 
 
 def estimate_binding(
@@ -247,6 +223,8 @@ class BoundPanel:
     """Mean estimates in simulated panels."""
     target: MomentTarget
     """Freed of bias."""
+    unfreed: MomentTarget
+    """As they are, with their sampling covariance."""
 
 
 def bind_panel(
@@ -283,7 +261,7 @@ def bind_panel(
     panel, chosen = read_panel(path, verify=verify), tuple(names or OF_PANEL)
     estimates = panel_moments(panel, chosen)
     binding = estimate_binding(
-        design_of(panel),
+        design_of(panel, params=base),
         base,
         load_prior(),
         names=chosen,
@@ -297,6 +275,13 @@ def bind_panel(
         estimates=estimates,
         binding=binding,
         target=indirect_target(estimates, binding, source=source),
+        unfreed=make_target(
+            estimates,
+            chosen,
+            covariance=binding.covariance,
+            source=f"{source}; estimates as they are",
+            status="estimated",
+        ),
     )
 
 
@@ -346,49 +331,3 @@ def _around(base: Params, prior: Prior, n: int, generator: np.random.Generator) 
 
 _INSIDE = 0.02
 """A base on the edge of the prior's range is moved this probability inside."""
-
-
-def _sizes(panel: Panel) -> dict[str, object]:
-    tables = {name: eager(table) for name, table in panel.tables().items()}
-    sizes: dict[str, object] = {
-        "n_workers": tables["workers"].height,
-        "n_occupations": tables["occupations"].height,
-        "n_firms": tables["firms"]["firm_id"].n_unique(),
-    }
-    first, periods = panel.info.first_ai_period, tables["outputs"]["period"].unique()
-    if first is not None:
-        sizes |= {"n_pre": int((periods < first).sum()), "n_post": int((periods >= first).sum())}
-    for table, field in (
-        ("postings", "n_postings_by_occupation"),
-        ("screening", "n_applicants_by_occupation"),
-    ):
-        if table in tables:
-            cells = tables[table].select("occupation_code", "period").unique().height
-            sizes[field] = max(1, round(tables[table].height / max(1, cells)))
-    return sizes
-
-
-def _noise(panel: Panel) -> dict[str, object]:
-    """Noise of single outputs from like tasks before AI, where skill is the same; noise of ability from its retest."""
-    noise: dict[str, object] = {}
-    outputs = eager(panel.outputs) if panel.outputs is not None else None
-    first = panel.info.first_ai_period
-    if outputs is not None and panel.tasks is not None and first is not None:
-        like = (
-            outputs.filter((pl.col("period") < first) & (pl.col("output") > 0))
-            .join(eager(panel.tasks).select("task_id", "skill_type"), on="task_id")
-            .with_columns(log=pl.col("output").log())
-            .with_columns(log=pl.col("log") - pl.col("log").mean().over("task_id"))
-            .group_by("worker_id", "skill_type")
-            .agg(pl.col("log").var().alias("variance"), (pl.len() - 1).alias("dof"))
-            .drop_nulls("variance")
-        )
-        if like.height:
-            total, dof = (like["variance"] * like["dof"]).sum(), like["dof"].sum()
-            noise["output_noise"] = math.sqrt(float(total) / float(dof))
-    workers = eager(panel.workers) if panel.workers is not None else None
-    if workers is not None and {"ability_log", "ability_retest_log"} <= set(workers.columns):
-        gap = (workers["ability_log"] - workers["ability_retest_log"]).drop_nulls()
-        if gap.len() > 1:
-            noise["ability_noise"] = float(gap.std()) / math.sqrt(2)  # type: ignore[arg-type]
-    return noise

@@ -94,7 +94,7 @@ def reduce_economy(base: Params, scramble: int = 0) -> Reduced:
     ParameterError
         If industries differ or capability does not reach every task: cells are then not alike.
     """
-    _fail_if_not_alike(base)
+    fail_if_not_alike(base)
     economy = solve_economy(base, n_workers=_N_WORKERS, scramble=scramble, is_cut=False)
     workers = economy.population.workers
     log_skill = np.log(workers.human_capital[:, 0])
@@ -163,7 +163,7 @@ def reduced_moments(
 
 
 def _moments(reduced: Reduced, p: dict[str, Array]) -> Array:
-    log_sd = p["capital_intensity"] * np.sqrt(2) * ndtri((1 + p["asset_gini"]) / 2)
+    log_sd = log_asset_factor(p["capital_intensity"], p["asset_gini"])
     factor = np.exp(log_sd[:, None] * reduced.score - log_sd[:, None] ** 2 / 2)
     spread, gradient, slope, alike = _tasks(reduced, p, factor)
     pay_before, pay_after = (
@@ -369,7 +369,19 @@ def _task_share(economy: Economy) -> Array:
     return np.array([is_exposed.mean(), (~is_exposed & ~is_social).mean(), is_social.mean()])
 
 
-def _fail_if_not_alike(base: Params) -> None:
+def log_asset_factor(capital_intensity: Array, asset_gini: Array) -> Array:
+    """Log standard deviation of κ = K^ψ over firms, ψ √2 Φ⁻¹((1+G)/2), (draw,)."""
+    return np.asarray(capital_intensity * np.sqrt(2) * ndtri((1 + asset_gini) / 2))
+
+
+def fail_if_not_alike(base: Params) -> None:
+    """Refuse parameters under which cells or industries differ by more than what the nodes hold.
+
+    Raises
+    ------
+    ParameterError
+        Lists every one.
+    """
     problems = [
         f"{name} = {getattr(base, name)}: expected 0"
         for name in ("proprietary_gap", "rent_sharing_gap")

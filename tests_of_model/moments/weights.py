@@ -15,14 +15,18 @@ def log_normal(gap: Array, covariance: Array) -> Array:
 
 
 def normalized(log_weight: Array) -> Array:
-    """Weights that sum to 1, (draw,)."""
-    weight = np.exp(log_weight - np.max(log_weight))
+    """Weights that sum to 1, (draw,); all 0 where none is possible."""
+    top = np.max(log_weight)
+    if top == -np.inf:
+        return np.zeros(log_weight.size)
+    weight = np.exp(log_weight - top)
     return np.asarray(weight / weight.sum())
 
 
 def effective_number(weight: Array) -> float:
     """Effective number of weighted draws, (Σw)²/Σw² (Kish 1965)."""
-    return float(weight.sum() ** 2 / np.sum(weight**2))
+    square = float(np.sum(weight**2))
+    return float(weight.sum() ** 2 / square) if square > 0 else 0.0
 
 
 def weighted_quantile(values: Array, weight: Array, levels: Sequence[float]) -> Array:

@@ -1,9 +1,16 @@
 """Commands of `withintask msm` and `withintask headline`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Executor
+
+    from withintask.sim.params import Params
+    from withintask.tests_of_model.moments.fit import MsmFit
 
 app = App(
     name="msm", help="Fit the model's parameters to moments, and say what the moments identify."
@@ -39,7 +46,7 @@ def fit(
         TOML file of targets, or illustrative.
     panel
         Folder or database of a panel: its m1 to m5 are the targets, freed of their estimators' bias by what these give in
-        simulated panels of its design and noise; its estimates as they are stand beside.
+        simulated panels of its design and noise; what is fitted to its estimates as they are, and the posterior, stand beside.
     verify
         Compare each file of the panel with its SHA-256, where the manifest has it.
     simulated
@@ -64,14 +71,15 @@ def fit(
     out
         Folder for tables and the ledger of starts; a killed fit goes on from there.
     """
-    from withintask.report.fit import print_binding, print_fit, write_fit
+    from functools import partial
+
+    from withintask.report.fit import print_fit, write_fit
     from withintask.report.progress import stages
     from withintask.sim.params import load_params
     from withintask.tests_of_model.harness.parallel import processes as pool
     from withintask.tests_of_model.moments.errors import fail_if_not_free, profile_interval
     from withintask.tests_of_model.moments.fit import fit_msm
     from withintask.tests_of_model.moments.free_parameters import FREE
-    from withintask.tests_of_model.moments.indirect import bind_panel
     from withintask.tests_of_model.moments.targets import load_target
 
     start = load_params(params)
@@ -80,39 +88,57 @@ def fit(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     with stages() as report, pool(processes) as executor:
-        if panel is None:
-            loaded = load_target(target)
-            wanted = loaded.take(moments) if moments else loaded
-        else:
-            binding = bind_panel(
-                panel,
-                start,
-                moments,
-                verify=verify,
-                n_panels=simulated,
-                executor=executor,
-                on_progress=lambda done, total: report("simulated panels", done, total),
-            )
-            print_binding(binding)
-            wanted = binding.target
-        fitted = fit_msm(
-            wanted,
-            start,
-            free=movable,
+        compute = partial(
+            fit_msm,
             weight=weight,
             n_starts=starts,
             seed=seed,
             must_reach=must_reach,
-            executor=executor,
-            ledger=None if out is None else out / "starts.json",
             on_progress=lambda done, total: report("starts", done, total),
         )
+        if panel is None:
+            loaded = load_target(target)
+            wanted = loaded.take(moments) if moments else loaded
+            ledger = None if out is None else out / "starts.json"
+            fitted = compute(wanted, start, free=movable, executor=executor, ledger=ledger)
+        else:
+            asked = (moments, movable, simulated, verify)
+            fitted = _fit_panel(panel, start, asked, compute, executor, report)
     intervals = [
         profile_interval(fitted.problem, fitted.best.point, name) for name in profile or []
     ]
-    print_fit(fitted, is_illustrative=wanted.is_illustrative, profiles=intervals)
+    print_fit(fitted, is_illustrative=fitted.problem.target.is_illustrative, profiles=intervals)
     if out is not None:
         write_fit(fitted, out)
+
+
+def _fit_panel(
+    panel: Path,
+    start: "Params",
+    asked: "tuple[Sequence[str] | None, Sequence[str], int, bool]",
+    compute: "Callable[..., MsmFit]",
+    executor: "Executor | None",
+    report: "Callable[[str, int, int], None]",
+) -> "MsmFit":
+    """Fit to a panel in three ways and print them; the fit by indirect inference is returned."""
+    from withintask.report.fit import print_binding, print_panel_fit
+    from withintask.tests_of_model.moments.indirect import bind_panel
+    from withintask.tests_of_model.moments.panel_fit import fit_panel
+
+    moments, movable, simulated, verify = asked
+    bound = bind_panel(
+        panel,
+        start,
+        moments,
+        verify=verify,
+        n_panels=simulated,
+        executor=executor,
+        on_progress=lambda done, total: report("simulated panels", done, total),
+    )
+    print_binding(bound)
+    ways = fit_panel(bound, start, free=movable, fit=compute, executor=executor)
+    print_panel_fit(ways)
+    return ways.fit
 
 
 @app.command

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Executor
 
-    from withintask.panel.arrays import Array
     from withintask.sim.params import Params
     from withintask.tests_of_model.evidence.answers import Question
+    from withintask.tests_of_model.evidence.simulated_panels import SimulatedPanels
     from withintask.tests_of_model.moments.bank import Bank
+    from withintask.tests_of_model.moments.priors import Prior
     from withintask.tests_of_model.moments.targets import MomentTarget
 
 Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)]
@@ -24,11 +26,15 @@ def bank(
     draws: int = 2**16,
     params: Path | None = None,
     priors: Path | None = None,
+    replicates: int = 200,
+    noise: float | None = None,
     seed: int = 0,
     cache: Path = Path("cache"),
     processes: int = 2,
 ) -> None:
-    """Draw parameters from the priors and compute their moments, once; a killed run goes on where it stopped.
+    """Draw parameters from the priors and compute their moments, and simulate the panels whose errors `withintask sign` takes, once.
+
+    A killed run goes on where it stopped.
 
     Parameters
     ----------
@@ -38,6 +44,8 @@ def bank(
         Values of the parameters without a prior; the baseline if left out.
     priors
         TOML file of priors; the packaged ones if left out.
+    replicates, noise
+        Simulated panels and the noise of their single outputs, as for `withintask sign`.
     seed
         Seed of the scrambled Sobol points.
     cache
@@ -62,6 +70,7 @@ def bank(
             executor=executor,
             on_progress=lambda done, total: report("blocks", done, total),
         )
+        _simulated(drawn, (replicates, noise, cache), executor, report)
     print_bank(drawn)
 
 
@@ -114,47 +123,32 @@ def sign(
     processes
         Processes; results do not depend on them.
     """
+    from withintask.report.bank import print_quadrature
     from withintask.report.progress import stages
     from withintask.report.sign import print_tables, write_tables
     from withintask.sim.params import load_params
-    from withintask.tests_of_model.evidence.answers import answer, panel_errors
+    from withintask.tests_of_model.evidence.answers import answer
     from withintask.tests_of_model.harness.kept import Stages
     from withintask.tests_of_model.harness.parallel import processes as pool
     from withintask.tests_of_model.harness.settings import parse_values
     from withintask.tests_of_model.moments.bank import make_bank
-    from withintask.tests_of_model.moments.priors import load_prior
-    from withintask.tests_of_model.moments.targets import load_target
 
     base, known = load_params(params), parse_values(fix or [], "--fix")
+    prior, given = _checked(priors, target, known)
     with stages() as report, pool(processes) as executor:
         drawn = make_bank(
             base,
-            load_prior(priors),
+            prior,
             n_draws=draws,
             folder=cache,
             executor=executor,
             on_progress=lambda done, total: report("bank", done, total),
         )
-        wanted, panels = (
-            (load_target(target), {})
-            if target is not None
-            else panel_errors(
-                drawn,
-                n_replicates=replicates,
-                noise=noise,
-                ledger=cache / "panel_noise",
-                executor=executor,
-                on_progress=lambda done, total: report("panels", done, total),
-            )
-        )
-        question = _question(drawn, wanted, panels, None if target is not None else base)
+        asked = given or _simulated(drawn, (replicates, noise, cache), executor, report)
         question = replace(
-            question,
-            sizes=sizes or question.sizes,
-            fixed=known,
-            n_particles=particles,
-            seed=seed,
+            _question(drawn, asked, base), fixed=known, n_particles=particles, seed=seed
         )
+        question = replace(question, sizes=sizes or question.sizes)
         tables = answer(
             question,
             stages=Stages(folder=cache, key=question.key()),
@@ -163,7 +157,46 @@ def sign(
         )
     _print_held(drawn.prior.names, known)
     print_tables(tables)
+    print_quadrature(drawn)
     write_tables(tables, out)
+
+
+def _checked(
+    priors: Path | None, target: Path | None, known: "Mapping[str, float]"
+) -> "tuple[Prior, MomentTarget | None]":
+    """Read priors and targets, and refuse what no answer could be had from, before anything is drawn."""
+    from withintask.tests_of_model.moments.priors import load_prior
+    from withintask.tests_of_model.moments.reweight import fail_if_without_errors
+    from withintask.tests_of_model.moments.targets import load_target
+
+    prior = load_prior(priors)
+    prior.without(tuple(known))
+    given = None if target is None else load_target(target)
+    if given is not None:
+        fail_if_without_errors(given)
+    return prior, given
+
+
+def _simulated(
+    drawn: "Bank",
+    settings: "tuple[int, float | None, Path]",
+    executor: "Executor | None",
+    report: "Callable[[str, int, int], None]",
+) -> "SimulatedPanels":
+    """Errors of the simulated panel and of better ones, and what rivals do to it."""
+    from withintask.sim.worlds import load_worlds
+    from withintask.tests_of_model.evidence.simulated_panels import simulated_panels
+
+    replicates, noise, cache = settings
+    return simulated_panels(
+        drawn,
+        load_worlds(),
+        n_replicates=replicates,
+        noise=noise,
+        folder=cache,
+        executor=executor,
+        on_progress=lambda done, total: report("panels", done, total),
+    )
 
 
 def _print_held(names: "Sequence[str]", known: "Mapping[str, float]") -> None:
@@ -175,25 +208,27 @@ def _print_held(names: "Sequence[str]", known: "Mapping[str, float]") -> None:
     print("all other parameters are held at their values")
 
 
-def _question(
-    drawn: "Bank", wanted: "MomentTarget", panels: "dict[str, Array]", truth: "Params | None"
-) -> "Question":
-    """Everything packaged that can be asked; panel sizes only where the panel is simulated."""
+def _question(drawn: "Bank", given: "MomentTarget | SimulatedPanels", base: "Params") -> "Question":
+    """Everything packaged that can be asked of targets; of the simulated panel its sizes, better ones and rivals too."""
     from withintask.sim.policies import load_policies
     from withintask.sim.worlds import load_worlds
     from withintask.tests_of_model.evidence.answers import SIZES, Question
     from withintask.tests_of_model.evidence.measurements import load_measurements
+    from withintask.tests_of_model.moments.targets import MomentTarget
 
-    return Question(
+    is_target = isinstance(given, MomentTarget)
+    asked = Question(
         bank=drawn,
-        target=wanted,
-        truth=truth,
-        sizes=SIZES[:1] if truth is None else SIZES,
+        target=given if isinstance(given, MomentTarget) else given.target,
+        truth=None if is_target else base,
+        sizes=SIZES[:1] if is_target else SIZES,
         measurements=load_measurements(),
-        panels=panels,
         policies=load_policies(),
         worlds=load_worlds(),
     )
+    if isinstance(given, MomentTarget):
+        return asked
+    return replace(asked, panels=given.better, rivals=given.rivals)
 
 
 def evidence(
@@ -230,11 +265,14 @@ def evidence(
             "" if row["value"] is None else f"{row['value']:+.3f}",
             "" if row["std_error"] is None else f"{row['std_error']:.3f}",
             "yes" if row["moves"] else f"no: {row['why_not']}",
+            row["status"],
             row["study"],
         )
         for row in table.iter_rows(named=True)
     ]
-    print_rows(("estimate", "moment", "value", "std. error", "moves a target", "study"), rows)
+    print_rows(
+        ("estimate", "moment", "value", "std. error", "moves a target", "status", "study"), rows
+    )
     pooled = pooled_moments(table)
     print_pooled(pooled)
     save_csv(out / "evidence.csv", table)

@@ -13,12 +13,9 @@ if TYPE_CHECKING:
 def print_bank(bank: "Bank") -> None:
     """Print the effective numbers under each prior, what the prior predicts and the quadrature's errors."""
     from withintask.tests_of_model.moments.bank import (
-        DELTA_GINI_INCOME,
         FEATURES,
-        delta_gini_cut_and_uncut,
         place,
     )
-    from withintask.tests_of_model.moments.moments import N_WORKERS
     from withintask.tests_of_model.moments.weights import (
         effective_number,
         normalized,
@@ -41,6 +38,18 @@ def print_bank(bank: "Bank") -> None:
     ):
         n = effective_number(normalized(bank.log_weight(prior)))
         print(f"effective number under {label}: {n:,.0f}")
+    print_quadrature(bank)
+
+
+def print_quadrature(bank: "Bank") -> None:
+    """Print ΔGini of income at the parameters given as each quadrature has it, tail cuts included, and the error of a draw."""
+    from withintask.tests_of_model.moments.bank import (
+        DELTA_GINI_INCOME,
+        delta_gini_cut_and_uncut,
+        place,
+    )
+    from withintask.tests_of_model.moments.moments import N_WORKERS
+
     cut, uncut = delta_gini_cut_and_uncut(bank.base)
     error = np.sqrt(bank.quadrature[place(DELTA_GINI_INCOME), place(DELTA_GINI_INCOME)])
     print(

@@ -13,6 +13,7 @@ from withintask.report.terminal import print_rows
 from withintask.tests_of_model.moments.errors import ProfileInterval, open_end
 from withintask.tests_of_model.moments.fit import MsmFit
 from withintask.tests_of_model.moments.indirect import BoundPanel
+from withintask.tests_of_model.moments.panel_fit import PanelFit
 
 _ROUNDING = 1e-6
 
@@ -78,6 +79,21 @@ def print_binding(bound: BoundPanel) -> None:
         "std. error",
     )
     print_rows(header, rows)
+
+
+def print_panel_fit(ways: PanelFit) -> None:
+    """Print parameters fitted to a panel's estimates as they are, by indirect inference, and as a posterior."""
+    rows = []
+    for row in ways.table().iter_rows(named=True):
+        shown = [row["parameter"], f"{row['as_they_are']:.4g}", f"{row['indirect']:.4g}"]
+        if ways.after is not None:
+            ends = f"{row['posterior_low']:.4g} to {row['posterior_high']:.4g}"
+            shown += [f"{row['posterior_median']:.4g}", ends]
+        rows.append(tuple(shown))
+    header = ("parameter", "estimates as they are", "by indirect inference", "posterior median")
+    columns = (*header, "90 percent of the posterior")[: len(rows[0])]
+    print_rows(columns, rows, title="Three ways to read the panel")
+    print("the rest of this page is of indirect inference")
 
 
 def write_fit(fit: MsmFit, out: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -58,7 +58,14 @@ def _readable(frame: pl.DataFrame) -> tuple[list[str], list[list[str]]]:
     return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
 
 
-_TECHNICAL = ("memory", "least_distance", "is_thin", "income_median", "pay_median")
+_TECHNICAL = (
+    "least_distance",
+    "is_thin",
+    "income_median",
+    "pay_median",
+    "log_odds_wide",
+    "log_odds_flat",
+)
 _INTERVALS = {
     "income": "ΔGini of income",
     "pay": "ΔGini of pay",
@@ -76,6 +83,18 @@ _NAMES = {
     "entropy_before": "before",
     "entropy_after": "expected after",
     "mc_error": "MC error",
+    "income_rises_wide": "under the wide prior",
+    "income_rises_flat": "the flat one",
+    "fall_wide": "under the wide prior",
+    "fall_flat": "the flat one",
+    "income_lowers_wide": "under the wide prior",
+    "income_lowers_flat": "the flat one",
+    "turns": "either",
+    "turns_wide": "under the wide prior",
+    "turns_flat": "the flat one",
+    "probability_wide": "under the wide prior",
+    "probability_flat": "the flat one",
+    "log_odds": "log odds",
 }
 
 
@@ -108,27 +127,36 @@ def forest_plot(table: pl.DataFrame, pooled: "tuple[Pooled, ...]", path: Path) -
     from withintask.report.style import new_figure
 
     rows = table.drop_nulls("value")
-    names = rows["moment"].unique(maintain_order=True).to_list()
-    figure, axes = new_figure(len(names), width=9, height=1.2 + 0.5 * rows.height)
+    names = sorted(rows["moment"].unique(), key=lambda name: int(name.removeprefix("m")))
+    figure, axes = new_figure(len(names), width=9, height=1.2 + 0.6 * rows.height)
     for ax, name in zip(axes.ravel(), names, strict=True):
         part = rows.filter(pl.col("moment") == name)
         means = [p for p in pooled if p.moment == name]
-        labels = [*part["name"].to_list(), *["pooled" for _ in means]]
-        for y, row in enumerate(part.iter_rows(named=True)):
-            color = "black" if row["moves"] else "lightgrey"
-            ax.plot(row["value"], y, "s", color=color)
-            if row["std_error"] is not None:
-                reach = 1.96 * row["std_error"]
-                ax.plot([row["value"] - reach, row["value"] + reach], [y, y], color=color)
-        for y, p in enumerate(means, start=part.height):
-            reach = 1.96 * p.std_error
-            ax.plot(p.mean, y, "D", color="black")
-            ax.plot([p.mean - reach, p.mean + reach], [y, y], color="black")
-        ax.set_yticks(range(len(labels)), labels)
-        ax.invert_yaxis()
-        ax.axvline(0, color="grey", linewidth=0.5)
-        ax.set_title(name, loc="left")
+        marks = [
+            (
+                row["name"],
+                row["value"],
+                row["std_error"],
+                "s",
+                "black" if row["moves"] else "silver",
+            )
+            for row in part.iter_rows(named=True)
+        ] + [("pooled", p.mean, p.std_error, "D", "black") for p in means]
+        _forest(ax, marks)
+        ax.set_title(f"{name}; grey moves no target", loc="left")
     save(path, lambda temporary: figure.savefig(temporary, dpi=120))
+
+
+def _forest(ax: Any, marks: list[tuple[str, float, float | None, str, str]]) -> None:
+    """Draw estimates below each other: name, value, error, marker and colour each."""
+    for y, (_, value, error, marker, color) in enumerate(marks):
+        ax.plot(value, y, marker, color=color)
+        if error is not None:
+            reach = 1.96 * error
+            ax.plot([value - reach, value + reach], [y, y], color=color)
+    ax.set_yticks(range(len(marks)), [mark[0] for mark in marks])
+    ax.set_ylim(len(marks) - 1 / 2, -1 / 2)
+    ax.axvline(0, color="grey", linewidth=0.5)
 
 
 def _cell(value: object) -> str:

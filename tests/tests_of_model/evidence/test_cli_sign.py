@@ -31,7 +31,8 @@ def test_evidence_prints_what_moves_and_writes_targets_and_a_figure(tmp_path):
 
 
 def test_the_bank_says_what_counts_and_what_tails_do(tmp_path):
-    done = run("msm", "bank", "--draws", 2048, "--processes", 1, cwd=tmp_path)
+    words = ("--draws", 2048, "--replicates", 4, "--processes", 1)
+    done = run("msm", "bank", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "effective number under the prior twice as wide" in done.stdout
     assert "without cut tails" in done.stdout
@@ -44,6 +45,8 @@ def test_sign_answers_for_targets_of_a_file_with_parameters_taken_as_known(tmp_p
     assert done.returncode == 0, done.stderr
     assert "free: ai_floor, ai_multiplicative, commodity, proprietary, own_gini\n" in done.stdout
     assert "P(income rises)" in done.stdout
+    assert "under the wide prior" in done.stdout
+    assert "without cut tails" in done.stdout
     assert (tmp_path / "out" / "sign" / "sizes.csv").exists()
 
 
@@ -61,3 +64,11 @@ def test_sign_refuses_by_name(tmp_path, value, fix, said):
     done = run("sign", *words, cwd=tmp_path)
     assert done.returncode != 0
     assert said in done.stderr + done.stdout
+
+
+def test_targets_without_errors_are_refused_before_a_bank_is_drawn(tmp_path):
+    (tmp_path / "mine.toml").write_text('[m1]\nvalue = -0.2\nsource = "assumed"\n')
+    done = run("sign", "--target", "mine.toml", "--processes", 1, cwd=tmp_path)
+    assert done.returncode != 0
+    assert "every target needs a std_error" in done.stderr + done.stdout
+    assert not (tmp_path / "cache").exists()

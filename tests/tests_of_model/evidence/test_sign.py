@@ -7,7 +7,7 @@ from withintask.panel.errors import ParameterError
 from withintask.sim.params import load_params, vary
 from withintask.sim.policies import Policy, load_policies
 from withintask.sim.worlds import load_worlds
-from withintask.tests_of_model.evidence.answers import Question, answer, target_of
+from withintask.tests_of_model.evidence.answers import Question, answer
 from withintask.tests_of_model.evidence.levers import crossing_probabilities, policy_intervals
 from withintask.tests_of_model.evidence.measurements import (
     Measurement,
@@ -19,8 +19,10 @@ from withintask.tests_of_model.evidence.measurements import (
     value_of,
     values_of_measurements,
 )
-from withintask.tests_of_model.evidence.profile_sets import gini_sets
+from withintask.tests_of_model.evidence.profile_sets import gini_sets, sets_that_hold
+from withintask.tests_of_model.evidence.rivals import Rival
 from withintask.tests_of_model.evidence.sign import by_world, entropy, sign_row, with_size
+from withintask.tests_of_model.evidence.simulated_panels import target_of
 from withintask.tests_of_model.harness.kept import Stages
 from withintask.tests_of_model.moments.bank import features_at, make_bank
 from withintask.tests_of_model.moments.priors import load_prior
@@ -142,6 +144,16 @@ def test_sets_hold_the_draws_within_their_distance(bank, after):
     assert sets.profile_high > near.max() - 1e-3
 
 
+def test_sets_hold_the_truth_of_exact_moments_and_not_that_of_moments_far_away(
+    bank, target, params
+):
+    truth = np.array([getattr(params, name) for name in bank.prior.names])
+    assert sets_that_hold(bank, target, truth) == (True, True)
+    # Fifty errors off in m1, whose value then has the other sign.
+    far = target.with_value(target.value + np.array([50, 0, 0]) * target.std_error)
+    assert sets_that_hold(bank, far, truth)[1] is False
+
+
 def test_sets_of_a_target_with_the_answer_are_refused(bank):
     wanted = make_target(
         [-0.2, 0.01], ("m1", "m6"), covariance=np.diag([0.03, 0.003]) ** 2, source="test"
@@ -160,6 +172,30 @@ def test_worlds_that_the_moments_exclude_lose_their_odds(bank, target):
     assert table["probability"].sum() == pytest.approx(1)
 
 
+def test_a_rival_that_moves_estimates_as_far_as_ai_does_keeps_its_odds_and_one_without_loses_them(
+    bank, target, params
+):
+    zero = np.zeros(5)
+    at_base = dict(zip(("m1", "m3", "m5"), target.value, strict=True))
+    mimic = np.array([at_base.get(f"m{k}", 0.0) for k in range(1, 6)])
+    # In a world without AI the shift is that of estimates against the reference, whose mean is at the base.
+    rivals = [
+        Rival(name=name, says="", has_ai=has_ai, shift=shift, std_error=zero)
+        for name, has_ai, shift in (
+            ("mimic", False, zero),
+            ("nothing", False, -mimic),
+            ("as seen", True, zero),
+        )
+    ]
+    table = by_world(bank, target, (), rivals=rivals, n_particles=2**9)
+    odds = dict(zip(table["world"], table["log_odds"], strict=True))
+    # A likelihood of 1 at every parameter beside the mean over the prior, which is less.
+    assert odds["mimic"] > 0
+    assert odds["nothing"] < -10
+    # The same population as the reference, up to the Monte-Carlo error of both evidences.
+    assert odds["as seen"] == pytest.approx(0, abs=0.5)
+
+
 def test_answers_are_kept_and_come_out_the_same(bank, target, params, tmp_path):
     question = Question(
         bank=bank,
@@ -173,7 +209,7 @@ def test_answers_are_kept_and_come_out_the_same(bank, target, params, tmp_path):
     first = answer(question, stages=stages)
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     again = answer(question, stages=stages)
-    assert set(first) == {"sizes", "measurements", "values", "crossings"}
+    assert set(first) == {"sizes", "priors", "measurements", "values", "crossings"}
     assert all(first[name].equals(again[name]) for name in first)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == kept
 

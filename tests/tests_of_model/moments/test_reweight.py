@@ -59,7 +59,7 @@ def test_a_parameter_of_which_moments_say_nothing_keeps_its_prior(bank):
 
 def test_refined_and_reweighted_posteriors_agree(bank):
     wanted = target(VAGUE, [-0.15, -0.15, 0.05])
-    refined = posterior(bank, wanted, n_particles=2**9)
+    refined = posterior(bank, wanted, n_particles=2**10)
     assert np.isfinite(refined.acceptance)
     gap = bank.features[:, [0, 1, 3]] - wanted.value
     weight = normalized(bank.log_weight() + log_normal(gap, wanted.covariance))
@@ -70,9 +70,31 @@ def test_refined_and_reweighted_posteriors_agree(bank):
         mean = weight @ draws
         sd = np.sqrt(weight @ (draws - mean) ** 2)
         # Four errors of a difference of means, 2 x 3 x 3e-5 false alarms.
-        assert refined.of(name).mean() == pytest.approx(
-            mean, abs=4 * sd * np.sqrt(1 / n + 2 / 2**11)
-        )
+        got = refined.weight @ refined.of(name)
+        assert got == pytest.approx(mean, abs=4 * sd * np.sqrt(1 / n + 2 / refined.n_effective))
+
+
+def test_one_population_holds_the_posterior_under_each_prior(bank):
+    wanted = target(VAGUE, [-0.15, -0.15, 0.05])
+    refined = posterior(bank, wanted, n_particles=2**10)
+    gap = bank.features[:, [0, 1, 3]] - wanted.value
+    drawn = bank.values[:, bank.prior.names.index("ai_floor")]
+    for name, other in refined.variants().items():
+        prior = refined.mixture.components[name]
+        weight = normalized(bank.log_weight(prior) + log_normal(gap, wanted.covariance))
+        mean = weight @ drawn
+        sd = np.sqrt(weight @ (drawn - mean) ** 2)
+        error = sd * np.sqrt(1 / effective_number(weight) + 2 / other.n_effective)
+        # Four errors of a difference of means, three times 6e-5.
+        assert other.weight @ other.of("ai_floor") == pytest.approx(mean, abs=4 * error)
+
+
+def test_draws_of_a_posterior_keep_its_weights(bank):
+    after = posterior(bank, target({"m1": 0.03}, [-0.2]), n_particles=2**9)
+    fewer = after.drawn(4000, seed=0)
+    got, expected = (each.weight @ each.of("ai_floor") for each in (fewer, after))
+    sd = np.sqrt(after.weight @ (after.of("ai_floor") - expected) ** 2)
+    assert got == pytest.approx(expected, abs=4 * sd / np.sqrt(fewer.n_effective))
 
 
 def test_fixed_parameters_stay_and_narrow_the_others(bank):
