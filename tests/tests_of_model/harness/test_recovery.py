@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from plain_designs import plain_design
 
-from withintask.sim.designs import change_design
+from withintask.sim.designs import change_design, load_design
 from withintask.sim.params import load_params
 from withintask.sim.worlds import load_world
 from withintask.tests_of_model.harness.diagnose import diagnose, wide
@@ -221,28 +221,40 @@ def test_p_values_of_the_permutation_test_are_uniform_without_ai():
     assert ecdf_gap < 2.226 / N**0.5 + 0.001
 
 
-FEW_TASKS = {"n_tasks": 4, "n_items": 8, "output_noise": 0.5, "noise_persistence": 0.2}
+FEW_TASKS = {"n_tasks": 4}
 BY_ITEM = {**FEW_TASKS, "treatment": "randomized_items"}
+
+
+def of_items(estimator, world, changes):
+    """Diagnose an estimator on the packaged trial: items of noise .5 and persistence .2, eight a cell."""
+    design = change_design(load_design("rct"), **changes)
+    study = plan(
+        load_params(),
+        [design],
+        [load_world(world)],
+        seed=11,
+        replicates=N,
+        estimators=[estimator],
+    )
+    frame = wide(diagnose(replicate(study)))
+    return {row["term"]: row for row in frame.iter_rows(named=True)}
 
 
 @pytest.mark.parametrize(
     ("estimator", "changes"),
     [("pairs_within", BY_ITEM), ("pairs_before_after", FEW_TASKS)],
 )
-def test_ability_net_of_noise_is_recovered_from_simulated_items(estimator, changes, diagnosis):
-    """Items of noise .5 and persistence .2, eight a cell; firms have the same AI.
-
-    Coverage is not asked for: it is of the tasks that were drawn, and four of them do not stand for all.
-    """
-    rows = diagnosis("rct", estimator, world="commodity", **changes)
+def test_ability_net_of_noise_is_recovered_from_simulated_items(estimator, changes):
+    """Firms have the same AI. Coverage of ability is not asked for: it is that of the four tasks drawn, which do not stand for all."""
+    rows = of_items(estimator, "commodity", changes)
     for term in ("delta_log_sd", "delta_log_cv_net", "ability_gradient_net", "delta_log_noise"):
         assert rows[term]["n_failed"] == 0
         assert abs(rows[term]["bias"]) < ERRORS * rows[term]["bias_mc_se"], term
     assert rows["delta_log_noise"]["coverage"] > 0.95 - SHORTFALL
 
 
-def test_ai_that_only_steadies_simulated_items_is_not_taken_for_compression(diagnosis):
-    rows = diagnosis("rct", "pairs_within", world="steadier", **BY_ITEM)
+def test_ai_that_only_steadies_simulated_items_is_not_taken_for_compression():
+    rows = of_items("pairs_difference", "steadier", FEW_TASKS)
     for term in ("delta_log_sd", "delta_log_cv_net", "ability_gradient_net"):
         assert rows[term]["coverage"] > 0.95 - SHORTFALL
         assert rows[term]["power"] < 0.05 + ERRORS * (0.05 * 0.95 / N) ** 0.5
