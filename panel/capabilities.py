@@ -13,6 +13,7 @@ need                                             is met when
 ``pay.firm_id->firms.firm_id``                   some id of the first is found in the second
 ``info.first_ai_period``                         the panel says when AI arrived
 ``outputs.period spans first_ai_period``         there are rows before and after AI arrived
+``workers.ability_log or abilities.ability``     one of the two is met
 ===============================================  ==========================================
 """
 
@@ -135,9 +136,25 @@ def missing(panel: Panel, needs: Iterable[str]) -> tuple[str, ...]:
     ParameterError
         If a need is not in the vocabulary or names a table or column that no panel can have.
     """
-    parsed = [parse_need(need) for need in needs]
-    gaps = ((need.text, _gap(panel, need)) for need in parsed)
+    gaps = ((need, _gap_of_each(panel, need)) for need in needs)
     return tuple(f"{text}: {gap}" for text, gap in gaps if gap)
+
+
+def _gap_of_each(panel: Panel, need: str) -> str:
+    """Say why none of a need's alternatives is met; empty if one is."""
+    gaps = [_gap(panel, alternative) for alternative in alternatives(need)]
+    return ", ".join(gaps) if all(gaps) else ""
+
+
+def alternatives(need: str) -> tuple[Need, ...]:
+    """Read a need, or each of those that would do, joined by ``or``.
+
+    Raises
+    ------
+    ParameterError
+        As for :func:`parse_need`.
+    """
+    return tuple(parse_need(text) for text in need.split(" or "))
 
 
 @cache

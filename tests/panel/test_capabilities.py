@@ -105,3 +105,17 @@ def test_capabilities_have_one_row_an_estimator():
         ("h1", "cannot", False, ["outputs.unit: no column outputs.unit"]),
         ("h2", "runs", True, []),
     ]
+
+
+def test_one_of_two_alternatives_is_enough():
+    outputs = pl.DataFrame({"worker_id": ["a"], "task_id": ["t"], "period": [1], "output": [1.0]})
+    tests = pl.DataFrame({"worker_id": ["a"], "measure": ["test"], "ability": [1.0]})
+    need = "workers.ability_log or abilities.ability"
+    panel = Panel(info=PanelInfo(name="p"), outputs=outputs)
+    assert missing(panel, (need,)) == (f"{need}: no table workers, no table abilities",)
+    assert missing(panel.with_tables(abilities=tests), (need,)) == ()
+
+
+def test_an_alternative_that_no_panel_can_have_is_refused():
+    with pytest.raises(ParameterError, match="no panel can have workers.height"):
+        missing(Panel(info=PanelInfo(name="p")), ("workers.ability_log or workers.height",))

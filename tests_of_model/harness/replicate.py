@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import polars as pl
 
-from withintask.panel.capabilities import missing, parse_need
+from withintask.panel.capabilities import alternatives, missing
 from withintask.panel.errors import ParameterError
 from withintask.sim.design import Design
 from withintask.sim.designs import design_hash
@@ -295,7 +295,12 @@ def run_block(block: Block, named: tuple[Named, ...]) -> pl.DataFrame:
 
 def _drawn(design: Design, chosen: Sequence[tuple[Hypothesis, Estimator]]) -> Design:
     """The design without outputs where nothing reads them; each shock has its own stream, so that the rest stays the same."""
-    tables = {parse_need(need).table for _, estimator in chosen for need in estimator.needs}
+    tables = {
+        need.table
+        for _, estimator in chosen
+        for text in estimator.needs
+        for need in alternatives(text)
+    }
     if "outputs" in tables:
         return design
     others = {name: columns for name, columns in design.columns.items() if name != "outputs"}

@@ -101,6 +101,8 @@ def _controls(sample: Sample, chosen: EffectRows) -> Array:
     return rows.covariates
 
 
+_TABLE = "abilities.ability"
+
 ACCESS_ESTIMATORS = tuple(
     Estimator(
         name=f"access_by_ability{suffix}",
@@ -114,7 +116,7 @@ ACCESS_ESTIMATORS = tuple(
         (
             "",
             "access x measured ability after AI's arrival, least squares; for trials without a period before",
-            ("outputs.output", "outputs.ai_access varies", "workers.ability_log"),
+            ("outputs.output", "outputs.ai_access varies", f"workers.ability_log or {_TABLE}"),
             False,
         ),
         (
@@ -123,8 +125,8 @@ ACCESS_ESTIMATORS = tuple(
             (
                 "outputs.output",
                 "outputs.ai_access varies",
-                "workers.ability_log",
-                "workers.ability_retest_log",
+                f"workers.ability_log or {_TABLE}",
+                f"workers.ability_retest_log or {_TABLE}",
             ),
             True,
         ),

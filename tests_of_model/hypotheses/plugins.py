@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 
-from withintask.panel.capabilities import parse_need
+from withintask.panel.capabilities import alternatives
 from withintask.panel.errors import ParameterError, list_problems, quoted, unknown_name
 from withintask.tests_of_model.hypotheses.hypothesis import Estimator, Hypothesis
 
@@ -65,7 +65,7 @@ def _problems(estimator: object, hypothesis: Hypothesis, taken: set[str]) -> Ite
             yield f"{estimator.name}: term {quoted(term)} is no estimand of {hypothesis.name}; they are {known}"
     for need in estimator.needs:
         try:
-            parse_need(need)
+            alternatives(need)
         except ParameterError as error:
             yield f"{estimator.name}: {error}"
     run: object = estimator.run
