@@ -150,7 +150,7 @@ def effect_rows(rows: ItemRows, form: Form, *, arm: int = 0, reported: int = 0) 
     return EffectRows(
         rows=chosen,
         has_ai=has_ai,
-        absorb=(*own, cell),
+        absorb=(*own, cell, *chosen.effects.T),
         clusters=_clusters(chosen),
         message="; ".join(note for note in notes if note),
         arm=reported,
@@ -397,6 +397,7 @@ EFFECT_ESTIMATORS = (
             terms=TERMS,
             run=partial(average_effect, form=form),
             version=2,
+            takes_controls=True,
         )
         for form in _NEEDS
     ),
