@@ -69,6 +69,8 @@ class ItemRows:
     """Whether AI has arrived; True everywhere where the panel does not say when it did."""
     is_known: Flags
     """Whether value, arm, weight, firm and exposure are known."""
+    use: Array
+    """Use of AI in [0, 1]: 0 before its arrival, NaN where not known."""
     covariates: Array
     """Declared covariates of rows, workers, tasks and items as numbers, NaN where not known, (row, covariate)."""
     covariate_names: tuple[str, ...]
@@ -169,6 +171,7 @@ def item_rows(panel: Panel, adjust: Adjust = NOTHING) -> ItemRows:
         & (weight > 0)
         & (firm >= 0)
         & known_or_unasked(exposure),
+        use=np.where(is_post, _numbers(frame, "ai_use"), 0.0),
         covariates=covariates.to_numpy().reshape(frame.height, -1),
         covariate_names=tuple(covariates.columns),
         effects=np.array(effects, dtype=np.int64).reshape(len(effects), frame.height).T,

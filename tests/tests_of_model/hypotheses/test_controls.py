@@ -8,6 +8,9 @@ import pytest
 
 import withintask as wt
 from withintask.panel.errors import ParameterError
+from withintask.tests_of_model.hypotheses.dispersion import log_dispersion, make_cells
+from withintask.tests_of_model.hypotheses.estimate import estimate
+from withintask.tests_of_model.samples.controls import Adjust
 
 SETTINGS = ["n_firms=8", "n_workers=160", "n_tasks=4", "n_items=1", "output_noise=0.1"]
 
@@ -75,17 +78,17 @@ def test_dispersion_is_unmoved_by_a_control_that_is_balanced_and_less_noisy(tria
 
 def test_weights_of_one_size_change_nothing(trial):
     equal = replace(trial, workers=trial.workers.with_columns(survey=pl.lit(3.0)))
-    plain = _row(trial, "dispersion_by_access", controls="tenure")
-    weighted = _row(equal, "dispersion_by_access", controls="tenure", weight="survey")
+    plain, weighted = (
+        estimate(equal, estimators="dispersion_by_access", adjust=adjust).row(0, named=True)
+        for adjust in (Adjust(controls=("tenure",)), Adjust(controls=("tenure",), weight="survey"))
+    )
     assert weighted["estimate"] == pytest.approx(plain["estimate"], rel=1e-9)
     assert weighted["std_error"] == pytest.approx(plain["std_error"], rel=1e-9)
 
 
 def test_a_weight_of_two_is_the_row_twice_for_the_point_estimate():
-    from withintask.tests_of_model.hypotheses.dispersion import log_dispersion, make_cells
-
     random = np.random.default_rng(2)
-    output = np.exp(random.normal(size=400))
+    output = 10 + random.normal(size=400)
     twice = random.random(400) < 0.5
     zero = np.zeros(400, dtype=np.int64)
     post = np.ones(400, dtype=np.bool_)
@@ -110,9 +113,6 @@ def test_everything_wrong_is_named_at_once(trial):
         ),
         info=replace(trial.info, covariates=(*trial.info.covariates,)),
     )
-    from withintask.tests_of_model.hypotheses.estimate import estimate
-    from withintask.tests_of_model.samples.controls import Adjust
-
     with pytest.raises(ParameterError) as error:
         estimate(bad, adjust=Adjust(controls=("tenur", "one"), absorb=("siite",), weight="survey"))
     text = str(error.value)
@@ -136,9 +136,6 @@ def test_a_control_that_changes_after_ai_is_warned_of(trial):
 def test_a_collinear_control_is_named(trial):
     twice = trial.workers.with_columns(double=2 * pl.col("tenure"))
     panel = replace(trial, workers=twice)
-    from withintask.tests_of_model.hypotheses.estimate import estimate
-    from withintask.tests_of_model.samples.controls import Adjust
-
     rows = estimate(
         panel, estimators="effect_between", adjust=Adjust(controls=("tenure", "double"))
     )
@@ -171,6 +168,9 @@ def test_estimators_of_pay_and_postings_take_controls(design, name, asked):
     panel = panel.collect()
     if name == "rent_sharing":
         panel = replace(panel, workers=panel.workers.with_columns(pl.col("educ_cog").round(0)))
+    if name == "linear_probability":
+        drawn = np.random.default_rng(1).uniform(1, 9, panel.occupations.height)
+        panel = replace(panel, occupations=panel.occupations.with_columns(employment=drawn))
     plain, controlled = _row(panel, name), _row(panel, name, **asked)
     assert controlled["status"] == "ok"
     assert "do not enter" not in controlled["message"]
