@@ -15,6 +15,7 @@ from withintask.cli import (
     panel,
     power,
     regime,
+    robust,
     sign,
     tools,
 )
@@ -43,6 +44,13 @@ app.command(power.app)
 app.command(tools.report)
 app.command(tools.doctor)
 app.command(tools.completion)
+app.command(robust.compliance)
+app.command(robust.attrition)
+app.command(robust.confounding)
+app.command(robust.spillovers)
+app.command(robust.distribution)
+app.command(robust.joint)
+app.command(robust.components)
 
 TableFormat = Literal[
     "table",
