@@ -9,7 +9,7 @@ from withintask.panel.arrays import Flags
 from withintask.panel.errors import EstimationError, ParameterError
 from withintask.panel.memory import Data, as_panel
 from withintask.panel.transform import eager
-from withintask.tests_of_model.components.leverages import LeaveOut
+from withintask.tests_of_model.components.mover_graph import LeaveOut
 from withintask.tests_of_model.components.two_way import VarianceComponents, two_way_components
 
 _CORRECTIONS = ("plug_in", "homoskedastic", "leave_out")

@@ -104,7 +104,7 @@ def test_without_use_the_reason_is_named():
 # Attrition ---------------------------------------------------------------------------------------
 
 
-def _leaving(*, n=2_000, lost=0.3, both=False, seed=1):
+def _leaving(*, n=600, lost=0.3, both=False, seed=1):
     """The least able of the treated leave after the first period with AI; nobody's output changes with AI."""
     random = np.random.default_rng(seed)
     ability = random.normal(size=n)
@@ -271,7 +271,7 @@ def test_direct_and_spilled_effects_are_recovered():
 
 
 def test_the_test_of_interference_keeps_its_size():
-    n = 60
+    n = 25
     rejected = sum(
         _rows(spillovers(_teams(n_teams=16, size=6, spill=0.0, seed=s)))["no_interference"][
             "p_value"
@@ -279,8 +279,8 @@ def test_the_test_of_interference_keeps_its_size():
         < 0.1
         for s in range(n)
     )
-    # More than 15 of 60 at a true tenth has a probability under 1 in 2,500.
-    assert rejected <= 15
+    # More than 9 of 25 at a true tenth has a probability under 1 in 10,000.
+    assert rejected <= 9
 
 
 def test_teams_treated_in_one_share_are_refused_with_the_reason():

@@ -28,7 +28,7 @@ def _trial(*, n=2_000, shift=0.2, factor=0.6, age=0.0, seed=1):
         {
             "worker_id": [f"w{w}" for w in range(n)],
             "task_id": "t",
-            "period": 1,
+            "period": [1] * n,
             "ai_access": access,
             "output": output,
             "age": ages,
@@ -61,7 +61,8 @@ def test_quantile_spread_and_variance_effects_are_recovered():
 
 def test_covariates_take_off_what_arms_differ_in():
     panel = _trial(age=0.5, factor=1.0, shift=0.0, seed=2)
-    without = replace(panel, info=replace(panel.info, covariates=()))
+    head = replace(panel.info, covariates=())
+    without = replace(panel, info=head, outputs=panel.outputs.drop("age"))
     biased = _rows(distribution(without, quantiles=(0.5,), errors="CR1"))["quantile_effect_0.5"]
     controlled = _rows(distribution(panel, quantiles=(0.5,), errors="CR1"))["quantile_effect_0.5"]
     assert abs(biased["estimate"] - 0.4) < 4 * biased["std_error"]
