@@ -112,9 +112,7 @@ def estimate(
     if arm:
         of_arm(panel, arm)
     warnings = check_adjust(panel, adjust)
-    sample = Sample(
-        panel, options, arm=arm, distance=distance, is_crossed=crossed, adjust=adjust
-    )
+    sample = Sample(panel, options, arm=arm, distance=distance, is_crossed=crossed, adjust=adjust)
     rows = [
         {
             "hypothesis": hypothesis.name,
