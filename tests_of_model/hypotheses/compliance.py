@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from scipy import special
 
-from withintask.panel.arrays import Array, Codes
+from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError
 from withintask.panel.memory import Data, as_panel
 from withintask.tests_of_model.components.inversion import ratio_set
@@ -164,7 +164,7 @@ def _dispersion(chosen: EffectRows) -> Estimate:
 
 def _by_worker(
     rows: ItemRows, chosen: EffectRows, worker: Codes
-) -> tuple[tuple[Array, ...], Array, Array, Codes]:
+) -> tuple[tuple[Array, ...], Array, Flags, Codes]:
     """Moments (products and means, with use and without), use, access and unit of workers with two items."""
     cell = encode(rows.task, rows.period)
     left = rows.value - (group_sums(cell, rows.value) / np.bincount(cell))[cell]

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from scipy import optimize, special, stats
 
-from withintask.panel.arrays import Array, Codes
+from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError
 from withintask.panel.memory import Data, as_panel
 from withintask.tests_of_model.hypotheses.estimates import failure, from_moments, tidy
@@ -113,7 +113,7 @@ def _users(rows: ItemRows, warnings: tuple[str, ...]) -> _Users:
     )
 
 
-def _means(pair: Codes, values: Array, chosen: Array, n: int) -> Array:
+def _means(pair: Codes, values: Array, chosen: Flags, n: int) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         total = np.bincount(pair[chosen], values[chosen], minlength=n)
         return np.asarray(total / np.bincount(pair[chosen], minlength=n))

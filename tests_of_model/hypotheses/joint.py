@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -162,7 +162,7 @@ def _without(panel: Panel, key: str, units: set[str]) -> Panel:
         for name, frame in panel.tables().items()
         if key in eager(frame).columns and name not in ("workers", "tasks", "occupations")
     }
-    return replace(panel, **changed)
+    return panel.with_tables(**changed)
 
 
 def _correlation(influence: Array) -> Array:

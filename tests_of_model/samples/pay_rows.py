@@ -72,7 +72,7 @@ class PayRows:
         """
         known = {name: known_or_unasked(getattr(self, name)) for name in names}
         if self.controls.shape[1]:
-            known["a control"] = np.isfinite(self.controls).all(axis=1)
+            known["a control"] = np.asarray(np.isfinite(self.controls).all(axis=1))
         known["the weight"] = self.weight > 0
         note = left_out(known)
         chosen = self.take(np.logical_and.reduce(list(known.values()))) if note else self

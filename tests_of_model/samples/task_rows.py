@@ -97,7 +97,7 @@ def usable(rows: TaskRows, *names: str) -> tuple[TaskRows, str]:
     """Leave out the rows in which a field is not known, and say how many."""
     known = {name: rows.is_known(name) for name in names}
     if rows.controls.shape[1]:
-        known["a control"] = np.isfinite(rows.controls).all(axis=1)
+        known["a control"] = np.asarray(np.isfinite(rows.controls).all(axis=1))
     known["the weight"] = rows.weight > 0
     note = left_out(known)
     return (rows.take(np.logical_and.reduce(list(known.values()))) if note else rows), note
