@@ -187,7 +187,7 @@ def test_components_in_levels_equal_the_exact_algebra():
     S = np.linalg.inv(X.T @ X)
     b = S @ X.T @ y
     leverage = np.einsum("ij,ij->i", X @ S, X)
-    variance = y * (y - X @ b) / (1 - leverage)
+    variance = (y - y.mean()) * (y - X @ b) / (1 - leverage)
     part = np.hstack([np.zeros_like(D), F])
     part = part - part.mean(axis=0)
     A = part.T @ part / y.size
