@@ -74,6 +74,10 @@ if TYPE_CHECKING:
     from withintask.tests_of_model.harness.replicate import replicate as replicate
     from withintask.tests_of_model.harness.synthetic import draw_panel as draw_panel
     from withintask.tests_of_model.harness.verdict import verdicts as verdicts
+    from withintask.tests_of_model.hypotheses.attrition import attrition_bounds as attrition_bounds
+    from withintask.tests_of_model.hypotheses.compliance import compliance as compliance
+    from withintask.tests_of_model.hypotheses.confounding import confounding as confounding
+    from withintask.tests_of_model.hypotheses.distribution import distribution as distribution
     from withintask.tests_of_model.hypotheses.estimates import from_moments as from_moments
     from withintask.tests_of_model.hypotheses.event_study import EventStudy as EventStudy
     from withintask.tests_of_model.hypotheses.event_study import event_study as event_study
@@ -83,7 +87,10 @@ if TYPE_CHECKING:
     from withintask.tests_of_model.hypotheses.hypothesis import Estimate as Estimate
     from withintask.tests_of_model.hypotheses.hypothesis import Estimator as Estimator
     from withintask.tests_of_model.hypotheses.hypothesis import Hypothesis as Hypothesis
+    from withintask.tests_of_model.hypotheses.joint import joint as joint
+    from withintask.tests_of_model.hypotheses.panel_components import components as components
     from withintask.tests_of_model.hypotheses.registry import HYPOTHESES as HYPOTHESES
+    from withintask.tests_of_model.hypotheses.spillovers import spillovers as spillovers
     from withintask.tests_of_model.hypotheses.trend_sensitivity import (
         trend_sensitivity as trend_sensitivity,
     )
@@ -130,6 +137,13 @@ _WHERE = {
     "withintask.sim.stream": ("write_streamed",),
     f"{_MODEL}.hypotheses.hypothesis": ("Hypothesis", "Estimator", "Estimate"),
     f"{_MODEL}.hypotheses.estimates": ("from_moments",),
+    f"{_MODEL}.hypotheses.attrition": ("attrition_bounds",),
+    f"{_MODEL}.hypotheses.compliance": ("compliance",),
+    f"{_MODEL}.hypotheses.confounding": ("confounding",),
+    f"{_MODEL}.hypotheses.distribution": ("distribution",),
+    f"{_MODEL}.hypotheses.joint": ("joint",),
+    f"{_MODEL}.hypotheses.panel_components": ("components",),
+    f"{_MODEL}.hypotheses.spillovers": ("spillovers",),
     f"{_MODEL}.hypotheses.registry": ("HYPOTHESES",),
     f"{_MODEL}.hypotheses.event_study": ("event_study", "group_time_effects", "EventStudy"),
     f"{_MODEL}.hypotheses.trend_sensitivity": ("trend_sensitivity",),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from withintask.panel.errors import EstimationError, ParameterError, nearest, quoted
+from withintask.panel.errors import EstimationError, ParameterError, nearest, quoted, several
 from withintask.panel.memory import Data, as_panel
 from withintask.panel.outcome import OutcomeKind
 from withintask.panel.panel import Panel, PanelInfo
@@ -19,6 +19,7 @@ from withintask.tests_of_model.hypotheses.recommend import RECOMMENDED, recommen
 from withintask.tests_of_model.regression.errors import Errors
 from withintask.tests_of_model.regression.fitted import CovarianceKind
 from withintask.tests_of_model.regression.options import Engine
+from withintask.tests_of_model.samples.controls import Adjust
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -275,6 +276,9 @@ def estimate(
     errors: Errors = "auto",
     distance: int | None = None,
     crossed: bool = False,
+    controls: str | Sequence[str] = (),
+    absorb: str | Sequence[str] = (),
+    weight: str = "",
 ) -> Estimates:
     """Estimate hypotheses on a panel, real or synthetic.
 
@@ -299,6 +303,12 @@ def estimate(
     distance, crossed
         Of estimators by pairs: smallest distance of a pair in the worker's own order, chosen from the panel if None; and
         whether items' difficulty must be taken out, with items of one worker left out.
+    controls
+        Columns to control for, ``tenure``, ``workers.tenure`` or ``C(site)``, instead of the declared covariates.
+    absorb
+        Columns whose levels are fixed effects.
+    weight
+        Column of sampling weights, beside ``outputs.weight``.
 
     Returns
     -------
@@ -334,6 +344,7 @@ def estimate(
         errors=errors,
         distance=distance,
         crossed=crossed,
+        adjust=Adjust(controls=several(controls), absorb=several(absorb), weight=weight),
     )
     return Estimates(with_truth(frame, panel), panel)
 

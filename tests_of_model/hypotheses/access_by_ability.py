@@ -111,6 +111,7 @@ ACCESS_ESTIMATORS = tuple(
         terms=(GRADIENT,),
         run=partial(access_by_ability, instrumented=instrumented),
         version=2,
+        takes_controls=True,
     )
     for suffix, summary, needs, instrumented in (
         (

@@ -13,7 +13,12 @@ from withintask.tests_of_model.hypotheses.estimates import LEVEL, failure
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator
 from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.fitted import Fit
-from withintask.tests_of_model.regression.grouping import encode, group_sums, is_nested
+from withintask.tests_of_model.regression.grouping import (
+    compact_codes,
+    encode,
+    group_sums,
+    is_nested,
+)
 from withintask.tests_of_model.regression.options import Effects, Options
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
 from withintask.tests_of_model.samples.comparisons import Comparison, Form, compare
@@ -50,6 +55,17 @@ class EffectRows:
     """What was left out and taken out."""
     arm: int = 0
     """Number of the arm whose effect is reported, beside those of the other arms; 0 for all together."""
+
+    def take(self, chosen: Flags, note: str) -> "EffectRows":
+        """Return some of the rows, and say why."""
+        return replace(
+            self,
+            rows=self.rows.take(chosen),
+            has_ai=self.has_ai[chosen],
+            absorb=tuple(compact_codes(code[chosen]) for code in self.absorb),
+            clusters=tuple(code[chosen] for code in self.clusters),
+            message="; ".join(part for part in (self.message, note) if part),
+        )
 
     @property
     def treated(self) -> Array:
@@ -150,7 +166,7 @@ def effect_rows(rows: ItemRows, form: Form, *, arm: int = 0, reported: int = 0) 
     return EffectRows(
         rows=chosen,
         has_ai=has_ai,
-        absorb=(*own, cell),
+        absorb=(*own, cell, *chosen.effects.T),
         clusters=_clusters(chosen),
         message="; ".join(note for note in notes if note),
         arm=reported,
@@ -397,6 +413,7 @@ EFFECT_ESTIMATORS = (
             terms=TERMS,
             run=partial(average_effect, form=form),
             version=2,
+            takes_controls=True,
         )
         for form in _NEEDS
     ),

@@ -65,7 +65,9 @@ def make_cells(group: Codes, arm: Codes, period: Codes, is_post: Flags) -> Cells
     )
 
 
-def log_dispersion(cells: Cells, output: Array, measure: str) -> tuple[Array, Array]:
+def log_dispersion(
+    cells: Cells, output: Array, measure: str, weight: Array | None = None
+) -> tuple[Array, Array]:
     """Log dispersion of each cell, corrected for its size, and each row's influence on it.
 
     Parameters
@@ -76,6 +78,8 @@ def log_dispersion(cells: Cells, output: Array, measure: str) -> tuple[Array, Ar
         Positive output, (row,).
     measure
         One of MEASURES.
+    weight
+        Sampling weights, (row,); for the CV and the variance alone.
 
     Returns
     -------
@@ -89,21 +93,30 @@ def log_dispersion(cells: Cells, output: Array, measure: str) -> tuple[Array, Ar
         return _log_deviation(cells, output)
     values = output if measure == "log_cv" else np.log(output)
     n, row_cell = cells.count, cells.of_row
+    w = _mean_one(weight, cells)
     # Deviations from each cell's mean, so that no digits are lost where the spread is small beside the mean.
     with np.errstate(divide="ignore", invalid="ignore"):
-        center = np.bincount(row_cell, values, minlength=n.size) / n
+        center = np.bincount(row_cell, w * values, minlength=n.size) / n
     values = values - center[row_cell]
-    total = np.bincount(row_cell, values, minlength=n.size).astype(np.float64)
-    square = np.bincount(row_cell, values**2, minlength=n.size).astype(np.float64)
-    left = (n[row_cell] - 1, total[row_cell] - values, square[row_cell] - values**2)
+    total = np.bincount(row_cell, w * values, minlength=n.size).astype(np.float64)
+    square = np.bincount(row_cell, w * values**2, minlength=n.size).astype(np.float64)
+    left = (n[row_cell] - w, total[row_cell] - w * values, square[row_cell] - w * values**2)
     with np.errstate(divide="ignore", invalid="ignore"):
         theta = _log_spread(n, total, square, center, measure)
         theta_left = _log_spread(*left, center[row_cell], measure)
         mean_left = np.bincount(row_cell, theta_left, minlength=n.size) / n
         corrected = n * theta - (n - 1) * mean_left
-        influence = -left[0] * (theta_left - mean_left[row_cell])
+        influence = -(n[row_cell] - 1) * (theta_left - mean_left[row_cell])
     usable = (n >= SMALLEST_CELL) & np.isfinite(corrected)
     return np.where(usable, corrected, np.nan), np.where(usable[row_cell], influence, 0.0)
+
+
+def _mean_one(weight: Array | None, cells: Cells) -> Array:
+    """Weights that are one on average in each cell, (row,)."""
+    if weight is None:
+        return np.ones(cells.of_row.size)
+    total = np.bincount(cells.of_row, weight, minlength=cells.count.size)
+    return np.asarray(weight * (cells.count / np.where(total > 0, total, 1))[cells.of_row])
 
 
 _ROUNDING = 8 * np.finfo(float).eps
@@ -159,6 +172,8 @@ class GroupEffects:
     """Effect of each group, NaN where unusable, (group,)."""
     pseudo: Array
     """Pseudo-values, (row,)."""
+    controls: Array
+    """Pseudo-values of the controls' differences, (row, control)."""
     is_used: Flags
     """Rows of usable groups, (row,)."""
     message: str
@@ -172,6 +187,8 @@ def group_effects(
     *,
     arms: tuple[int, ...],
     sides: tuple[int, ...] = (0, 1),
+    weight: Array | None = None,
+    controls: Array | None = None,
 ) -> GroupEffects:
     """Effect of each group: after minus before, for arm 1 minus the same for arm 0.
 
@@ -183,8 +200,12 @@ def group_effects(
         (0, 1) for a difference between arms, (0,) for one arm.
     sides
         (0, 1) for after minus before, (1,) for after alone.
+    weight
+        Sampling weights, (row,).
+    controls
+        (row, control); their pseudo-values are those of the same differences of their means.
     """
-    theta, influence = log_dispersion(cells, output, measure)
+    theta, influence = log_dispersion(cells, output, measure, weight)
     sign = np.where(cells.is_post, 1.0, -1.0) * np.where(
         cells.arm == 1, 1.0, -1.0 if 1 in arms else 1.0
     )
@@ -192,25 +213,39 @@ def group_effects(
     exists = cells.count > 0
     n_slots = cells.n_groups * 4
     periods = np.bincount(slot[exists], minlength=n_slots)
-    weight = np.where(exists, sign / np.maximum(periods[slot], 1), 0.0)
+    weights = np.where(exists, sign / np.maximum(periods[slot], 1), 0.0)
     wanted = np.isin(np.arange(n_slots) // 2 % 2, arms) & np.isin(np.arange(n_slots) % 2, sides)
     is_missing = (
         np.bincount(np.arange(n_slots) // 4, wanted & (periods == 0), minlength=cells.n_groups) > 0
     )
     effect = np.bincount(
-        cells.group, np.where(exists, weight * theta, 0.0), minlength=cells.n_groups
+        cells.group, np.where(exists, weights * theta, 0.0), minlength=cells.n_groups
     ).astype(np.float64)
     effect[is_missing] = np.nan
     row_group, size = cells.group[cells.of_row], np.bincount(cells.group, cells.count)
-    share = weight[cells.of_row] / cells.count[cells.of_row] * size[row_group]
+    share = weights[cells.of_row] / cells.count[cells.of_row] * size[row_group]
     is_used = np.isfinite(effect)[row_group]
     n_left = int(np.count_nonzero((size > 0) & ~np.isfinite(effect)))
+    columns = np.empty((output.size, 0)) if controls is None else controls
     return GroupEffects(
         effect=effect,
         pseudo=effect[row_group] + share * influence,
+        controls=_of_means(cells, columns, np.where(exists, weights, 0.0), share),
         is_used=is_used,
         message=_left_out(n_left, int(np.count_nonzero(size > 0))),
     )
+
+
+def _of_means(cells: Cells, columns: Array, weights: Array, share: Array) -> Array:
+    """Pseudo-values of the groups' differences of means of columns, (row, column)."""
+    out = np.empty_like(columns)
+    for k, column in enumerate(columns.T):
+        total = np.bincount(cells.of_row, column, minlength=cells.count.size)
+        mean = total / np.maximum(cells.count, 1)
+        effect = np.bincount(cells.group, weights * mean, minlength=cells.n_groups)
+        deviation = column - mean[cells.of_row]
+        out[:, k] = effect[cells.group[cells.of_row]] + share * deviation
+    return out
 
 
 def _left_out(n_left: int, n_groups: int) -> str:
@@ -247,6 +282,11 @@ def fit_effects(
     ------
     EstimationError
         If no group is usable.
+
+    Notes
+    -----
+    Pseudo-values are regressed on those of the controls, so that the constant is the effect where the controls' means do not
+    differ; what the controls explain within cells makes it more precise.
     """
     if not effects.is_used.any():
         raise EstimationError(f"no firm-task group is usable: {effects.message}")
@@ -258,6 +298,8 @@ def fit_effects(
     weight = (time / np.maximum(size, 1))[row_group][used]
     columns = [np.ones(used.sum())] if treated is None else [treated[used], np.ones(used.sum())]
     names = ["effect"] if treated is None else ["effect", "constant"]
+    columns += list(effects.controls[used].T)
+    names += [f"control {k}" for k in range(effects.controls.shape[1])]
     return fit_two_way(
         effects.pseudo[used],
         np.column_stack(columns),

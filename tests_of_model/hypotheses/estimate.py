@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 import polars as pl
@@ -24,6 +24,7 @@ from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 from withintask.tests_of_model.regression.errors import Errors, check_errors
 from withintask.tests_of_model.regression.fitted import CovarianceKind
 from withintask.tests_of_model.regression.options import Engine, Options
+from withintask.tests_of_model.samples.controls import NOTHING, Adjust, check_adjust
 from withintask.tests_of_model.samples.sample import Sample
 
 NOT_ESTIMABLE = "not_estimable"
@@ -65,6 +66,7 @@ def estimate(
     errors: Errors = "auto",
     distance: int | None = None,
     crossed: bool = False,
+    adjust: Adjust = NOTHING,
 ) -> pl.DataFrame:
     """Estimate hypotheses on a panel, real or synthetic.
 
@@ -84,6 +86,8 @@ def estimate(
     distance, crossed
         Of estimators by pairs: smallest distance of a pair in the worker's own order, chosen from the panel if None; and
         whether items' difficulty must be taken out, with items of one worker left out.
+    adjust
+        Controls, fixed effects and weights by name.
 
     Returns
     -------
@@ -107,7 +111,8 @@ def estimate(
     panel = with_access(panel.collect())
     if arm:
         of_arm(panel, arm)
-    sample = Sample(panel, options, arm=arm, distance=distance, is_crossed=crossed)
+    warnings = check_adjust(panel, adjust)
+    sample = Sample(panel, options, arm=arm, distance=distance, is_crossed=crossed, adjust=adjust)
     rows = [
         {
             "hypothesis": hypothesis.name,
@@ -116,7 +121,7 @@ def estimate(
             "p_value_adjusted": math.nan,
         }
         for hypothesis, estimator in chosen
-        for row in run_estimator(estimator, sample)
+        for row in _noted(estimator, run_estimator(estimator, sample), adjust, warnings)
     ]
     frame = pl.DataFrame(rows, schema=ESTIMATE_SCHEMA, orient="row")
     return _adjusted(frame)
@@ -197,6 +202,22 @@ def attempt(estimator: Estimator, sample: Sample) -> tuple[Estimate, ...]:
     return tuple(
         estimates.get(term, failure(term, UNUSABLE, "the panel lacks what this term needs"))
         for term in estimator.terms
+    )
+
+
+def _noted(
+    estimator: Estimator, rows: tuple[Estimate, ...], adjust: Adjust, warnings: tuple[str, ...]
+) -> tuple[Estimate, ...]:
+    """Say of each row what the controls did not do, or may hide."""
+    if adjust.is_empty:
+        return rows
+    unused = ("controls, fixed effects and weights that were named do not enter",)
+    notes = warnings if estimator.takes_controls else unused
+    return tuple(
+        replace(row, message="; ".join(n for n in (*notes, row.message) if n))
+        if row.status == OK
+        else row
+        for row in rows
     )
 
 

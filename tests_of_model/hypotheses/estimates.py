@@ -1,7 +1,10 @@
 """From a fit, a point estimate or a failure to the tidy rows that every estimator returns."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import asdict
 
+import polars as pl
 from scipy import special
 
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate
@@ -86,3 +89,26 @@ def failure(term: str, status: str, message: str) -> Estimate:
     return Estimate(
         term=term, estimate=math.nan, std_error=math.nan, status=status, message=message
     )
+
+
+TIDY_SCHEMA = {
+    "term": pl.String,
+    "estimate": pl.Float64,
+    "std_error": pl.Float64,
+    "dof": pl.Float64,
+    "statistic": pl.Float64,
+    "p_value": pl.Float64,
+    "conf_low": pl.Float64,
+    "conf_high": pl.Float64,
+    "n_obs": pl.Int64,
+    "n_clusters": pl.Int64,
+    "status": pl.String,
+    "message": pl.String,
+    "convention": pl.String,
+}
+"""Columns of estimates outside of a hypothesis."""
+
+
+def tidy(rows: Sequence[Estimate]) -> pl.DataFrame:
+    """Estimates as a frame of TIDY_SCHEMA, one row each."""
+    return pl.DataFrame([asdict(row) for row in rows], schema=TIDY_SCHEMA, orient="row")

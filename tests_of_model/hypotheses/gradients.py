@@ -97,6 +97,7 @@ def _fit(
         )
     treated = pairs.arm.astype(np.float64)
     own = {"ability": ability, **({} if education is None else {"education": education})}
+    own |= {f"control {k}": column for k, column in enumerate(pairs.rows.controls.T)}
     regressors = {f"treated_{name}": treated * values for name, values in own.items()} | own
     if not (pairs.arm == 0).any():
         regressors = {

@@ -197,7 +197,15 @@ def _effect(
         reason = joined("no row of an exposed task and a known arm", sorted_rows.note)
         return failure(term, "unusable", reason)
     cells = make_cells(compact_codes(sorted_rows.group), sorted_rows.arm, rows.period, rows.is_post)
-    effects = group_effects(cells, rows.output, sorted_rows.measure, arms=arms, sides=sides)
+    effects = group_effects(
+        cells,
+        rows.output,
+        sorted_rows.measure,
+        arms=arms,
+        sides=sides,
+        weight=rows.weight,
+        controls=rows.controls,
+    )
     try:
         fitted = fit_effects(rows, cells, effects, treated, options=options)
     except EstimationError as error:
@@ -263,6 +271,7 @@ HYPOTHESIS = Hypothesis(
             terms=("delta_log_cv",),
             run=partial(_dispersion_by_arm, treatment="access", terms=("delta_log_cv",)),
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="other_measures_by_access",
@@ -271,6 +280,7 @@ HYPOTHESIS = Hypothesis(
             terms=_OTHER,
             run=partial(_dispersion_by_arm, treatment="access", terms=_OTHER),
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="dispersion_by_use",
@@ -279,6 +289,7 @@ HYPOTHESIS = Hypothesis(
             terms=("delta_log_cv",),
             run=partial(_dispersion_by_arm, treatment="use", terms=("delta_log_cv",)),
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="dispersion_between_arms",
@@ -287,6 +298,7 @@ HYPOTHESIS = Hypothesis(
             terms=_ONE_SAMPLE,
             run=partial(_dispersion_between_arms, terms=_ONE_SAMPLE),
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="dispersion_before_after",
@@ -295,6 +307,7 @@ HYPOTHESIS = Hypothesis(
             terms=_ONE_SAMPLE,
             run=partial(_dispersion_before_after, terms=_ONE_SAMPLE),
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="dispersion_by_exposure",
@@ -303,6 +316,7 @@ HYPOTHESIS = Hypothesis(
             terms=("delta_log_cv",),
             run=partial(_dispersion_by_exposure, terms=("delta_log_cv",)),
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="other_measures_by_exposure",
@@ -311,6 +325,7 @@ HYPOTHESIS = Hypothesis(
             terms=_OTHER[:2],
             run=partial(_dispersion_by_exposure, terms=_OTHER[:2]),
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="occupation_percentiles",
@@ -341,6 +356,7 @@ HYPOTHESIS = Hypothesis(
             ),
             can_stand=False,
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="variance_net_of_noise",
@@ -375,6 +391,7 @@ HYPOTHESIS = Hypothesis(
             terms=("ability_gradient",),
             run=partial(gradient_of_ability, instrumented=False),
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="gradient_iv",
@@ -390,6 +407,7 @@ HYPOTHESIS = Hypothesis(
             terms=("ability_gradient",),
             run=partial(gradient_of_ability, instrumented=True),
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="gradient_of_output",
@@ -398,6 +416,7 @@ HYPOTHESIS = Hypothesis(
             terms=("ability_gradient",),
             run=gradient_of_output,
             version=2,
+            takes_controls=True,
         ),
         *PAIR_ESTIMATORS,
         *EFFECT_ESTIMATORS,

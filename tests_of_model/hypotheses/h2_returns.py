@@ -72,6 +72,7 @@ def _fit(
     columns = {"educ_cog": rows.educ_cog, "educ_soc": rows.educ_soc}
     if ability != "none":
         columns["ability"] = rows.ability
+    columns |= {f"control {k}": column for k, column in enumerate(rows.controls.T)}
     instruments = {"ability": rows.retest} if ability == "iv" else {}
     if by_exposure:
         columns |= {f"{name}_exposed": values * rows.exposure for name, values in columns.items()}
@@ -83,7 +84,11 @@ def _fit(
         np.column_stack(list(columns.values())),
         names=list(columns),
         effects=Effects(
-            absorb=[rows.occupation if by_exposure else np.zeros_like(rows.occupation)]
+            absorb=[
+                rows.occupation if by_exposure else np.zeros_like(rows.occupation),
+                *map(encode, rows.effects.T),
+            ],
+            weights=rows.weight,
         ),
         inference=Inference(cluster=[_cluster(rows)]),
         instruments=Instruments(
@@ -104,13 +109,16 @@ def _pooled_mincer(sample: Sample) -> tuple[Estimate, ...]:
     rows, note = sample.pay_rows.usable("occupation", "educ_cog", "educ_soc")
     years = {"educ_cog": rows.educ_cog, "educ_soc": rows.educ_soc}
     columns = {name: values for name, values in years.items() if np.isfinite(values).any()}
+    columns |= {f"control {k}": column for k, column in enumerate(rows.controls.T)}
     post = rows.is_post.astype(np.float64)
     columns |= {f"{name}_post": values * post for name, values in columns.items()}
     fitted = fit(
         np.log(rows.pay),
         np.column_stack(list(columns.values())),
         names=list(columns),
-        effects=Effects(absorb=[encode(rows.period)]),
+        effects=Effects(
+            absorb=[encode(rows.period), *map(encode, rows.effects.T)], weights=rows.weight
+        ),
         inference=Inference(cluster=[_cluster(rows)]),
         options=sample.options,
     )
@@ -172,6 +180,7 @@ HYPOTHESIS = Hypothesis(
             terms=(*_LEVEL, *_LOG),
             run=partial(_change_in_returns, ability="ols"),
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="mincer_iv",
@@ -179,6 +188,7 @@ HYPOTHESIS = Hypothesis(
             needs=_RETEST,
             terms=(*_LEVEL, *_LOG),
             run=partial(_change_in_returns, ability="iv"),
+            takes_controls=True,
         ),
         Estimator(
             name="mincer_no_ability",
@@ -187,6 +197,7 @@ HYPOTHESIS = Hypothesis(
             terms=(*_LEVEL, *_LOG),
             run=partial(_change_in_returns, ability="none"),
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="exposure_triple_iv",
@@ -198,6 +209,7 @@ HYPOTHESIS = Hypothesis(
             ),
             terms=_BY_EXPOSURE,
             run=partial(_by_exposure, ability="iv"),
+            takes_controls=True,
         ),
         Estimator(
             name="exposure_triple_no_ability",
@@ -210,6 +222,7 @@ HYPOTHESIS = Hypothesis(
             terms=_BY_EXPOSURE,
             run=partial(_by_exposure, ability="none"),
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="mincer_pooled",
@@ -218,6 +231,7 @@ HYPOTHESIS = Hypothesis(
             terms=_LOG,
             run=_pooled_mincer,
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="education_cells",

@@ -7,6 +7,7 @@ from withintask.tests_of_model.estimands import credentials
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.regression.grouping import encode
 from withintask.tests_of_model.regression.options import Effects, Inference, Instruments
 from withintask.tests_of_model.samples.postings import change_of_requirements, posting_rows
 from withintask.tests_of_model.samples.sample import Sample
@@ -20,14 +21,19 @@ CLAIM = (
 
 def _linear_probability(sample: Sample) -> tuple[Estimate, ...]:
     """Requirement on exposed x post, with occupation and period effects, clustered by occupation."""
-    rows = posting_rows(sample.panel)
+    rows = posting_rows(sample.panel, sample.adjust)
     if rows.exposed.min() == rows.exposed.max():
         return (failure("delta_credential", "unusable", "all occupations are exposed, or none is"),)
+    after = rows.controls * rows.post[:, None]
+    names = [f"control {k}" for k in range(2 * rows.controls.shape[1])]
     fitted = fit(
         rows.required,
-        (rows.exposed * rows.post)[:, None],
-        names=["effect"],
-        effects=Effects(absorb=[rows.occupation, rows.period]),
+        np.column_stack([rows.exposed * rows.post, rows.controls, after]),
+        names=["effect", *names],
+        effects=Effects(
+            absorb=[rows.occupation, rows.period, *map(encode, rows.effects.T)],
+            weights=rows.weight,
+        ),
         inference=Inference(cluster=[rows.occupation]),
         options=sample.options,
     )
@@ -154,6 +160,7 @@ HYPOTHESIS = Hypothesis(
             terms=("delta_credential",),
             run=_linear_probability,
             version=2,
+            takes_controls=True,
         ),
         Estimator(
             name="logit",

@@ -164,9 +164,16 @@ def _rent_sharing(sample: Sample) -> tuple[Estimate, ...]:
     rows = rows.take(known)
     fitted = fit(
         np.log(rows.pay),
-        value[known][:, None],
-        names=["log_rent"],
-        effects=Effects(absorb=[encode(rows.worker, rows.firm), encode(rows.period)]),
+        np.column_stack([value[known], rows.controls]),
+        names=["log_rent", *(f"control {k}" for k in range(rows.controls.shape[1]))],
+        effects=Effects(
+            absorb=[
+                encode(rows.worker, rows.firm),
+                encode(rows.period),
+                *map(encode, rows.effects.T),
+            ],
+            weights=rows.weight,
+        ),
         inference=Inference(cluster=[rows.firm]),
         options=sample.options,
     )
@@ -224,6 +231,7 @@ HYPOTHESIS = Hypothesis(
             needs=(*_FIRMS, "firms.rent_per_worker varies", "firms.human_pay_mean"),
             terms=("rent_sharing",),
             run=_rent_sharing,
+            takes_controls=True,
             version=2,
         ),
     ),

@@ -63,6 +63,8 @@ class Estimator:
     """Raised whenever its numbers change, so that stored replicates are not reused."""
     can_stand: bool = True
     """Whether it may stand for its hypothesis; False for a test alone, another estimand or a known bias."""
+    takes_controls: bool = False
+    """Whether controls, fixed effects and weights that a user names enter."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -234,6 +234,7 @@ PAIR_ESTIMATORS = (
             terms=terms_of(form),
             run=partial(pairs, form=form),
             version=2,
+            takes_controls=True,
         )
         for form in _NEEDS
     ),

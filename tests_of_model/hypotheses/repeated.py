@@ -97,5 +97,9 @@ def _effects(rows: TaskRows, cells: Cells, noise: Array) -> GroupEffects:
     n_left = int(np.unique(task).size - np.isfinite(effect).sum())
     said = f"{n_left} tasks left out: an arm is not seen, or noise is larger than the variance"
     return GroupEffects(
-        effect=effect, pseudo=pseudo, is_used=is_used, message=said if n_left else ""
+        effect=effect,
+        pseudo=pseudo,
+        controls=np.empty((pseudo.size, 0)),
+        is_used=is_used,
+        message=said if n_left else "",
     )

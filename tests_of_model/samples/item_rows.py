@@ -11,6 +11,13 @@ from withintask.panel.outcome import OutcomeKind, analysed
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup, optional
 from withintask.tests_of_model.regression.grouping import compact_codes, encode
+from withintask.tests_of_model.samples.controls import (
+    NOTHING,
+    Adjust,
+    control_columns,
+    level_codes,
+    weights_of,
+)
 from withintask.tests_of_model.samples.unknown import known_or_unasked, left_out, told
 
 UNKNOWN = -1
@@ -62,10 +69,14 @@ class ItemRows:
     """Whether AI has arrived; True everywhere where the panel does not say when it did."""
     is_known: Flags
     """Whether value, arm, weight, firm and exposure are known."""
+    use: Array
+    """Use of AI in [0, 1]: 0 before its arrival, NaN where not known."""
     covariates: Array
     """Declared covariates of rows, workers, tasks and items as numbers, NaN where not known, (row, covariate)."""
     covariate_names: tuple[str, ...]
     """Their names; a text has one for each value but its first."""
+    effects: Codes
+    """Levels of fixed effects that were asked for, (row, effect)."""
     kind: OutcomeKind
     """Kind of outcome."""
     arm_names: tuple[str, ...]
@@ -94,13 +105,15 @@ class ItemRows:
         return replace(self, **columns, worker_ids=self.worker_ids.filter(pl.Series(chosen)))
 
 
-def item_rows(panel: Panel) -> ItemRows:
+def item_rows(panel: Panel, adjust: Adjust = NOTHING) -> ItemRows:
     """Prepare the items of a panel, of any schema; columns that it lacks are not known.
 
     Parameters
     ----------
     panel
         With outputs.
+    adjust
+        Controls in the place of the declared covariates, fixed effects, and further weights.
 
     Returns
     -------
@@ -128,7 +141,11 @@ def item_rows(panel: Panel) -> ItemRows:
     arm, treatment, names = _arms(panel, frame, is_post)
     firm, exposure = told(codes(optional(frame, "firm_id", pl.String)), 0), floats(task["exposure"])
     weight, sequence = _weight(frame, task), _numbers(frame, "sequence")
+    weight = weight * weights_of(panel, "outputs", frame, adjust.weight)
     covariates = _covariates(panel, frame)
+    if adjust.controls:
+        covariates = control_columns(panel, "outputs", frame, adjust.controls)
+    effects = level_codes(panel, "outputs", frame, adjust.absorb)
     return ItemRows(
         worker=worker,
         task=codes(frame["task_id"]),
@@ -154,8 +171,10 @@ def item_rows(panel: Panel) -> ItemRows:
         & (weight > 0)
         & (firm >= 0)
         & known_or_unasked(exposure),
+        use=np.where(is_post, _numbers(frame, "ai_use"), 0.0),
         covariates=covariates.to_numpy().reshape(frame.height, -1),
         covariate_names=tuple(covariates.columns),
+        effects=np.array(effects, dtype=np.int64).reshape(len(effects), frame.height).T,
         kind=panel.info.outcome_kind,
         arm_names=names,
         has_items=_is_named(frame, "item_id"),

@@ -9,6 +9,13 @@ from withintask.panel.arrays import Array, Codes, Flags, floats
 from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup, optional
+from withintask.tests_of_model.samples.controls import (
+    NOTHING,
+    Adjust,
+    control_columns,
+    level_codes,
+    weights_of,
+)
 from withintask.tests_of_model.samples.unknown import known_or_unasked, left_out, told
 
 _OF_WORKER = ("educ_cog", "educ_soc", "ability_log", "ability_retest_log", "occupation_code")
@@ -42,6 +49,12 @@ class PayRows:
     """Measured log ability; NaN where not known."""
     retest: Array
     """Second measurement; NaN where not known."""
+    controls: Array
+    """Controls that were asked for, NaN where not known, (row, control)."""
+    effects: Codes
+    """Levels of fixed effects that were asked for, (row, effect)."""
+    weight: Array
+    """Sampling weight; 1 where none is known."""
 
     def take(self, chosen: Flags | Codes) -> "PayRows":
         """Return some of the rows, by mask or position."""
@@ -58,13 +71,16 @@ class PayRows:
         A field that the panel does not tell at all leaves nothing out.
         """
         known = {name: known_or_unasked(getattr(self, name)) for name in names}
+        if self.controls.shape[1]:
+            known["a control"] = np.asarray(np.isfinite(self.controls).all(axis=1))
+        known["the weight"] = self.weight > 0
         note = left_out(known)
         chosen = self.take(np.logical_and.reduce(list(known.values()))) if note else self
         return chosen, note
 
 
-def pay_rows(panel: Panel) -> PayRows:
-    """Prepare the pay of a panel.
+def pay_rows(panel: Panel, adjust: Adjust = NOTHING) -> PayRows:
+    """Prepare the pay of a panel, with the controls, fixed effects and weights asked for.
 
     Raises
     ------
@@ -85,6 +101,8 @@ def pay_rows(panel: Panel) -> PayRows:
     )
     period = frame["period"].to_numpy()
     first = panel.info.first_ai_period
+    effects = level_codes(panel, "pay", frame, adjust.absorb)
+    controls = control_columns(panel, "pay", frame, adjust.controls)
     return PayRows(
         worker=codes(frame["worker_id"]),
         period=period,
@@ -98,6 +116,9 @@ def pay_rows(panel: Panel) -> PayRows:
         educ_soc=floats(of_worker["educ_soc"]),
         ability=floats(of_worker["ability_log"]),
         retest=floats(of_worker["ability_retest_log"]),
+        controls=controls.to_numpy().reshape(frame.height, -1),
+        effects=np.array(effects, dtype=np.int64).reshape(len(effects), frame.height).T,
+        weight=weights_of(panel, "pay", frame, adjust.weight),
     )
 
 

@@ -8,7 +8,14 @@ import polars as pl
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup
-from withintask.tests_of_model.samples.unknown import known_rows
+from withintask.tests_of_model.samples.controls import (
+    NOTHING,
+    Adjust,
+    control_columns,
+    level_codes,
+    weights_of,
+)
+from withintask.tests_of_model.samples.unknown import joined, known_rows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,6 +32,12 @@ class PostingRows:
     """Exposure of the occupation."""
     required: Array
     """1 where a credential is required, else 0."""
+    controls: Array
+    """Controls that were asked for, alone and after AI's arrival, (row, control)."""
+    effects: Codes
+    """Levels of fixed effects that were asked for, (row, effect)."""
+    weight: Array
+    """Sampling weight; 1 where none is known."""
     message: str
     """Postings that were left out."""
 
@@ -34,7 +47,7 @@ class PostingRows:
         return (self.exposure > 0).astype(np.float64)
 
 
-def posting_rows(panel: Panel) -> PostingRows:
+def posting_rows(panel: Panel, adjust: Adjust = NOTHING) -> PostingRows:
     """Prepare the postings of a panel of which the requirement, the occupation and its exposure are known."""
     assert panel.postings is not None
     frame = eager(panel.postings)
@@ -44,12 +57,22 @@ def posting_rows(panel: Panel) -> PostingRows:
         )
     )
     frame, note = known_rows(frame, "occupation_code", "is_credential_required", "exposure")
+    columns = control_columns(panel, "postings", frame, adjust.controls)
+    weight = weights_of(panel, "postings", frame, adjust.weight)
+    known = np.isfinite(columns.to_numpy().reshape(frame.height, -1)).all(axis=1) & (weight > 0)
+    if not known.all():
+        note = joined(note, f"{int((~known).sum())} postings left out, a control not known")
+        frame, columns, weight = frame.filter(known), columns.filter(known), weight[known]
+    effects = level_codes(panel, "postings", frame, adjust.absorb)
     return PostingRows(
         occupation=codes(frame["occupation_code"]),
         period=codes(frame["period"]),
         post=(frame["period"] >= (panel.info.first_ai_period or 0)).cast(pl.Float64).to_numpy(),
         exposure=frame["exposure"].to_numpy(),
         required=frame["is_credential_required"].cast(pl.Float64).to_numpy(),
+        controls=columns.to_numpy().reshape(frame.height, -1),
+        effects=np.array(effects, dtype=np.int64).reshape(len(effects), frame.height).T,
+        weight=weight,
         message=note,
     )
 

@@ -12,6 +12,7 @@ from withintask.panel.transform import eager
 from withintask.panel.trial_arms import of_arm
 from withintask.tests_of_model.regression.errors import Errors
 from withintask.tests_of_model.regression.options import BY_RULE, Options
+from withintask.tests_of_model.samples.controls import NOTHING, Adjust
 from withintask.tests_of_model.samples.firm_moments import FirmMoments, firm_moments
 from withintask.tests_of_model.samples.item_rows import ItemRows, item_rows, with_arms
 from withintask.tests_of_model.samples.pay_rows import PayRows, pay_rows
@@ -32,6 +33,8 @@ class Sample:
     """Smallest distance between the items of a pair; chosen by the persistence of noise if None."""
     is_crossed: bool = False
     """Whether items' difficulty must be taken out, so that only items of two workers or more are used."""
+    adjust: Adjust = NOTHING
+    """Controls, fixed effects and weights that were asked for."""
 
     @cached_property
     def arm_number(self) -> int:
@@ -47,7 +50,8 @@ class Sample:
 
     def of_arm_alone(self) -> "Sample":
         """Return a sample of the arm compared and the control, if one is named."""
-        return Sample(of_arm(self.panel, self.arm), self.options) if self.arm else self
+        panel = of_arm(self.panel, self.arm) if self.arm else self.panel
+        return replace(self, panel=panel, arm="") if self.arm else self
 
     def with_access(self, panel: Panel) -> "Sample":
         """Return a sample, of all arms, of the panel with other access and named arms in the same rows of outputs."""
@@ -68,17 +72,18 @@ class Sample:
     @cached_property
     def task_rows(self) -> TaskRows:
         """Task outputs, of the arm compared and the control."""
-        return task_rows(of_arm(self.panel, self.arm) if self.arm else self.panel)
+        panel = of_arm(self.panel, self.arm) if self.arm else self.panel
+        return task_rows(panel, self.adjust)
 
     @cached_property
     def item_rows(self) -> ItemRows:
         """Items of the workers."""
-        return item_rows(self.panel)
+        return item_rows(self.panel, self.adjust)
 
     @cached_property
     def pay_rows(self) -> PayRows:
         """Pay."""
-        return pay_rows(self.panel)
+        return pay_rows(self.panel, self.adjust)
 
     @cached_property
     def firm_moments(self) -> FirmMoments:

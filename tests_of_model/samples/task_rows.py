@@ -12,6 +12,12 @@ from withintask.panel.outcome import OutcomeKind
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup, optional
 from withintask.tests_of_model.regression.grouping import encode, is_nested
+from withintask.tests_of_model.samples.controls import (
+    NOTHING,
+    Adjust,
+    control_columns,
+    weights_of,
+)
 from withintask.tests_of_model.samples.unknown import known_or_unasked, left_out, told
 
 
@@ -43,6 +49,10 @@ class TaskRows:
     """Skill type of the task, 0 cog, 1 soc, -1 where not known; 0 everywhere where the panel tells none."""
     assignment: Codes
     """What was assigned as one, -1 where not known; 0 everywhere where the panel does not tell."""
+    controls: Array
+    """Controls that were asked for, NaN where not known, (row, control)."""
+    weight: Array
+    """Sampling weight; 1 where none is known."""
     worker_ids: pl.DataFrame
     """worker_id of each row."""
 
@@ -86,12 +96,15 @@ class TaskRows:
 def usable(rows: TaskRows, *names: str) -> tuple[TaskRows, str]:
     """Leave out the rows in which a field is not known, and say how many."""
     known = {name: rows.is_known(name) for name in names}
+    if rows.controls.shape[1]:
+        known["a control"] = np.asarray(np.isfinite(rows.controls).all(axis=1))
+    known["the weight"] = rows.weight > 0
     note = left_out(known)
     return (rows.take(np.logical_and.reduce(list(known.values()))) if note else rows), note
 
 
-def task_rows(panel: Panel) -> TaskRows:
-    """Prepare the task outputs of a panel.
+def task_rows(panel: Panel, adjust: Adjust = NOTHING) -> TaskRows:
+    """Prepare the task outputs of a panel, with the controls and weights asked for.
 
     Raises
     ------
@@ -120,8 +133,18 @@ def task_rows(panel: Panel) -> TaskRows:
         time_share=told(floats(task["time_share"]), 1.0),
         skill=told(skill.cast(pl.Int64).fill_null(-1).to_numpy(), 0),
         assignment=told(codes(optional(frame, "assignment_id", pl.String)), 0),
+        controls=_controls(panel, frame, adjust),
+        weight=told(floats(optional(frame, "weight", pl.Float64)), 1.0)
+        * weights_of(panel, "outputs", frame, adjust.weight),
         worker_ids=frame.select("worker_id"),
     )
+
+
+def _controls(panel: Panel, frame: pl.DataFrame, adjust: Adjust) -> Array:
+    """Controls of rows; fixed effects are indicators here, as the effects of groups have no rows to absorb them from."""
+    absorbed = tuple(f"C({name})" for name in adjust.absorb)
+    columns = control_columns(panel, "outputs", frame, (*adjust.controls, *absorbed))
+    return columns.to_numpy().reshape(frame.height, -1)
 
 
 _SKILLS = {"cog": 0, "soc": 1}

@@ -15,6 +15,7 @@ from withintask.cli import (
     panel,
     power,
     regime,
+    robust,
     sign,
     tools,
 )
@@ -43,6 +44,13 @@ app.command(power.app)
 app.command(tools.report)
 app.command(tools.doctor)
 app.command(tools.completion)
+app.command(robust.compliance)
+app.command(robust.attrition)
+app.command(robust.confounding)
+app.command(robust.spillovers)
+app.command(robust.distribution)
+app.command(robust.joint)
+app.command(robust.components)
 
 TableFormat = Literal[
     "table",
@@ -133,6 +141,9 @@ def estimate(
     errors: Errors = "auto",
     distance: int | None = None,
     crossed: Annotated[bool, Parameter(negative="")] = False,
+    control: Annotated[list[str] | None, Parameter(negative="")] = None,
+    absorb: Annotated[list[str] | None, Parameter(negative="")] = None,
+    weight: str = "",
     format: TableFormat | None = None,  # noqa: A002 (the option's name)
     out: Path | None = None,
     force: Annotated[bool, Parameter(negative="")] = False,
@@ -164,6 +175,12 @@ def estimate(
         Smallest distance between the items of a pair in the worker's own order; chosen from the panel if left out.
     crossed
         Take the difficulty of items out, leaving out items of one worker; refused where all items are.
+    control
+        Columns to control for, such as tenure or 'C(site)', instead of the declared covariates.
+    absorb
+        Columns whose levels are fixed effects.
+    weight
+        Column of sampling weights, beside the weight of outputs.
     format
         How to print: a table in words (as if left out), json, csv, latex, typst, markdown or html; the others need --out.
     out
@@ -207,6 +224,9 @@ def estimate(
         errors=errors,
         distance=distance,
         crossed=crossed,
+        controls=tuple(control or ()),
+        absorb=tuple(absorb or ()),
+        weight=weight,
     )
     if summary:
         print(result.summary())
