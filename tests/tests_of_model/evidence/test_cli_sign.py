@@ -1,5 +1,6 @@
 """The commands `withintask sign`, `withintask evidence` and `withintask msm bank` as a user meets them."""
 
+import polars as pl
 import pytest
 from command_line import run
 
@@ -22,7 +23,11 @@ source = "assumed"
 def test_evidence_prints_what_moves_and_writes_targets_and_a_figure(tmp_path):
     done = run("evidence", "--out", "e", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert all(part in done.stdout for part in ("otis_2023", "no: unchecked", "Pooled by random"))
+    assert all(part in done.stdout for part in ("otis_2023", "unchecked", "Pooled by random"))
+    rows = pl.read_csv(tmp_path / "e" / "evidence.csv")
+    left = rows.filter(status="unchecked")
+    assert left.height > 0
+    assert left["why_not"].to_list() == ["unchecked"] * left.height
     assert {path.name for path in (tmp_path / "e").iterdir()} == {
         "evidence.csv",
         "forest.png",
