@@ -1,5 +1,6 @@
 """Parameters fitted to a panel in three ways: to its estimates as they are, by indirect inference, and as a posterior."""
 
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -77,10 +78,9 @@ def fit_panel(
     if set(free) <= set(prior.names):
         bank = make_bank(start, prior, n_draws=_N_BANK, n_workers=_N_WORKERS, executor=executor)
         after = posterior(bank, bound.target, fixed=known)
-    try:
+    unfreed: MsmFit | None = None
+    with contextlib.suppress(ModelError):
         unfreed = fit(bound.unfreed, start, free=free, executor=executor)
-    except ModelError:
-        unfreed = None
     return PanelFit(
         fit=fit(bound.target, start, free=free, executor=executor), unfreed=unfreed, after=after
     )
