@@ -95,8 +95,11 @@ def _means(chosen: EffectRows) -> tuple[Estimate, Estimate]:
     direction = np.array([1.0, -ratio])
     error = math.sqrt(float(direction @ covariance @ direction)) / abs(pair[1])
     statistic = float(pair[0] / math.sqrt(covariance[0, 0]))
-    f = float(pair[1] ** 2 / covariance[1, 1])
-    notes = (f"first-stage F {f:.1f}", kept.describe(), chosen.message)
+    spread = float(covariance[1, 1])
+    strength = (
+        f"first-stage F {pair[1] ** 2 / spread:.1f}" if spread > 0 else "access is always used"
+    )
+    notes = (strength, kept.describe(), chosen.message)
     late = Estimate(
         term=LATE,
         estimate=ratio,

@@ -187,7 +187,7 @@ def timing(
     found = arrivals(series, since=_month(since), is_daily=db is not None)
     if db is None:
         found = found.rename({"country": by})
-    print(frame_table(found if rule is None else with_first_period(found, rule)))
+    print(frame_table(found if rule is None else with_first_period(found, rule), digits=3))
 
 
 def _series(

@@ -90,7 +90,7 @@ def gains(
 
     kind = _kind(out)
     frame = effect_by_baseline(read_panel(panel), form=form, n_groups=groups, arm=arm)
-    print(frame_table(frame))
+    print(frame_table(frame, digits=4))
     _write(frame, kind, out)
     if figure is not None:
         draw_baseline(frame, figure)

@@ -148,12 +148,15 @@ def joint(
     out
         File for the estimates: csv, parquet or json.
     """
+    from withintask.report.terminal import frame_table
     from withintask.tests_of_model.hypotheses.joint import joint as run
 
     found = run(panel, hypotheses=tuple(hypothesis or ("H1", "H2", "H3", "H4")), errors=errors)
-    _show(found.estimates, out)
     if out is None:
-        _show(found.covariance, None)
+        print(frame_table(found.estimates.drop("message"), digits=4))
+        print(f"\ncovariance\n\n{frame_table(found.covariance, digits=4)}")
+    else:
+        _show(found.estimates, out)
     print(f"\nall zero: p {found.p_wald:.4f}; chain of predicted signs: p {found.p_chain:.4f}")
     print(found.message)
 
@@ -190,12 +193,12 @@ def components(
 
 
 def _show(frame: "pl.DataFrame", out: Path | None) -> None:
-    """Print a frame, or write it."""
+    """Print rows of terms in a table that fits, or write them."""
     from withintask.report.tables import kind_of, write_estimates
-    from withintask.report.terminal import frame_table
+    from withintask.report.terms import terms_text
 
     if out is None:
-        print(frame_table(frame))
+        print(terms_text(frame))
         return
     write_estimates(frame, kind_of(out, None), out)
     print(f"{out}: written")

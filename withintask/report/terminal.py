@@ -71,9 +71,9 @@ def text_table(
     return "\n".join(line for block in lines for line in block)
 
 
-def frame_table(frame: "pl.DataFrame") -> str:
-    """Lay a frame out as plain text, all rows and columns in full."""
-    rows = [[_shown(value) for value in row] for row in frame.iter_rows()]
+def frame_table(frame: "pl.DataFrame", *, digits: int = 10) -> str:
+    """Lay a frame out as plain text, all rows and columns, numbers with so many significant digits."""
+    rows = [[_shown(value, digits) for value in row] for row in frame.iter_rows()]
     return text_table(frame.columns, rows, is_number=[dtype.is_numeric() for dtype in frame.dtypes])
 
 
@@ -164,7 +164,7 @@ def _record(header: Sequence[str], row: Sequence[str], width: int) -> str:
     )
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, digits: int) -> str:
     if value is None:
         return ""
-    return f"{value:,.10g}" if isinstance(value, float) else one_line(str(value))
+    return f"{value:,.{digits}g}" if isinstance(value, float) else one_line(str(value))
