@@ -23,7 +23,7 @@ from withintask.tests_of_model.samples.item_rows import UNKNOWN
 from withintask.tests_of_model.samples.measured_ability import measured_ability
 from withintask.tests_of_model.samples.rollout_rows import RolloutRows, rollout_rows
 from withintask.tests_of_model.samples.sample import Sample
-from withintask.tests_of_model.samples.unknown import joined
+from withintask.tests_of_model.samples.unknown import earliest, joined
 
 Outcome = Literal["dispersion", "dispersion_net", "gradient", "mean"]
 """Log coefficient of variation within firm and task; log standard deviation of ability net of noise within firms, by pairs
@@ -101,7 +101,8 @@ def _finish(
     """Put units' values, weights and strata together."""
     n_waves, n_units = rollout.n_waves, value.shape[0]
     rows, place = rollout.rows, unit * rollout.n_waves + rollout.wave
-    first = first_rows(unit)
+    # A worker may have moved between strata or assignments: the earliest counts, whatever the order of rows.
+    first = earliest(unit, rollout.wave, rows.stratum, rollout.cluster)
     stratum, task = rows.stratum[first], rows.task[first] if by_task else np.zeros_like(first)
     n_rows = np.bincount(place, minlength=value.size).astype(np.float64).reshape(value.shape)
     weight = group_sums(place, rows.weight, value.size).reshape(value.shape)

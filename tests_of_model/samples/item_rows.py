@@ -142,9 +142,7 @@ def item_rows(panel: Panel, adjust: Adjust = NOTHING) -> ItemRows:
     firm, exposure = told(codes(optional(frame, "firm_id", pl.String)), 0), floats(task["exposure"])
     weight, sequence = _weight(frame, task), _numbers(frame, "sequence")
     weight = weight * weights_of(panel, "outputs", frame, adjust.weight)
-    covariates = _covariates(panel, frame)
-    if adjust.controls:
-        covariates = control_columns(panel, "outputs", frame, adjust.controls)
+    covariates = _controls(panel, frame, adjust)
     effects = level_codes(panel, "outputs", frame, adjust.absorb)
     return ItemRows(
         worker=worker,
@@ -189,6 +187,13 @@ def with_arms(rows: ItemRows, panel: Panel) -> ItemRows:
     assert panel.outputs is not None
     arm, treatment, _ = _arms(panel, eager(panel.outputs), rows.is_post)
     return replace(rows, arm=arm, treatment=treatment)
+
+
+def _controls(panel: Panel, frame: pl.DataFrame, adjust: Adjust) -> pl.DataFrame:
+    """The columns asked for, or the declared covariates."""
+    if adjust.controls:
+        return control_columns(panel, "outputs", frame, adjust.controls)
+    return _covariates(panel, frame)
 
 
 def _value(panel: Panel, frame: pl.DataFrame) -> Array:

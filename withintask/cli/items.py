@@ -111,8 +111,8 @@ def _kind(out: Path | None) -> str:
 
 
 def _write(frame: "pl.DataFrame", kind: str, out: Path | None) -> None:
-    from withintask.report.tables import write_estimates
+    from withintask.report.tables import write_rows
 
     if out is not None:
-        write_estimates(frame, kind, out)
+        write_rows(frame, kind, out)
         print(f"{out}: written")

@@ -194,11 +194,11 @@ def components(
 
 def _show(frame: "pl.DataFrame", out: Path | None) -> None:
     """Print rows of terms in a table that fits, or write them."""
-    from withintask.report.tables import kind_of, write_estimates
+    from withintask.report.tables import kind_of, write_rows
     from withintask.report.terms import terms_text
 
     if out is None:
         print(terms_text(frame))
         return
-    write_estimates(frame, kind_of(out, None), out)
+    write_rows(frame, kind_of(out, None), out)
     print(f"{out}: written")

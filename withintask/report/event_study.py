@@ -9,6 +9,7 @@ import polars as pl
 
 from withintask.panel.atomic import save
 from withintask.panel.errors import EstimationError, ParameterError
+from withintask.panel.escape import in_spreadsheet
 from withintask.report.style import FAINT, FALLS, FIRST, NEUTRAL, new_figure
 from withintask.report.terminal import print_rows
 from withintask.tests_of_model.hypotheses.event_study import (
@@ -126,7 +127,7 @@ def write_study(study: EventStudy, out: Path) -> Path:
         If the suffix is another.
     """
     writers: dict[str, Callable[[Path], None]] = {
-        ".csv": study.effects.write_csv,
+        ".csv": in_spreadsheet(study.effects).write_csv,
         ".json": study.effects.write_json,
         ".parquet": study.effects.write_parquet,
     }

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 
@@ -11,6 +12,7 @@ from withintask.panel.panel import Panel
 from withintask.report.estimate_words import term_words
 from withintask.report.style import FALLS, NEUTRAL, RISES, Axes, new_figure
 from withintask.tests_of_model.harness.item_analysis import signs_lost_at
+from withintask.tests_of_model.samples.comparisons import Form
 
 _REACH = 2.0
 """Where a set without an end is cut in a figure."""
@@ -51,7 +53,7 @@ def persistence_notes(panel: Panel, recommended: Sequence[str], *, arm: str = ""
     arm
         The arm compared, of several.
     """
-    forms = [name.removeprefix("pairs_") for name in recommended if name.startswith("pairs_")]
+    forms = [form for form in get_args(Form) if f"pairs_{form}" in recommended]
     if not forms or panel.outputs is None:
         return []
     size = panel.outputs.lazy().select(pl.len()).collect().item()
@@ -59,7 +61,7 @@ def persistence_notes(panel: Panel, recommended: Sequence[str], *, arm: str = ""
         return [
             f"{size:,} rows: withintask persistence says at which persistence of noise signs are lost."
         ]
-    lost = signs_lost_at(panel, forms[0], arm=arm)  # type: ignore[arg-type]
+    lost = signs_lost_at(panel, forms[0], arm=arm)
     return [
         f"If noise lasts from an item to the next ({forms[0].replace('_', '-')}; withintask persistence has the curve):",
         *(f"  {term_words(term)}: {_lost(value)}" for term, value in lost.items()),

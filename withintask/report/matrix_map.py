@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from withintask.panel.atomic import save, save_text
+from withintask.panel.escape import save_csv
 from withintask.report.matrix_words import COLORS, PALE, MatrixRun
 from withintask.report.tables import markdown_table
 from withintask.tests_of_model.harness import rule
@@ -41,7 +42,7 @@ def write_maps(
     """
     rows = map_rows(result, variants)
     frame = pl.DataFrame(rows)
-    save(out / "maps.csv", frame.write_csv)
+    save_csv(out / "maps.csv", frame)
     header = ("claim", "design", *(_NAMES.get(name, name) for name in axes), "verdict", "figures")
     lines = [
         (r["claim"], r["design"], *(f"{r[name]:g}" for name in axes), r["verdict"], _figures(r))

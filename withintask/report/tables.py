@@ -97,6 +97,24 @@ def write_estimates(
         save_text(out, content)
 
 
+def write_rows(frame: pl.DataFrame, kind: str, out: Path) -> None:
+    """Write a table that is none of estimates, in a format for programs.
+
+    Raises
+    ------
+    ParameterError
+        If the format is a document's.
+    """
+    if kind in DOCUMENTS or kind == "word":
+        raise ParameterError(
+            f"--out {out}: expected a table for programs: csv, parquet, json, xlsx or dta"
+        )
+    if kind in _BINARY:
+        save(out, lambda path: _BINARY[kind](frame, path))
+    else:
+        save_text(out, _data_text(frame, kind))
+
+
 def _data_text(frame: pl.DataFrame, kind: str) -> str:
     return frame.write_json() if kind == "json" else in_spreadsheet(frame).write_csv()
 

@@ -3,7 +3,7 @@
 What simr (Green and MacLeod 2016) and DeclareDesign do for a random intercept: draw a data set of workers with several
 items each, fit outcome ~ treated + (1 | worker), count rejections. R is not needed: MixedLM is the oracle here.
 
-    python examples/power_mixed_model.py [REPLICATES]
+    python benchmarks/power_mixed_model.py [REPLICATES]
 """
 
 import sys
