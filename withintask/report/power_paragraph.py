@@ -38,7 +38,9 @@ def _answer(report: PowerReport, shown: Confirmed) -> str:
         else "the cheapest design that has, though it is not shown valid,"
     )
     budget = f" within a budget of {study.budget:,.0f}" if math.isfinite(study.budget) else ""
-    costs = ", ".join(f"{cost:,g} a {name.replace('_', ' ')}" for name, cost in study.costs.items())
+    costs = ", ".join(
+        f"{cost:,g} for each {name.replace('_', ' ')}" for name, cost in study.costs.items()
+    )
     figures = "; ".join(
         f"bias {v.relative_bias:+.1%} (Monte-Carlo error {v.relative_bias_mc_se:.1%}) of the effect, coverage of 95 % intervals "
         f"{v.reference.coverage:.3f} ({v.reference.coverage_mc_se:.3f}), size without AI {v.no_ai.rejects:.3f} ({v.no_ai.rejects_mc_se:.3f})"

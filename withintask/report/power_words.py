@@ -284,7 +284,9 @@ def held_lines(report: PowerReport) -> list[str]:
     if study.solved is not None:
         lines.append(f"Effect: {effect_words(study.solved)}.")
     lines.append(f"Level {LEVEL:g}, two-sided; {_together(report)}")
-    costs = ", ".join(f"{cost:,g} a {name.replace('_', ' ')}" for name, cost in study.costs.items())
+    costs = ", ".join(
+        f"{cost:,g} for each {name.replace('_', ' ')}" for name, cost in study.costs.items()
+    )
     lines.append(f"Costs: {costs}.")
     varied = [f"{AXIS_WORDS.get(n, n)} {_range(values)}" for n, values in space.axes.items()]
     lines.append(
