@@ -1,7 +1,6 @@
 """DuckDB files: write a new one beside the old and put it in place only when it is complete."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -12,15 +11,6 @@ from withintask.panel.atomic import replacing
 from withintask.panel.duck import CLOSED
 from withintask.panel.errors import ParameterError, SourceError, quoted
 from withintask.panel.escape import in_spreadsheet
-
-FORMATS = ("table", "csv", "json", "parquet")
-
-
-@contextmanager
-def new_database(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an empty database that takes the place of `path` when the block succeeds."""
-    with replacing(path) as temporary, duckdb.connect(str(temporary)) as connection:
-        yield connection
 
 
 def connect(db: str | Path, *, allow_files: bool = False) -> duckdb.DuckDBPyConnection:

@@ -158,9 +158,9 @@ def load_panel(path: str | Path, *, verify: bool = True, allow_outside: bool = F
     from withintask.panel import duck
 
     source = Path(path)
-    if source.is_file() and source.suffix in DUCKDB_SUFFIXES:
+    if _is_duckdb(source):
         return Loaded(panel=duck.read_file(source), problems=breach_frame([]))
-    manifest = source if source.suffix == ".toml" else source / MANIFEST
+    manifest = _manifest_of(source)
     document = read_manifest(manifest)
     info, mappings = _understood(document, manifest)
     layout = document["panel"].get("format", "csv")
@@ -184,7 +184,16 @@ def load_panel(path: str | Path, *, verify: bool = True, allow_outside: bool = F
 def is_panel(path: str | Path) -> bool:
     """Tell whether a path holds what :func:`read_panel` would look at."""
     source = Path(path)
-    return (source / MANIFEST).is_file() or (source.is_file() and source.suffix in DUCKDB_SUFFIXES)
+    return (source / MANIFEST).is_file() or _is_duckdb(source)
+
+
+def _is_duckdb(source: Path) -> bool:
+    return source.is_file() and source.suffix in DUCKDB_SUFFIXES
+
+
+def _manifest_of(source: Path) -> Path:
+    """The manifest of a folder, or the one that was named itself."""
+    return source if source.suffix == ".toml" else source / MANIFEST
 
 
 def read_info(path: str | Path) -> PanelInfo:
@@ -198,9 +207,9 @@ def read_info(path: str | Path) -> PanelInfo:
     from withintask.panel import duck
 
     source = Path(path)
-    if source.is_file() and source.suffix in DUCKDB_SUFFIXES:
+    if _is_duckdb(source):
         return duck.read_file(source).info
-    manifest = source if source.suffix == ".toml" else source / MANIFEST
+    manifest = _manifest_of(source)
     return _understood(read_manifest(manifest), manifest)[0]
 
 
@@ -215,9 +224,9 @@ def read_sections(path: str | Path) -> dict[str, dict[str, Any]]:
     from withintask.panel import duck
 
     source = Path(path)
-    if source.is_file() and source.suffix in DUCKDB_SUFFIXES:
+    if _is_duckdb(source):
         return duck.read_sections(source)
-    document = read_manifest(source if source.suffix == ".toml" else source / MANIFEST)
+    document = read_manifest(_manifest_of(source))
     return {
         name: section
         for name, section in document.items()

@@ -224,3 +224,13 @@ def test_a_terminal_without_unicode_is_written_plain_signs(trial, monkeypatch):
     done = run("estimate", trial, "--estimator", "permutation", cwd=trial.parent)
     assert done.returncode == 0, done.stderr
     assert "H1 - Change of log coefficient of variation" in done.stdout
+
+
+def test_rows_of_terms_are_written_for_programs_and_refused_as_documents_before_the_work(trial):
+    folder = trial.parent
+    done = run("distribution", trial, "--quantile", 0.5, "--out", "rows.csv", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "rows.csv").read_text().startswith("term,estimate,")
+    done = run("compliance", folder / "no panel", "--out", "rows.tex", cwd=folder)
+    assert done.returncode != 0
+    assert "expected a table for programs" in done.stderr

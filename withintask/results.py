@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 Layout = Literal["text", "latex", "typst", "markdown", "html"]
 Drawing = Literal["estimates", "dispersion", "periods", "gains"]
 DRAWINGS: tuple[Drawing, ...] = ("estimates", "dispersion", "periods", "gains")
-_NOTEBOOK_WIDTH = 100
 
 
 class Tabular:

@@ -1,6 +1,5 @@
 """Hold measures of exposure against each other: rank correlations, coverage, disagreement."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -226,8 +225,3 @@ def _disagreements(values: pl.DataFrame, n_measures: int) -> pl.DataFrame:
     distance = (pl.col("highest_rank") - pl.col("lowest_rank")).alias("spread")
     whole = spread.filter(pl.col("n") == n_measures).drop("n").with_columns(distance)
     return whole.sort("spread", "occ_code", descending=[True, False])
-
-
-def as_measures(rows: Sequence[tuple[str, str, str]]) -> pl.DataFrame:
-    """Return triples of source, release and measure as the table that the functions here take."""
-    return pl.DataFrame(rows, schema=_KEY, orient="row")

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from withintask.panel.arrays import Array
 from withintask.panel.errors import ParameterError, list_problems, unknown_name
 
 Quantity = Callable[[Any], Any]
@@ -139,8 +138,3 @@ def parse_costs(texts: Sequence[str]) -> dict[str, float]:
     if problems:
         raise ParameterError(list_problems("--cost", problems))
     return values
-
-
-def as_array(value: Any, size: int) -> Array:
-    """Return one number or an array as an array of a size."""
-    return np.broadcast_to(np.asarray(value, dtype=np.float64), (size,))

@@ -1,7 +1,7 @@
 """The designs that a search may choose from: all combinations of sizes that meet the limits, with their costs."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from types import SimpleNamespace
@@ -303,21 +303,45 @@ def parse_axes(texts: Sequence[str]) -> dict[str, tuple[Value, ...]]:
     ParameterError
         Lists everything that is not of that form, with the nearest name.
     """
+    pairs = [(text, *text.partition("=")) for text in texts]
+    return read_axes(
+        "--vary",
+        [(repr(text), name.strip(), written.strip()) for text, name, _, written in pairs],
+        both="workers and workers_by_firm: give one of them, firms times the second is the first",
+    )
+
+
+def read_axes(
+    subject: str, entries: Iterable[tuple[str, str, str]], *, both: str
+) -> dict[str, tuple[Value, ...]]:
+    """Read axes from wherever they are written.
+
+    Parameters
+    ----------
+    subject
+        Where they are written, for the error.
+    entries
+        What to call an axis in the error, its name and its values as text.
+    both
+        What to say where workers and workers a firm are both given.
+
+    Raises
+    ------
+    ParameterError
+        Lists everything that is not of that form, with the nearest name.
+    """
     axes: dict[str, tuple[Value, ...]] = {}
     problems = []
-    for text in texts:
-        name, _, written = (part.strip() for part in text.partition("="))
+    for label, name, written in entries:
         try:
             field = axis_field(name)
             axes[field] = axis_values(field, written)
         except ValueError as error:
-            problems.append(f"{text!r}: {error}")
+            problems.append(f"{label}: {error}")
     if "n_workers" in axes and WORKERS_BY_FIRM in axes:
-        problems.append(
-            "workers and workers_by_firm: give one of them, firms times the second is the first"
-        )
+        problems.append(both)
     if problems:
-        raise ParameterError(list_problems("--vary", problems, advice="Nothing was drawn."))
+        raise ParameterError(list_problems(subject, problems, advice="Nothing was drawn."))
     return axes
 
 

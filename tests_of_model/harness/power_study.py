@@ -30,19 +30,15 @@ from withintask.tests_of_model.harness.power_effect import (
 from withintask.tests_of_model.harness.power_lab import Together
 from withintask.tests_of_model.harness.power_search import Effort, Target
 from withintask.tests_of_model.harness.power_space import (
-    WORKERS_BY_FIRM,
     Space,
     Value,
-    axis_field,
-    axis_values,
     make_design,
     make_space,
+    read_axes,
 )
 from withintask.tests_of_model.harness.power_terms import TermTest, asked_terms, choose_test
 from withintask.tests_of_model.harness.rule import POWER_GOAL
 from withintask.tests_of_model.harness.settings import apply_settings
-
-_FIRM_FIRST = ("n_firms", WORKERS_BY_FIRM)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,22 +247,16 @@ def default_axes(design: Design) -> dict[str, tuple[Value, ...]]:
 
 
 def _axes(written: Mapping[str, Any]) -> dict[str, tuple[Value, ...]]:
-    axes: dict[str, tuple[Value, ...]] = {}
-    problems = []
-    for name, values in written.items():
-        try:
-            field_name = axis_field(name)
-            text = values if isinstance(values, str) else ",".join(str(v) for v in _several(values))
-            axes[field_name] = axis_values(field_name, text)
-        except ValueError as error:
-            problems.append(f"vary {name} = {values}: {error}")
-    if "n_workers" in axes and WORKERS_BY_FIRM in axes:
-        problems.append(
-            "vary: workers and workers_by_firm are both given; firms times the second is the first"
+    entries = [
+        (
+            f"vary {name} = {values}",
+            name,
+            values if isinstance(values, str) else ",".join(str(v) for v in _several(values)),
         )
-    if problems:
-        raise ParameterError(list_problems("vary", problems, advice="Nothing was drawn."))
-    return axes
+        for name, values in written.items()
+    ]
+    both = "vary: workers and workers_by_firm are both given; firms times the second is the first"
+    return read_axes("vary", entries, both=both)
 
 
 def _several(values: object) -> Sequence[object]:

@@ -27,7 +27,6 @@ each of *identified*, *biased*, *size-distorted* and *underpowered* is said wron
 over all looks and worlds of one design and claim. There is no correction over designs and claims.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -305,8 +304,3 @@ def _bias_needed(seen: Counts, margin: float) -> tuple[Array, Array]:
 def _share_spread(share: Array, limit: float) -> tuple[Array, Array]:
     """Spread of one hit, at the limit and here."""
     return np.full(share.shape, np.sqrt(limit * (1 - limit))), np.sqrt(share * (1 - share))
-
-
-def figures_open(judgement: Judgement) -> Sequence[str]:
-    """Name the figures that are open in some world of a single study."""
-    return [name for name in FIGURES if (judgement.shown[name] == OPEN).any()]

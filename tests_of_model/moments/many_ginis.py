@@ -12,11 +12,16 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from withintask.panel.arrays import Array, Codes
-from withintask.panel.errors import ParameterError, list_problems
+from withintask.panel.errors import ParameterError
 from withintask.sim import equations as eq
 from withintask.sim.params import Params, vary
 from withintask.sim.population import draw_population
-from withintask.tests_of_model.moments.reduced import MOVES, fail_if_not_alike, log_asset_factor
+from withintask.tests_of_model.moments.reduced import (
+    draws_in_chunks,
+    fail_if_not_alike,
+    fail_if_not_moved,
+    log_asset_factor,
+)
 
 _N_CHUNK = 2**5
 """Draws worked on at a time, so that arrays stay in the cache."""
@@ -80,16 +85,9 @@ def many_ginis(
     ParameterError
         If a parameter is not among MOVES, industries differ, or capability does not reach every task.
     """
-    wrong = [f"{name}: must be the same in all draws" for name in names if name not in MOVES]
-    if wrong:
-        raise ParameterError(list_problems("changes of the Ginis", wrong))
+    fail_if_not_moved(names, "changes of the Ginis")
     points = _points(base, n_workers, scramble)
-    parts = []
-    for start in range(0, len(values), _N_CHUNK):
-        chunk = values[start : start + _N_CHUNK]
-        given = {name: np.full(len(chunk), getattr(base, name)) for name in MOVES}
-        given |= {name: chunk[:, k] for k, name in enumerate(names)}
-        parts.append(_changes(points, given))
+    parts = [_changes(points, given) for given in draws_in_chunks(base, names, values, _N_CHUNK)]
     return np.vstack(parts) if parts else np.empty((0, 2))
 
 

@@ -4,7 +4,7 @@ What the equations say of cells, firms and skills is smooth in exposure, log ass
 serve; tests hold every moment against :func:`withintask.sim.economy.solve_economy`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -149,17 +149,43 @@ def reduced_moments(
     ParameterError
         If a parameter is not among MOVES.
     """
+    fail_if_not_moved(names, "reduced moments")
+    reduced = reduce_economy(base, scramble)
+    parts = [_moments(reduced, given) for given in draws_in_chunks(base, names, values, _N_CHUNK)]
+    return np.vstack(parts) if parts else np.empty((0, len(REDUCED)))
+
+
+def fail_if_not_moved(names: Sequence[str], subject: str) -> None:
+    """Refuse parameters that cannot differ between draws.
+
+    Raises
+    ------
+    ParameterError
+        Names all of them.
+    """
     wrong = [f"{name}: must be the same in all draws" for name in names if name not in MOVES]
     if wrong:
-        raise ParameterError(list_problems("reduced moments", wrong))
-    reduced = reduce_economy(base, scramble)
-    parts = []
-    for start in range(0, len(values), _N_CHUNK):
-        chunk = values[start : start + _N_CHUNK]
+        raise ParameterError(list_problems(subject, wrong))
+
+
+def draws_in_chunks(
+    base: Params, names: Sequence[str], values: Array, size: int
+) -> Iterator[dict[str, Array]]:
+    """Yield the parameters of MOVES of so many draws at a time, (draw,) each.
+
+    Parameters
+    ----------
+    base
+        Values of those that do not differ.
+    names, values
+        Parameters that differ, and their values, (draw, parameter).
+    size
+        Draws at a time; the last are fewer.
+    """
+    for start in range(0, len(values), size):
+        chunk = values[start : start + size]
         given = {name: np.full(len(chunk), getattr(base, name)) for name in MOVES}
-        given |= {name: chunk[:, k] for k, name in enumerate(names)}
-        parts.append(_moments(reduced, given))
-    return np.vstack(parts) if parts else np.empty((0, len(REDUCED)))
+        yield given | {name: chunk[:, k] for k, name in enumerate(names)}
 
 
 def _moments(reduced: Reduced, p: dict[str, Array]) -> Array:

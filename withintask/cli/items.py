@@ -41,11 +41,12 @@ def persistence(
     from withintask.panel.store import read_panel
     from withintask.report.estimate_words import term_words
     from withintask.report.item_curves import breakdown_words, curve_rows, draw_curve
+    from withintask.report.tables import kind_of_rows
     from withintask.report.terminal import print_rows
     from withintask.tests_of_model.harness.item_analysis import persistence_curve
     from withintask.tests_of_model.hypotheses.persistence import GRID
 
-    kind = _kind(out)
+    kind = kind_of_rows(out)
     curve = persistence_curve(read_panel(panel), form=form, arm=arm, persistence=at or GRID)
     terms = curve["term"].unique(maintain_order=True)
     header = ("persistence", *(term_words(term) for term in terms))
@@ -85,29 +86,17 @@ def gains(
     """
     from withintask.panel.store import read_panel
     from withintask.report.item_curves import draw_baseline
+    from withintask.report.tables import kind_of_rows
     from withintask.report.terminal import frame_table
     from withintask.tests_of_model.harness.item_analysis import effect_by_baseline
 
-    kind = _kind(out)
+    kind = kind_of_rows(out)
     frame = effect_by_baseline(read_panel(panel), form=form, n_groups=groups, arm=arm)
     print(frame_table(frame, digits=4))
     _write(frame, kind, out)
     if figure is not None:
         draw_baseline(frame, figure)
         print(f"{figure}: written")
-
-
-def _kind(out: Path | None) -> str:
-    """Format of a file by its suffix, refused before anything is computed."""
-    from withintask.panel.errors import ParameterError
-    from withintask.report.tables import kind_of
-
-    kind = kind_of(out, None)
-    if kind in ("latex", "markdown", "html"):
-        raise ParameterError(
-            f"--out {out}: expected a table for programs: csv, parquet, json, xlsx or dta"
-        )
-    return kind
 
 
 def _write(frame: "pl.DataFrame", kind: str, out: Path | None) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import polars as pl
 
 Names = Annotated[list[str] | None, Parameter(negative="")]
@@ -31,7 +33,7 @@ def compliance(
     """
     from withintask.tests_of_model.hypotheses.compliance import compliance as run
 
-    _show(run(panel, form=form), out)
+    _show(lambda: run(panel, form=form), out)
 
 
 def attrition(panel: Path, *, out: Path | None = None) -> None:
@@ -46,7 +48,7 @@ def attrition(panel: Path, *, out: Path | None = None) -> None:
     """
     from withintask.tests_of_model.hypotheses.attrition import attrition_bounds
 
-    _show(attrition_bounds(panel), out)
+    _show(lambda: attrition_bounds(panel), out)
 
 
 def confounding(panel: Path, *, control: Names = None, out: Path | None = None) -> None:
@@ -63,7 +65,7 @@ def confounding(panel: Path, *, control: Names = None, out: Path | None = None) 
     """
     from withintask.tests_of_model.hypotheses.confounding import confounding as run
 
-    _show(run(panel, controls=tuple(control or ())), out)
+    _show(lambda: run(panel, controls=tuple(control or ())), out)
 
 
 def spillovers(panel: Path, *, team: str = "firm_id", out: Path | None = None) -> None:
@@ -80,7 +82,7 @@ def spillovers(panel: Path, *, team: str = "firm_id", out: Path | None = None) -
     """
     from withintask.tests_of_model.hypotheses.spillovers import spillovers as run
 
-    _show(run(panel, team=team), out)
+    _show(lambda: run(panel, team=team), out)
 
 
 def distribution(
@@ -116,14 +118,16 @@ def distribution(
     from withintask.tests_of_model.hypotheses.distribution import QUANTILES
     from withintask.tests_of_model.hypotheses.distribution import distribution as run
 
-    frame = run(
-        panel,
-        form=form,
-        quantiles=tuple(quantile or QUANTILES),
-        controls=tuple(control or ()),
-        errors=errors,
+    frame = _show(
+        lambda: run(
+            panel,
+            form=form,
+            quantiles=tuple(quantile or QUANTILES),
+            controls=tuple(control or ()),
+            errors=errors,
+        ),
+        out,
     )
-    _show(frame, out)
     if figure is not None:
         print(f"{draw_quantile_effects(frame, figure)}: written")
 
@@ -148,15 +152,18 @@ def joint(
     out
         File for the estimates: csv, parquet or json.
     """
+    from withintask.report.tables import kind_of_rows, write_rows
     from withintask.report.terminal import frame_table
     from withintask.tests_of_model.hypotheses.joint import joint as run
 
+    kind = kind_of_rows(out)
     found = run(panel, hypotheses=tuple(hypothesis or ("H1", "H2", "H3", "H4")), errors=errors)
     if out is None:
         print(frame_table(found.estimates.drop("message"), digits=4))
         print(f"\ncovariance\n\n{frame_table(found.covariance, digits=4)}")
     else:
-        _show(found.estimates, out)
+        write_rows(found.estimates, kind, out)
+        print(f"{out}: written")
     print(f"\nall zero: p {found.p_wald:.4f}; chain of predicted signs: p {found.p_chain:.4f}")
     print(found.message)
 
@@ -189,16 +196,22 @@ def components(
     """
     from withintask.tests_of_model.hypotheses.panel_components import components as run
 
-    _show(run(panel, table=table, levels=levels, leave_out=leave_out, by_side=not together), out)
+    _show(
+        lambda: run(panel, table=table, levels=levels, leave_out=leave_out, by_side=not together),
+        out,
+    )
 
 
-def _show(frame: "pl.DataFrame", out: Path | None) -> None:
-    """Print rows of terms in a table that fits, or write them."""
-    from withintask.report.tables import kind_of, write_rows
+def _show(compute: "Callable[[], pl.DataFrame]", out: Path | None) -> "pl.DataFrame":
+    """Print rows of terms in a table that fits, or write them; a file that cannot be written is refused before the work."""
+    from withintask.report.tables import kind_of_rows, write_rows
     from withintask.report.terms import terms_text
 
+    kind = kind_of_rows(out)
+    frame = compute()
     if out is None:
         print(terms_text(frame))
-        return
-    write_rows(frame, kind_of(out, None), out)
-    print(f"{out}: written")
+    else:
+        write_rows(frame, kind, out)
+        print(f"{out}: written")
+    return frame

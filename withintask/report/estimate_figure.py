@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -10,7 +9,7 @@ import polars as pl
 from withintask.panel.errors import EstimationError
 from withintask.report.estimate_table import ordered
 from withintask.report.estimate_words import estimator_words, term_words
-from withintask.report.style import FALLS, FIRST, NEUTRAL, SECOND, Axes, new_figure, save_figure
+from withintask.report.style import FALLS, FIRST, NEUTRAL, SECOND, Axes, new_figure
 from withintask.report.term_meanings import term_unit
 
 _LINE_HEIGHT, _MARGIN, _ROOM = 0.3, 0.9, 0.05
@@ -66,13 +65,6 @@ def estimate_figure(
         fontsize=8,
     )
     return figure
-
-
-def draw_estimates(
-    frame: pl.DataFrame, path: Path, *, title: str, recommended: Collection[str] = ()
-) -> Path:
-    """Write the figure of :func:`estimate_figure` to a file (pdf, svg or png)."""
-    return save_figure(estimate_figure(frame, recommended, title=title), path)
 
 
 def _draw_unit(ax: Axes, rows: Sequence[_Row], recommended: Collection[str], unit: str) -> None:

@@ -97,18 +97,24 @@ def write_estimates(
         save_text(out, content)
 
 
-def write_rows(frame: pl.DataFrame, kind: str, out: Path) -> None:
-    """Write a table that is none of estimates, in a format for programs.
+def kind_of_rows(out: Path | None) -> str:
+    """Return the format of a table that is none of estimates, as :func:`kind_of`, before it is computed.
 
     Raises
     ------
     ParameterError
-        If the format is a document's.
+        As :func:`kind_of`, or if the format is a document's.
     """
+    kind = kind_of(out, None)
     if kind in DOCUMENTS or kind == "word":
         raise ParameterError(
             f"--out {out}: expected a table for programs: csv, parquet, json, xlsx or dta"
         )
+    return kind
+
+
+def write_rows(frame: pl.DataFrame, kind: str, out: Path) -> None:
+    """Write a table that is none of estimates, in a format of :func:`kind_of_rows`."""
     if kind in _BINARY:
         save(out, lambda path: _BINARY[kind](frame, path))
     else:
