@@ -282,6 +282,16 @@ def _kinds(axes: Mapping[str, Sequence[Value]]) -> list[dict[str, Value]]:
 def read_study(path: Path) -> PowerStudy:
     """Read a study file, see ``withintask power init``.
 
+    Parameters
+    ----------
+    path
+        A file in TOML.
+
+    Returns
+    -------
+    PowerStudy
+        What the file says; what it does not say is as without a file.
+
     Raises
     ------
     ParameterError

@@ -63,7 +63,26 @@ def from_moments(
     convention: str,
     message: str = "",
 ) -> Estimate:
-    """Make a row of a point estimate, its standard error and its degrees of freedom."""
+    """Make a row of a point estimate, its standard error and its degrees of freedom.
+
+    Parameters
+    ----------
+    term
+        What is estimated.
+    estimate, std_error
+        In the unit of the term.
+    dof
+        Degrees of freedom of the t distribution; infinite for the normal one.
+    n_obs, n_clusters
+        Rows used, and clusters; 0 without clusters.
+    convention, message
+        How the error was computed, and what the reader should know.
+
+    Returns
+    -------
+    Estimate
+        With test and 95 % interval; status ``no_variance`` where there is no error to test by.
+    """
     statistic = estimate / std_error if std_error > 0 else math.nan
     half = float(special.stdtrit(dof, (1 + LEVEL) / 2)) * std_error
     is_usable = math.isfinite(estimate) and math.isfinite(std_error) and std_error > 0
