@@ -26,6 +26,8 @@ _R2_FACTOR = 1.3
 """Largest share explained, against that with controls: Oster (2019), section 4.2."""
 _SIZE = 0.025
 _LARGEST = 100.0
+_DIGITS = 12
+"""Decimals of output before AI within which two workers are alike: sums are rounded by the order of rows."""
 _FEWEST_PAIRS = 6
 
 
@@ -254,14 +256,18 @@ def _gamma(users: _Users, term: str) -> Estimate:
 
 def _matched(users: _Users, value: Array) -> Array:
     """Differences of users less the nearest not used yet of their cell, (pair,)."""
-    is_user, before = users.use > 1 / 2, np.nan_to_num(users.before)
+    is_user, before = users.use > 1 / 2, np.round(np.nan_to_num(users.before), _DIGITS)
     differences: list[Array] = []
+    # Squared distances are least for one matching, absolute ones for many; between equals before AI it is drawn, from an
+    # order that is not that of the rows.
+    order = np.lexsort((users.value, *users.controls.T, users.use, before))
+    drawn = order[np.random.default_rng(0).permutation(order.size)]
     for cell in np.unique(users.cell[is_user]):
-        inside = users.cell == cell
-        ours, others = np.flatnonzero(inside & is_user), np.flatnonzero(inside & ~is_user)
+        inside = drawn[users.cell[drawn] == cell]
+        ours, others = inside[is_user[inside]], inside[~is_user[inside]]
         if others.size == 0:
             continue
-        cost = np.abs(before[ours][:, None] - before[others])
+        cost = (before[ours][:, None] - before[others]) ** 2
         mine, theirs = optimize.linear_sum_assignment(cost)
         differences.append(value[ours[mine]] - value[others[theirs]])
     found = np.concatenate(differences) if differences else np.empty(0)
