@@ -24,7 +24,7 @@ from withintask.tests_of_model.moments.moments import params_with
 from withintask.tests_of_model.moments.noise import quiet_design
 from withintask.tests_of_model.moments.of_panel import panel_moments
 from withintask.tests_of_model.moments.priors import load_prior
-from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
+from withintask.tests_of_model.moments.reduced import reduced_moments
 
 NAMES = ("m1", "m3", "m4", "m5")
 FREE = ("ai_floor", "substitution", "credential_cost_scale", "rent_sharing")
@@ -51,7 +51,7 @@ def main(n_panels: int, n_simulated: int) -> None:
         target = indirect_target(panels[0], binding, source="panel")
         center = params_with(params, FREE, np.exp(fitted(params, target.value, scale, truth)))
     freed = [indirect_target(e, binding, source="panel").value for e in panels]
-    exact = reduced_moments(params, (), np.empty((1, 0)))[0, [REDUCED.index(n) for n in NAMES]]
+    exact = reduced_moments(params, (), np.empty((1, 0)), moments=NAMES)[0]
     show("as they are", NAMES, np.array(panels) - exact)
     show("indirect", NAMES, np.array(freed) - exact)
     errors: dict[str, list[np.ndarray]] = {"as they are": [], "indirect": []}
@@ -79,10 +79,10 @@ def show(way, names, errors):
 
 def fitted(params, moments, scale, truth):
     """Parameters, in logs, whose moments come nearest, within a factor of e^3 of the truth."""
-    places = [REDUCED.index(name) for name in NAMES]
 
     def gap(point):
-        return (reduced_moments(params, FREE, np.exp(point)[None])[0, places] - moments) / scale
+        got = reduced_moments(params, FREE, np.exp(point)[None], moments=NAMES)[0]
+        return (got - moments) / scale
 
     return least_squares(gap, truth, bounds=(truth - WIDEST, truth + WIDEST)).x
 

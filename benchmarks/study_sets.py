@@ -16,7 +16,7 @@ from withintask.tests_of_model.evidence.profile_sets import LEVEL, sets_that_hol
 from withintask.tests_of_model.evidence.simulated_panels import simulated_panels
 from withintask.tests_of_model.moments.bank import make_bank
 from withintask.tests_of_model.moments.priors import load_prior
-from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
+from withintask.tests_of_model.moments.reduced import reduced_moments
 from withintask.tests_of_model.moments.reweight import with_quadrature
 
 N_REPLICATES = 100
@@ -27,16 +27,16 @@ def main(n_draws: int, cache: Path, n_bank: int) -> None:
     params, prior = load_params(), load_prior()
     bank = make_bank(params, prior, n_draws=n_bank, folder=cache)
     panels = simulated_panels(bank, n_replicates=N_REPLICATES, noise=None, folder=cache)
-    places = [REDUCED.index(name) for name in panels.target.names]
+    names = panels.target.names
     tail = (1 - LEVEL) / 2
     held = []
     for draw in range(n_draws):
         generator = np.random.default_rng(draw)
         truth = prior.quantile(generator.uniform(tail, 1 - tail, size=(1, len(prior.names))))
         error = generator.multivariate_normal(
-            np.zeros(len(places)), with_quadrature(bank, panels.target)
+            np.zeros(len(names)), with_quadrature(bank, panels.target)
         )
-        seen = reduced_moments(params, prior.names, truth)[0, places] + error
+        seen = reduced_moments(params, prior.names, truth, moments=names)[0] + error
         held.append(sets_that_hold(bank, panels.target.with_value(seen), truth[0]))
     for name, share in zip(("profile", "projection"), np.mean(held, axis=0), strict=True):
         error = np.sqrt(share * (1 - share) / n_draws)

@@ -16,7 +16,7 @@ from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, DELTA_GINI
 from withintask.tests_of_model.moments.many_ginis import many_ginis
 from withintask.tests_of_model.moments.mixture import MIXED, Mixture
 from withintask.tests_of_model.moments.moments import params_with
-from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
+from withintask.tests_of_model.moments.reduced import reduced_moments
 from withintask.tests_of_model.moments.reweight import (
     GINI_WORKERS,
     posterior,
@@ -184,11 +184,11 @@ def _ranked(part: _Part, draw: int) -> list[dict[str, object]]:
     prior = mixture.prior
     base = params_with(part.bank.base, tuple(part.fixed), tuple(part.fixed.values()))
     truth = mixture.draw(1, generator)
-    places = [REDUCED.index(name) for name in part.target.names]
+    names = part.target.names
     error = generator.multivariate_normal(
-        np.zeros(len(places)), with_quadrature(part.bank, part.target)
+        np.zeros(len(names)), with_quadrature(part.bank, part.target)
     )
-    observed = reduced_moments(base, prior.names, truth)[0, places] + error
+    observed = reduced_moments(base, prior.names, truth, moments=names)[0] + error
     wanted = part.target.with_value(observed)
     after = posterior(
         part.bank,

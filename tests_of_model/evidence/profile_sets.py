@@ -12,7 +12,7 @@ from withintask.tests_of_model.harness.parallel import one_blas_thread
 from withintask.tests_of_model.moments.bank import DELTA_GINI_INCOME, Bank
 from withintask.tests_of_model.moments.many_ginis import many_ginis
 from withintask.tests_of_model.moments.priors import Prior
-from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
+from withintask.tests_of_model.moments.reduced import reduced_moments
 from withintask.tests_of_model.moments.reweight import Posterior, with_quadrature
 from withintask.tests_of_model.moments.targets import MomentTarget
 
@@ -164,7 +164,6 @@ class _Problem:
     fixed: dict[str, float]
     target: MomentTarget
     inverse: Array
-    places: list[int]
     low: Array
     high: Array
 
@@ -180,7 +179,6 @@ class _Problem:
             fixed=dict(fixed),
             target=target,
             inverse=np.asarray(np.linalg.inv(with_quadrature(bank, target)), dtype=np.float64),
-            places=[REDUCED.index(name) for name in target.names],
             low=-np.array(reach),
             high=np.array(reach),
         )
@@ -195,7 +193,8 @@ class _Problem:
 
     def moments(self, scores: Array) -> Array:
         names = (*self.prior.names, *self.fixed)
-        return reduced_moments(self.bank.base, names, self._values(scores))[:, self.places]
+        values = self._values(scores)
+        return reduced_moments(self.bank.base, names, values, moments=self.target.names)
 
     def distances(self, scores: Array) -> Array:
         gap = self.moments(scores) - self.target.value

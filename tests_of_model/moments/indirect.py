@@ -23,7 +23,7 @@ from withintask.tests_of_model.moments.moments import params_with
 from withintask.tests_of_model.moments.noise import quiet_design
 from withintask.tests_of_model.moments.of_panel import OF_PANEL, panel_moments
 from withintask.tests_of_model.moments.priors import Prior, load_prior
-from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
+from withintask.tests_of_model.moments.reduced import reduced_moments
 from withintask.tests_of_model.moments.targets import MomentTarget, make_target
 
 N_DRAWS = 200
@@ -144,9 +144,8 @@ def estimate_binding(
         for start in range(0, n_panels, _N_BLOCK)
     ]
     estimates = np.vstack(run_all(_estimates, jobs, executor=executor, on_progress=on_progress))
-    places = [REDUCED.index(name) for name in names]
-    moments = reduced_moments(base, prior.names, values)[:, places]
-    center = reduced_moments(base, (), np.empty((1, 0)))[0, places]
+    moments = reduced_moments(base, prior.names, values, moments=names)
+    center = reduced_moments(base, (), np.empty((1, 0)), moments=names)[0]
     gap = moments - center
     fits = [_line(x, y) for x, y in zip(gap.T, estimates.T, strict=True)]
     coefficients = np.column_stack([fit[:2] for fit in fits])

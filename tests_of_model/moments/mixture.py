@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import logsumexp
@@ -26,7 +27,7 @@ class Mixture:
     prior: Prior
     """The prior itself."""
 
-    @property
+    @cached_property
     def components(self) -> dict[str, Prior]:
         """The three priors by name."""
         return {AS_GIVEN: self.prior, WIDE: self.prior.widened(), FLAT: self.prior.flattened()}

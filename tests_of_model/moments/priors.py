@@ -3,13 +3,14 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from scipy.special import betaln, ndtr, ndtri
 
-from withintask.panel.arrays import Array
+from withintask.panel.arrays import Array, Flags
 from withintask.panel.errors import ParameterError, list_problems, nearest, quoted, shortened
 from withintask.panel.notation import parameter_names, symbol
 from withintask.sim.params import load_sources
@@ -39,18 +40,39 @@ class Prior:
 
     def quantile(self, uniform: Array) -> Array:
         """Map uniforms to values by the inverse distribution functions, (draw, parameter)."""
-        columns = [_inverse(self, k, uniform[:, k]) for k in range(len(self.names))]
-        return np.column_stack(columns) if columns else np.empty((len(uniform), 0))
+        form, values = self._form, np.empty(np.shape(uniform))
+        first, span = form.first, form.last - form.first
+        score = ndtri(first + span * uniform[:, form.is_normal])
+        values[:, form.is_normal] = np.exp(form.mean + form.sd * score)
+        share = uniform[:, form.is_bounded]
+        dome = 1 / 2 - np.sin(np.arcsin(1 - 2 * share[:, form.is_dome]) / 3)
+        share[:, form.is_dome] = dome
+        values[:, form.is_bounded] = form.low + form.width * share
+        return values
 
     def uniforms(self, values: Array) -> Array:
         """Map values to uniforms by the distribution functions, (draw, parameter)."""
-        columns = [_distribution(self, k, values[:, k]) for k in range(len(self.names))]
-        return np.column_stack(columns) if columns else np.empty((len(values), 0))
+        form, uniform = self._form, np.empty(np.shape(values))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            score = (np.log(values[:, form.is_normal]) - form.mean) / form.sd
+        uniform[:, form.is_normal] = (ndtr(score) - form.first) / (form.last - form.first)
+        share = np.clip((values[:, form.is_bounded] - form.low) / form.width, 0, 1)
+        dome = share[:, form.is_dome]
+        share[:, form.is_dome] = dome**2 * (3 - 2 * dome)
+        uniform[:, form.is_bounded] = share
+        return uniform
 
     def log_density(self, values: Array) -> Array:
         """Log density at values (draw, parameter), -inf outside the support, (draw,)."""
-        parts = [_log_density(self, k, values[:, k]) for k in range(len(self.names))]
-        return np.sum(parts, axis=0) if parts else np.zeros(len(values))
+        form, rows = self._form, np.ascontiguousarray(values.T)
+        parts = np.empty(rows.shape)
+        parts[form.is_normal] = form.log_normal_density(rows[form.is_normal])
+        parts[form.is_bounded] = form.bounded_density(rows[form.is_bounded])
+        return np.asarray(parts.sum(axis=0))
+
+    @cached_property
+    def _form(self) -> "_Form":
+        return _Form.of(self)
 
     def without(self, names: Sequence[str]) -> "Prior":
         """Leave out parameters whose value is known.
@@ -175,49 +197,71 @@ def _fail_if_absent(names: Sequence[str], known: Sequence[str]) -> None:
         raise ParameterError(list_problems("fixed parameters", problems, advice=advice))
 
 
-def _normal(prior: Prior, k: int) -> tuple[float, float, float, float]:
-    """Mean and sd of the log of a lognormal, and the probabilities at the ends of its domain."""
-    low, high = np.log(prior.low[k]), np.log(prior.high[k])
-    mean, sd = (low + high) / 2, (high - low) / (2 * ndtri((1 + _COVERED) / 2))
-    bottom, top = domain(prior.names[k])
-    first = ndtr((np.log(bottom) - mean) / sd) if bottom > 0 else 0.0
-    return float(mean), float(sd), float(first), float(ndtr((np.log(top) - mean) / sd))
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Form:
+    """Constants of all priors of a kind at once: lognormals, and those between two ends."""
 
+    is_normal: Flags
+    is_bounded: Flags
+    is_dome: Flags
+    """Which of those between two ends are domes."""
+    mean: Array
+    sd: Array
+    """Mean and standard deviation of the log, (lognormal,)."""
+    bottom: Array
+    top: Array
+    first: Array
+    last: Array
+    """Ends of the domain of a lognormal and the probabilities there, (lognormal,)."""
+    low: Array
+    width: Array
+    """Range of those between two ends, (bounded,)."""
 
-def _inverse(prior: Prior, k: int, uniform: Array) -> Array:
-    low, width = prior.low[k], prior.high[k] - prior.low[k]
-    if prior.shape[k] == "lognormal":
-        mean, sd, first, last = _normal(prior, k)
-        return np.asarray(np.exp(mean + sd * ndtri(first + (last - first) * uniform)))
-    share = 1 / 2 - np.sin(np.arcsin(1 - 2 * uniform) / 3) if prior.shape[k] == "dome" else uniform
-    return np.asarray(low + width * share)
-
-
-def _distribution(prior: Prior, k: int, values: Array) -> Array:
-    if prior.shape[k] == "lognormal":
-        mean, sd, first, last = _normal(prior, k)
+    def log_normal_density(self, values: Array) -> Array:
+        """Log densities of the lognormals, (lognormal, draw)."""
+        mean, sd, first, last, bottom, top = (
+            column[:, None]
+            for column in (self.mean, self.sd, self.first, self.last, self.bottom, self.top)
+        )
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray((ndtr((np.log(values) - mean) / sd) - first) / (last - first))
-    share = np.clip((values - prior.low[k]) / (prior.high[k] - prior.low[k]), 0, 1)
-    return np.asarray(share**2 * (3 - 2 * share) if prior.shape[k] == "dome" else share)
-
-
-def _log_density(prior: Prior, k: int, values: Array) -> Array:
-    low, width = prior.low[k], prior.high[k] - prior.low[k]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if prior.shape[k] == "lognormal":
-            mean, sd, first, last = _normal(prior, k)
             score = (np.log(values) - mean) / sd
-            scale = np.log(values * sd * np.sqrt(2 * np.pi) * (last - first))
-            bottom, top = domain(prior.names[k])
-            inside = (values > 0) & (values >= bottom) & (values <= top)
-            return np.where(inside, -(score**2) / 2 - scale, -np.inf)
-        share = (values - low) / width
-        inside = (share >= 0) & (share <= 1)
-        if prior.shape[k] == "uniform":
-            return np.where(inside, -np.log(width), -np.inf)
-        peak = np.log(share * (1 - share)) - np.log(width) + _LOG_DOME
-        return np.where(inside, peak, -np.inf)
+            mass = np.log(values * sd * np.sqrt(2 * np.pi) * (last - first))
+        is_inside = (values > 0) & (values >= bottom) & (values <= top)
+        return np.where(is_inside, -(score**2) / 2 - mass, -np.inf)
+
+    def bounded_density(self, values: Array) -> Array:
+        """Log densities of those between two ends, (bounded, draw)."""
+        share = (values - self.low[:, None]) / self.width[:, None]
+        peak, dome = np.zeros(share.shape), share[self.is_dome]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            peak[self.is_dome] = np.log(dome * (1 - dome))
+        density = peak - np.log(self.width)[:, None] + (_LOG_DOME * self.is_dome)[:, None]
+        return np.where((share >= 0) & (share <= 1), density, -np.inf)
+
+    @staticmethod
+    def of(prior: Prior) -> "_Form":
+        """Compute them from ranges, shapes and domains."""
+        is_normal = np.array([shape == "lognormal" for shape in prior.shape], dtype=bool)
+        is_dome = np.array([shape == "dome" for shape in prior.shape], dtype=bool)
+        low, high = np.array(prior.low, dtype=float), np.array(prior.high, dtype=float)
+        ends = np.array([domain(name) for name in prior.names]).reshape(-1, 2)[is_normal]
+        first, second = np.log(low[is_normal]), np.log(high[is_normal])
+        mean, sd = (first + second) / 2, (second - first) / (2 * ndtri((1 + _COVERED) / 2))
+        with np.errstate(divide="ignore"):
+            below, above = ndtr((np.log(ends.T) - mean) / sd)
+        return _Form(
+            is_normal=is_normal,
+            is_bounded=~is_normal,
+            is_dome=is_dome[~is_normal],
+            mean=mean,
+            sd=sd,
+            bottom=ends[:, 0],
+            top=ends[:, 1],
+            first=below,
+            last=above,
+            low=low[~is_normal],
+            width=(high - low)[~is_normal],
+        )
 
 
 _LOG_DOME = float(-betaln(2, 2))

@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 from withintask.panel.arrays import Array, Flags
 from withintask.panel.errors import ParameterError
 from withintask.sim.params import Params, vary
-from withintask.tests_of_model.moments.bank import FEATURES, Bank, features_at, place
+from withintask.tests_of_model.moments.bank import Bank, features_at, place
 from withintask.tests_of_model.moments.mixture import AS_GIVEN, MIXED, Mixture
 from withintask.tests_of_model.moments.moments import params_with
 from withintask.tests_of_model.moments.priors import Prior
@@ -193,7 +193,7 @@ def posterior(
 def _start(bank: Bank, likelihood: "_Likelihood") -> tuple[Array, Array]:
     """Values of the bank's draws and the moments there, of fewer draws where moments must be computed anew."""
     if not likelihood.fixed:
-        return bank.values, bank.features[:, _REDUCED_PLACES]
+        return bank.values, bank.features[:, likelihood.places]
     free = [k for k, name in enumerate(bank.prior.names) if name not in likelihood.fixed]
     rows = bank.take(min(len(bank.values), _N_ANEW)).values[:, free]
     return rows, likelihood.moments(rows)
@@ -262,10 +262,7 @@ def _given_all(after: Posterior, likelihood: "_Likelihood") -> Posterior:
     at = [place(name) for name in target.names]
     covariance = with_quadrature(likelihood.bank, target)
     whole = log_normal(after.features[:, at] - target.value, covariance)
-    return after.reweighted(whole - likelihood(after.features[:, _REDUCED_PLACES]))
-
-
-_REDUCED_PLACES = [FEATURES.index(name) for name in REDUCED]
+    return after.reweighted(whole - likelihood(after.features[:, likelihood.places]))
 
 
 def fail_if_without_errors(target: MomentTarget) -> None:
@@ -291,7 +288,7 @@ class _Likelihood:
     fixed: dict[str, float]
     value: Array
     covariance: Array
-    places: list[int]
+    names: tuple[str, ...]
 
     @staticmethod
     def make(
@@ -305,20 +302,25 @@ class _Likelihood:
             fixed=fixed,
             value=part.value if names else np.empty(0),
             covariance=with_quadrature(bank, part) if names else np.empty((0, 0)),
-            places=[REDUCED.index(name) for name in names],
+            names=tuple(names),
         )
 
     def moments(self, values: Array) -> Array:
-        return reduced_moments(self._base, self.mixture.prior.names, values)
+        return reduced_moments(self._base, self.mixture.prior.names, values, moments=self.names)
 
     def features(self, values: Array) -> Array:
         """All features, ΔGini at GINI_WORKERS points, (draw, feature)."""
         return features_at(self._base, self.mixture.prior.names, values, n_workers=GINI_WORKERS)
 
     def __call__(self, moments: Array) -> Array:
-        if not self.places:
+        if not self.names:
             return np.zeros(len(moments))
-        return log_normal(moments[:, self.places] - self.value, self.covariance)
+        return log_normal(moments - self.value, self.covariance)
+
+    @property
+    def places(self) -> list[int]:
+        """Where its moments stand among the bank's features."""
+        return [place(name) for name in self.names]
 
     @property
     def _base(self) -> Params:
