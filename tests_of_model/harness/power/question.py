@@ -17,14 +17,14 @@ from withintask.sim.simulate import simulate
 from withintask.sim.worlds import NO_AI, REFERENCE, World, load_world
 from withintask.tests_of_model.harness.diagnosands import LEVEL
 from withintask.tests_of_model.harness.pilot import calibrate, taken
-from withintask.tests_of_model.harness.power_curve import search_size
-from withintask.tests_of_model.harness.power_effect import (
+from withintask.tests_of_model.harness.power.curve import search_size
+from withintask.tests_of_model.harness.power.effect import (
     SolvedEffect,
     parse_effect,
     solve_effect,
 )
-from withintask.tests_of_model.harness.power_table import design_grid, power_table
-from withintask.tests_of_model.harness.power_terms import (
+from withintask.tests_of_model.harness.power.table import design_grid, power_table
+from withintask.tests_of_model.harness.power.terms import (
     Asked,
     TermTest,
     asked_terms,
