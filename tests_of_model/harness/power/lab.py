@@ -149,6 +149,7 @@ class ModelLab:
                 first=first,
                 last=min(first + length, visit.last),
                 estimators=named,
+                terms=tuple(dict.fromkeys(t.term for t in tests)),
             )
             for first in range(visit.first, visit.last, length)
         ]

@@ -164,6 +164,7 @@ def plan_power(
             replicates=replicates,
             hypotheses=[test.hypothesis],
             estimators=[test.estimator],
+            terms=[test.term],
         ),
     )
 
@@ -259,7 +260,7 @@ def rejection(
     economy, _ = solved(params)
     panel = simulate(economy, design, draw_shocks(design, seed=seed, replicate=replicate))
     (p_value,) = (
-        row.p_value for row in run_estimator(estimator, Sample(panel)) if row.term == term
+        row.p_value for row in run_estimator(estimator, Sample(panel, terms=frozenset({term})))
     )
     return float(p_value < LEVEL) if math.isfinite(p_value) else math.nan
 
