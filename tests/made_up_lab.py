@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from withintask.sim.worlds import NO_AI
-from withintask.tests_of_model.harness.power_lab import Results
+from withintask.tests_of_model.harness.power.lab import Results
 
 Z = float(ndtri(0.975))
 

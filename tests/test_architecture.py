@@ -76,6 +76,16 @@ def test_rooms_import_downwards_only(room):
     assert wrong == []
 
 
+def test_the_harness_does_not_know_the_studies_of_power():
+    wrong = [
+        (path.name, name)
+        for path in (ROOT / "tests_of_model" / "harness").glob("*.py")
+        for name in imported(path)
+        if name.startswith(f"{MODEL}.harness.power")
+    ]
+    assert wrong == []
+
+
 @pytest.mark.parametrize(
     ("room", "packages"), [("estimands", {"panel", "sim"}), ("regression", {"panel"})]
 )

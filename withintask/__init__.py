@@ -65,11 +65,11 @@ if TYPE_CHECKING:
     from withintask.tests_of_model.harness.item_analysis import (
         persistence_curve as persistence_curve,
     )
-    from withintask.tests_of_model.harness.power_curve import smallest_sample as smallest_sample
-    from withintask.tests_of_model.harness.power_effect import solve_effect as solve_effect
-    from withintask.tests_of_model.harness.power_run import run_power_study as run_power_study
-    from withintask.tests_of_model.harness.power_study import PowerStudy as PowerStudy
-    from withintask.tests_of_model.harness.power_study import read_study as read_study
+    from withintask.tests_of_model.harness.power.curve import smallest_sample as smallest_sample
+    from withintask.tests_of_model.harness.power.effect import solve_effect as solve_effect
+    from withintask.tests_of_model.harness.power.run import run_power_study as run_power_study
+    from withintask.tests_of_model.harness.power.study import PowerStudy as PowerStudy
+    from withintask.tests_of_model.harness.power.study import read_study as read_study
     from withintask.tests_of_model.harness.replicate import plan as plan
     from withintask.tests_of_model.harness.replicate import replicate as replicate
     from withintask.tests_of_model.harness.synthetic import draw_panel as draw_panel
@@ -162,10 +162,10 @@ _WHERE = {
     f"{_MODEL}.harness.replicate": ("plan", "replicate"),
     f"{_MODEL}.harness.diagnose": ("diagnose",),
     f"{_MODEL}.harness.verdict": ("verdicts",),
-    f"{_MODEL}.harness.power_curve": ("smallest_sample",),
-    f"{_MODEL}.harness.power_effect": ("solve_effect",),
-    f"{_MODEL}.harness.power_run": ("run_power_study",),
-    f"{_MODEL}.harness.power_study": ("PowerStudy", "read_study"),
+    f"{_MODEL}.harness.power.curve": ("smallest_sample",),
+    f"{_MODEL}.harness.power.effect": ("solve_effect",),
+    f"{_MODEL}.harness.power.run": ("run_power_study",),
+    f"{_MODEL}.harness.power.study": ("PowerStudy", "read_study"),
     f"{_MODEL}.moments.targets": ("load_target",),
     f"{_MODEL}.moments.fit": ("fit_msm",),
     f"{_MODEL}.moments.sensitivity": ("sensitivity",),

@@ -10,7 +10,11 @@ from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
-from withintask.tests_of_model.harness.power import PowerQuestion, plan_power, search_smallest
+from withintask.tests_of_model.harness.power.question import (
+    PowerQuestion,
+    plan_power,
+    search_smallest,
+)
 from withintask.tests_of_model.hypotheses.estimate import choose, estimate
 from withintask.tests_of_model.hypotheses.hypothesis import Estimator
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES

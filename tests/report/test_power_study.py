@@ -11,10 +11,10 @@ from withintask.panel.errors import EstimationError, ModelError, ParameterError
 from withintask.report.power_paragraph import latex
 from withintask.sim.design_fields import describe_fields
 from withintask.sim.designs import load_design, load_designs
-from withintask.tests_of_model.harness.power_flags import parse_limits, with_flags
-from withintask.tests_of_model.harness.power_init import study_text
-from withintask.tests_of_model.harness.power_space import axis_values, parse_axes
-from withintask.tests_of_model.harness.power_study import PowerStudy, read_study
+from withintask.tests_of_model.harness.power.flags import parse_limits, with_flags
+from withintask.tests_of_model.harness.power.init import study_text
+from withintask.tests_of_model.harness.power.space import axis_values, parse_axes
+from withintask.tests_of_model.harness.power.study import PowerStudy, read_study
 
 EFFECT = ("--effect", "delta_log_sd=-30%", "--set", "output_noise=0.2")
 SIZES = (

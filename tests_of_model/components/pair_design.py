@@ -56,6 +56,24 @@ class PairDesign:
         return int(self.rows.value.size)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FormedRows:
+    """Rows of a comparison with their units and cells, which do not depend on how far apart pairs are."""
+
+    comparison: Comparison
+    """Rows of two sides."""
+    sided: SidedRows
+    """The same with units and cells, at distance 1."""
+    known: Flags
+    """Rows that can be in a pair, (row,)."""
+    removed: str
+    """What the means are taken out by."""
+    spans_tasks: bool
+    """Whether pairs are of different tasks."""
+    is_single: bool
+    """Whether counts have one item a worker, task and side."""
+
+
 def pair_design(
     comparison: Comparison, *, distance: int = 1, is_crossed: bool = False
 ) -> PairDesign:
@@ -63,21 +81,35 @@ def pair_design(
 
     Parameters
     ----------
+    comparison, is_crossed
+        As for :func:`form_rows`.
+    distance
+        As for :func:`pairs_at`.
+
+    Raises
+    ------
+    EstimationError
+        What either raises.
+    """
+    return pairs_at(form_rows(comparison, is_crossed=is_crossed), distance)
+
+
+def form_rows(comparison: Comparison, *, is_crossed: bool = False) -> FormedRows:
+    """Form units and cells of a comparison.
+
+    Parameters
+    ----------
     comparison
         Rows of two sides.
-    distance
-        Smallest distance between the items of a pair in the worker's own order.
     is_crossed
         Whether means are taken out by item, and items of one worker left out.
 
     Raises
     ------
     EstimationError
-        If the order is needed and not known, the distance is longer than any worker's sequence, no item is shared where they
-        must be, or no pair is left.
+        If no item is shared where they must be.
     """
     rows = comparison.rows
-    _fail_if_too_far(rows, distance)
     if is_crossed:
         _fail_if_nested(comparison)
     known = np.ones(rows.worker.size, dtype=np.bool_)
@@ -97,19 +129,48 @@ def pair_design(
         item=rows.item,
         position=rows.position,
         n_units=int(unit.max()) + 1,
-        distance=distance,
         rater=rows.rater if rows.has_raters else None,
     )
-    sided = SidedRows(pairs=pairs, cell=cell, side=comparison.side, value=rows.value)
-    needs = _Needs(both_sides=comparison.form != "between", pair=not is_single)
-    kept = _pairable(sided, known, needs)
+    return FormedRows(
+        comparison=comparison,
+        sided=SidedRows(pairs=pairs, cell=cell, side=comparison.side, value=rows.value),
+        known=known,
+        removed=removed,
+        spans_tasks=spans_tasks,
+        is_single=is_single,
+    )
+
+
+def pairs_at(formed: FormedRows, distance: int) -> PairDesign:
+    """Leave out what no pair at a distance can use.
+
+    Parameters
+    ----------
+    formed
+        Rows with units and cells.
+    distance
+        Smallest distance between the items of a pair in the worker's own order.
+
+    Raises
+    ------
+    EstimationError
+        If the order is needed and not known, the distance is longer than any worker's sequence, or no pair is left.
+    """
+    comparison = formed.comparison
+    _fail_if_too_far(comparison.rows, distance)
+    sided = formed.sided.at(distance)
+    needs = _Needs(both_sides=comparison.form != "between", pair=not formed.is_single)
+    kept = _pairable(sided, formed.known, needs)
     if not kept.any():
         raise EstimationError(_no_pair(comparison, distance))
-    notes = (comparison.message, *_notes(kept, known, removed, distance))
-    design = _finish(comparison, sided, kept)
-    kinds = (_SPANS if spans_tasks else "", _SINGLE if is_single else "")
-    notes = tuple(note for note in (*notes, *kinds) if note)
-    return replace(design, spans_tasks=spans_tasks, is_single=is_single, notes=notes)
+    notes = (comparison.message, *_notes(kept, formed.known, formed.removed, distance))
+    kinds = (_SPANS if formed.spans_tasks else "", _SINGLE if formed.is_single else "")
+    return replace(
+        _finish(comparison, sided, kept),
+        spans_tasks=formed.spans_tasks,
+        is_single=formed.is_single,
+        notes=tuple(note for note in (*notes, *kinds) if note),
+    )
 
 
 def _finish(comparison: Comparison, sided: SidedRows, kept: Flags) -> PairDesign:

@@ -5,6 +5,7 @@ effects of items or of task and period are out is the variance of ability, howev
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -31,6 +32,15 @@ class SidedRows:
     """0 without AI, 1 with it."""
     value: Array
     """Values."""
+
+    @cached_property
+    def place(self) -> Codes:
+        """Code of the cell and unit of each row."""
+        return encode(self.cell, self.pairs.unit)
+
+    def at(self, distance: int) -> "SidedRows":
+        """Return the rows with pairs at another distance."""
+        return replace(self, pairs=replace(self.pairs, distance=distance))
 
     def take(self, chosen: Flags) -> "SidedRows":
         """Return some of the rows; units and cells keep their codes."""
@@ -152,7 +162,7 @@ def has_pair(rows: SidedRows) -> Flags:
 
 def cell_means(rows: SidedRows) -> tuple[Array, Array]:
     """Mean over units of the units' means, and number of units, of each cell, (cell,)."""
-    place = encode(rows.cell, rows.pairs.unit)
+    place = rows.place
     n_places, n_cells = int(place.max()) + 1, int(rows.cell.max()) + 1
     cell = np.zeros(n_places, dtype=np.int64)
     cell[place] = rows.cell
@@ -166,8 +176,7 @@ def cell_means(rows: SidedRows) -> tuple[Array, Array]:
 
 def _worker_means(rows: SidedRows, left: Array) -> Array:
     """Mean over a unit's rows of a cell of what is left, (row,)."""
-    place = encode(rows.cell, rows.pairs.unit)
-    return (group_sums(place, left) / np.bincount(place))[place]
+    return (group_sums(rows.place, left) / np.bincount(rows.place))[rows.place]
 
 
 def _by_side(rows: SidedRows, values: Array) -> Array:
@@ -200,7 +209,7 @@ def _overlaps(rows: SidedRows, size: Array) -> Array | None:
     if float((size**2).sum()) > _MOST_OVERLAPS:
         return None
     n_units, n_cells = rows.pairs.n_units, size.size
-    place = first_rows(encode(rows.cell, rows.pairs.unit))
+    place = first_rows(rows.place)
     cell, unit = rows.cell[place], rows.pairs.unit[place]
     members = sparse.csr_array((1 / size[cell], (cell, unit)), shape=(n_cells, n_units))
     shared = []

@@ -1,1 +1,1 @@
-"""Replicates, diagnosis, verdicts and power."""
+"""Replicates, diagnosis and verdicts; power/ has studies of power."""

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import polars as pl
 
 from withintask.panel.capabilities import alternatives, missing
-from withintask.panel.errors import ParameterError
+from withintask.panel.errors import ParameterError, nearest
 from withintask.sim.design import Design
 from withintask.sim.designs import design_hash
 from withintask.sim.economy import Economy, solve_economy
@@ -24,8 +24,7 @@ from withintask.tests_of_model.estimands.truth import truths as truths_in
 from withintask.tests_of_model.harness.kept import write_part
 from withintask.tests_of_model.harness.ledger import SCHEMA, ordered, read_ledger_part
 from withintask.tests_of_model.harness.parallel import one_blas_thread
-from withintask.tests_of_model.hypotheses.estimate import NOT_ESTIMABLE, attempt, choose
-from withintask.tests_of_model.hypotheses.estimates import failure
+from withintask.tests_of_model.hypotheses.estimate import attempt, choose
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 from withintask.tests_of_model.samples.sample import Sample
@@ -54,6 +53,8 @@ class Block:
     """Last replicate, exclusive."""
     estimators: tuple[Named, ...]
     """Hypothesis and estimator names."""
+    terms: tuple[str, ...] = ()
+    """Terms that are estimated; all that the estimators give if empty."""
 
     @property
     def labels(self) -> tuple[str, str, str, str, int]:
@@ -63,7 +64,7 @@ class Block:
 
     @property
     def key(self) -> str:
-        """Name of the block's part: what its rows depend on, but for the estimators."""
+        """Name of the block's part: what its rows depend on, but for the estimators and terms."""
         world, _, of_design, of_params, seed = self.labels
         parts = (world, of_params, of_design, seed, self.first, self.last)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
@@ -91,6 +92,7 @@ def plan(
     replicates: int | dict[str, int],
     hypotheses: Sequence[str] = (),
     estimators: Sequence[str] = (),
+    terms: Sequence[str] = (),
 ) -> Study:
     """Lay out a study.
 
@@ -106,11 +108,13 @@ def plan(
         Number of replicates, or one number a world.
     hypotheses, estimators
         Names to keep; all if empty.
+    terms
+        Terms to estimate; all that the estimators give if empty. What is asked for has the same numbers, and takes less time.
 
     Raises
     ------
     ParameterError
-        If a name is unknown or a number is not positive.
+        If a name is unknown, a number is not positive or no estimator gives a term.
     """
     counts = (
         replicates if isinstance(replicates, dict) else {world.name: replicates for world in worlds}
@@ -118,7 +122,12 @@ def plan(
     wrong = [f"{name}: {count}" for name, count in counts.items() if count < 1]
     if wrong:
         raise ParameterError(f"replicates: expected at least 1 a world; {', '.join(wrong)}")
-    named = tuple((h.name, e.name) for h, e in choose(hypotheses, estimators))
+    chosen = choose(hypotheses, estimators)
+    named = tuple((h.name, e.name) for h, e in chosen)
+    known = {term for _, e in chosen for term in e.terms}
+    unknown = [f"{term}{nearest(term, known)}" for term in terms if term not in known]
+    if unknown:
+        raise ParameterError(f"terms: no estimator chosen gives {', '.join(unknown)}")
     blocks = [
         Block(
             world=world.name,
@@ -128,6 +137,7 @@ def plan(
             first=first,
             last=min(first + BLOCK, counts[world.name]),
             estimators=named,
+            terms=tuple(terms),
         )
         for world in worlds
         for design in designs
@@ -181,7 +191,7 @@ def _results(
             stored = _current(block, _stored(block, ledger))
             todo = _missing_estimators(block, stored)
             if not todo:
-                yield block, stored
+                yield block, _asked(block, stored)
             elif executor is None:
                 yield block, _store(block, stored, run_block(block, todo), ledger)
             else:
@@ -208,14 +218,23 @@ def _path(block: Block, ledger: Path) -> Path:
 def _store(
     block: Block, stored: pl.DataFrame, fresh: pl.DataFrame, ledger: Path | None
 ) -> pl.DataFrame:
-    frame = ordered(pl.concat([stored, fresh]))
+    other = stored.join(fresh, on=_TERM, how="anti", maintain_order="left")
+    frame = ordered(pl.concat([other, fresh]))
     if ledger is not None:
         write_part(frame, _path(block, ledger))
-    return frame
+    return _asked(block, frame)
+
+
+def _asked(block: Block, frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the terms asked for; what else is stored stays there."""
+    return frame.filter(pl.col("term").is_in(block.terms)) if block.terms else frame
+
+
+_TERM = ("hypothesis", "estimator", "term")
 
 
 def _current(block: Block, stored: pl.DataFrame) -> pl.DataFrame:
-    """Rows of the estimators asked for, at their present version, that are there for every replicate, each term once."""
+    """Rows of the estimators asked for, at their present version, of terms that are there once for every replicate."""
     wanted = pl.DataFrame(
         [(h.name, e.name, e.version) for h, e in _estimators(block.estimators)],
         schema={"hypothesis": pl.String, "estimator": pl.String, "estimator_version": pl.Int64},
@@ -225,19 +244,27 @@ def _current(block: Block, stored: pl.DataFrame) -> pl.DataFrame:
     number = pl.col("replicate")
     is_ours = number.is_between(block.first, block.last - 1) & (pl.col("seed") == block.seed)
     complete = (
-        present.group_by("hypothesis", "estimator")
+        present.group_by(_TERM)
         .agg(
             is_whole=(number.n_unique() == block.last - block.first) & is_ours.all(),
-            is_single=~pl.struct("replicate", "term").is_duplicated().any(),
+            is_single=~number.is_duplicated().any(),
         )
         .filter("is_whole", "is_single")
     )
-    return present.join(complete, on=("hypothesis", "estimator"), how="semi", maintain_order="left")
+    return present.join(complete, on=_TERM, how="semi", maintain_order="left")
 
 
 def _missing_estimators(block: Block, stored: pl.DataFrame) -> tuple[Named, ...]:
-    present = set(stored.select("hypothesis", "estimator").unique().iter_rows())
-    return tuple(name for name in block.estimators if name not in present)
+    present = set(stored.select(_TERM).unique().iter_rows())
+    return tuple(
+        (h.name, e.name)
+        for h, e in _estimators(block.estimators)
+        if any((h.name, e.name, term) not in present for term in _terms(block, e))
+    )
+
+
+def _terms(block: Block, estimator: Estimator) -> tuple[str, ...]:
+    return tuple(term for term in estimator.terms if not block.terms or term in block.terms)
 
 
 @lru_cache(maxsize=64)
@@ -282,13 +309,13 @@ def run_block(block: Block, named: tuple[Named, ...]) -> pl.DataFrame:
             panel = simulate(
                 economy, design, draw_shocks(design, seed=block.seed, replicate=number)
             )
-            sample = Sample(panel)
+            sample = Sample(panel, terms=frozenset(block.terms))
             for hypothesis, estimator in chosen:
                 if number == block.first:
                     capable[estimator.name] = missing(panel, estimator.needs)
                 rows.extend(
                     (*labels, number, *_row(hypothesis, estimator, estimate, truths))
-                    for estimate in _run(estimator, sample, capable[estimator.name])
+                    for estimate in attempt(estimator, sample, capable[estimator.name])
                 )
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
@@ -305,12 +332,6 @@ def _drawn(design: Design, chosen: Sequence[tuple[Hypothesis, Estimator]]) -> De
         return design
     others = {name: columns for name, columns in design.columns.items() if name != "outputs"}
     return replace(design, columns=MappingProxyType(others)) if others else design
-
-
-def _run(estimator: Estimator, sample: Sample, gaps: tuple[str, ...]) -> tuple[Estimate, ...]:
-    if gaps:
-        return tuple(failure(term, NOT_ESTIMABLE, "; ".join(gaps)) for term in estimator.terms)
-    return attempt(estimator, sample)
 
 
 def _row(

@@ -180,28 +180,26 @@ def run_estimator(estimator: Estimator, sample: Sample) -> tuple[Estimate, ...]:
     Returns
     -------
     tuple of Estimate
-        One row for each of the estimator's terms, in their order.
+        One row for each of the estimator's terms that the sample asks for, in their order.
     """
-    gaps = missing(sample.panel, estimator.needs)
+    return attempt(estimator, sample, missing(sample.panel, estimator.needs))
+
+
+def attempt(estimator: Estimator, sample: Sample, gaps: Sequence[str] = ()) -> tuple[Estimate, ...]:
+    """Run an estimator on a sample, turning gaps in what it needs, and any error, into rows."""
+    terms = sample.wanted(estimator.terms)
     if gaps:
-        return tuple(failure(term, NOT_ESTIMABLE, "; ".join(gaps)) for term in estimator.terms)
-    return attempt(estimator, sample)
-
-
-def attempt(estimator: Estimator, sample: Sample) -> tuple[Estimate, ...]:
-    """Run an estimator on a sample that has what it needs, turning any error into rows."""
+        return tuple(failure(term, NOT_ESTIMABLE, "; ".join(gaps)) for term in terms)
     try:
         run = partial(randomized, estimator) if _is_randomized(sample) else estimator.run
         estimates = {row.term: row for row in run(sample)}
     except EstimationError as error:
-        return tuple(failure(term, UNUSABLE, str(error)) for term in estimator.terms)
+        return tuple(failure(term, UNUSABLE, str(error)) for term in terms)
     except Exception as error:
-        return tuple(
-            failure(term, FAILED, f"{type(error).__name__}: {error}") for term in estimator.terms
-        )
+        return tuple(failure(term, FAILED, f"{type(error).__name__}: {error}") for term in terms)
     return tuple(
         estimates.get(term, failure(term, UNUSABLE, "the panel lacks what this term needs"))
-        for term in estimator.terms
+        for term in terms
     )
 
 

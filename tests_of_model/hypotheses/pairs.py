@@ -11,7 +11,8 @@ from withintask.panel.outcome import OutcomeKind
 from withintask.tests_of_model.components.pair_covariates import without_covariates
 from withintask.tests_of_model.components.pair_design import (
     PairDesign,
-    pair_design,
+    form_rows,
+    pairs_at,
     persistence_of_noise,
 )
 from withintask.tests_of_model.components.pairs import (
@@ -60,7 +61,7 @@ def pairs(
     Returns
     -------
     tuple of Estimate
-        One row a term, or why it could not be estimated. Ends of sets that have none are infinite; where ability without
+        One row a term that the sample asks for, or why it could not be estimated. Ends of sets that have none are infinite; where ability without
         AI is not detected the point estimate is missing and the set says what is known.
 
     Notes
@@ -70,7 +71,7 @@ def pairs(
     each is compared with its change among controls. Declared covariates of rows, items and tasks are taken out before, those
     of workers are part of ability; see :func:`withintask.tests_of_model.components.pair_covariates.without_covariates`.
     """
-    terms = terms_of(form)
+    terms = sample.wanted(terms_of(form))
     number = sample.arm_number if arm is None else arm
     apart = sample.distance if distance is None else distance
     try:
@@ -143,14 +144,13 @@ def ability_by_pairs(
         If no pair is left, or the distance asked for cannot be kept.
     """
     comparison = without_covariates(compare(rows, form, arm=arm))
-    design = pair_design(
-        comparison, distance=1 if distance is None else distance, is_crossed=is_crossed
-    )
+    formed = form_rows(comparison, is_crossed=is_crossed)
+    design = pairs_at(formed, 1 if distance is None else distance)
     note = ""
     if distance is None and rows.has_order:
         distance, note = default_distance(design)
         if distance > 1:
-            design = pair_design(comparison, distance=distance, is_crossed=is_crossed)
+            design = pairs_at(formed, distance)
     return Ability(
         design=design,
         moments=_moments(design, rows.kind),

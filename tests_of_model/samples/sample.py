@@ -1,6 +1,6 @@
 """A panel as estimators see it: its rows as arrays, prepared once, and how regressions are to be fitted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -35,6 +35,12 @@ class Sample:
     """Whether items' difficulty must be taken out, so that only items of two workers or more are used."""
     adjust: Adjust = NOTHING
     """Controls, fixed effects and weights that were asked for."""
+    terms: frozenset[str] = frozenset()
+    """Terms that are asked for; all that an estimator gives if empty."""
+
+    def wanted(self, terms: Iterable[str]) -> tuple[str, ...]:
+        """Return those of an estimator's terms that are asked for, in its order."""
+        return tuple(term for term in terms if not self.terms or term in self.terms)
 
     @cached_property
     def arm_number(self) -> int:

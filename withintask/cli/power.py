@@ -41,7 +41,7 @@ def init(
     """
     from withintask.panel.atomic import save_text
     from withintask.panel.errors import ParameterError
-    from withintask.tests_of_model.harness.power_init import study_text
+    from withintask.tests_of_model.harness.power.init import study_text
 
     if out.exists() and not force:
         raise ParameterError(f"{out}: exists; --force replaces it, --out names another")
@@ -165,8 +165,8 @@ _OF_STUDY = ("effect", "move", "estimator", "pilot", "budget", "power", "togethe
 def _cheapest(flags: Mapping[str, Any]) -> None:
     """The cheapest design, of a study file or of flags."""
     from withintask.report.power_study import HowToRun, check_out, run_and_write
-    from withintask.tests_of_model.harness.power_flags import with_flags
-    from withintask.tests_of_model.harness.power_study import PowerStudy, read_study
+    from withintask.tests_of_model.harness.power.flags import with_flags
+    from withintask.tests_of_model.harness.power.study import PowerStudy, read_study
 
     check_out(flags["out"])
     terms = {"terms": tuple(flags["hypothesis"] or ()), "like": flags["design"]}
@@ -201,8 +201,8 @@ def _curves(flags: Mapping[str, Any]) -> None:
 
 def _draw_curves(flags: Mapping[str, Any], name: str, out: Path) -> None:
     from withintask.report.power import Run, run_power, run_search
-    from withintask.tests_of_model.harness.power import PowerQuestion
-    from withintask.tests_of_model.harness.power_effect import is_goal
+    from withintask.tests_of_model.harness.power.effect import is_goal
+    from withintask.tests_of_model.harness.power.question import PowerQuestion
 
     is_of_term = is_goal(flags["effect"])
     question = PowerQuestion(
@@ -232,7 +232,7 @@ def _draw_curves(flags: Mapping[str, Any], name: str, out: Path) -> None:
 
 def _costs(flags: Mapping[str, Any]) -> dict[str, float]:
     """Unit costs of all flags."""
-    from withintask.tests_of_model.harness.power_costs import parse_costs
+    from withintask.tests_of_model.harness.power.costs import parse_costs
 
     older = {"worker": flags["cost_worker"], "task": flags["cost_task"]}
     return {**parse_costs(flags["cost"] or ()), **{unit: c for unit, c in older.items() if c}}

@@ -16,23 +16,23 @@ from withintask.report.progress import progress, run_study
 from withintask.report.terminal import print_rows
 from withintask.sim.design import Design
 from withintask.tests_of_model.harness.diagnosands import LEVEL
-from withintask.tests_of_model.harness.power import (
+from withintask.tests_of_model.harness.power.costs import Costs, make_costs
+from withintask.tests_of_model.harness.power.curve import detectable_effect
+from withintask.tests_of_model.harness.power.effect import effect_words
+from withintask.tests_of_model.harness.power.question import (
     PowerQuestion,
     SmallestSize,
     plan_power,
     search_smallest,
 )
-from withintask.tests_of_model.harness.power_costs import Costs, make_costs
-from withintask.tests_of_model.harness.power_curve import detectable_effect
-from withintask.tests_of_model.harness.power_effect import effect_words
-from withintask.tests_of_model.harness.power_table import (
+from withintask.tests_of_model.harness.power.table import (
     LineCrossing,
     cheapest,
     crossings,
     lines,
     warning,
 )
-from withintask.tests_of_model.harness.power_terms import TermTest
+from withintask.tests_of_model.harness.power.terms import TermTest
 from withintask.tests_of_model.harness.rule import POWER_GOAL
 
 
@@ -71,7 +71,7 @@ def run_power(
     effect
         A parameter and its values, such as ``capability=0.25,0.5,1``, that change the truth; empty for none.
     costs
-        Unit to cost, see :data:`withintask.tests_of_model.harness.power_costs.COST_UNITS`.
+        Unit to cost, see :data:`withintask.tests_of_model.harness.power.costs.COST_UNITS`.
 
     Returns
     -------

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from withintask.report.style import FAINT, NEUTRAL, SECOND, Axes, new_figure
-from withintask.tests_of_model.harness.power_run import PowerReport
-from withintask.tests_of_model.harness.power_search import Confirmed
-from withintask.tests_of_model.harness.power_space import AXIS_WORDS
+from withintask.tests_of_model.harness.power.run import PowerReport
+from withintask.tests_of_model.harness.power.search import Confirmed
+from withintask.tests_of_model.harness.power.space import AXIS_WORDS
 
 _COLUMNS = 3
 

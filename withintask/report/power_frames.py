@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 import polars as pl
 
-from withintask.tests_of_model.harness.power_run import PowerReport
-from withintask.tests_of_model.harness.power_search import Confirmed
+from withintask.tests_of_model.harness.power.run import PowerReport
+from withintask.tests_of_model.harness.power.search import Confirmed
 
 _SIZES = (
     "n_firms",

@@ -32,7 +32,7 @@ from withintask.report.power_words import (
     robust_rows,
     validity_rows,
 )
-from withintask.tests_of_model.harness.power_run import PowerReport
+from withintask.tests_of_model.harness.power.run import PowerReport
 
 
 def power_page(report: PowerReport, *, command: str) -> str:

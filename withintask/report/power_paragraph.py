@@ -7,9 +7,9 @@ from withintask.panel.escape import in_latex
 from withintask.report.estimate_words import estimator_words, term_words
 from withintask.report.power_words import design_words, fixed_words, robust_words
 from withintask.tests_of_model.harness.diagnosands import LEVEL
-from withintask.tests_of_model.harness.power_effect import effect_words
-from withintask.tests_of_model.harness.power_run import PowerReport
-from withintask.tests_of_model.harness.power_search import Confirmed
+from withintask.tests_of_model.harness.power.effect import effect_words
+from withintask.tests_of_model.harness.power.run import PowerReport
+from withintask.tests_of_model.harness.power.search import Confirmed
 
 _SYMBOLS = {"±": r"$\pm$", "½": r"$\tfrac{1}{2}$", "·": r"$\cdot$", "−": "--", "×": r"$\times$"}
 

@@ -36,8 +36,8 @@ from withintask.report.progress import stages
 from withintask.report.tables import markdown_table
 from withintask.report.terminal import print_rows
 from withintask.tests_of_model.harness.parallel import open_executor
-from withintask.tests_of_model.harness.power_run import PowerReport, run_power_study
-from withintask.tests_of_model.harness.power_study import PowerStudy
+from withintask.tests_of_model.harness.power.run import PowerReport, run_power_study
+from withintask.tests_of_model.harness.power.study import PowerStudy
 from withintask.tests_of_model.harness.replicate import Study, replicate
 
 
@@ -131,7 +131,7 @@ def _tests(study: PowerStudy) -> str:
 
 
 def _effect(study: PowerStudy) -> list[str]:
-    from withintask.tests_of_model.harness.power_effect import effect_words
+    from withintask.tests_of_model.harness.power.effect import effect_words
 
     return [] if study.solved is None else [f"Effect: {effect_words(study.solved)}."]
 

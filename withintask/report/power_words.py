@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from withintask.report.estimate_words import estimator_words, term_words
 from withintask.tests_of_model.harness import rule
 from withintask.tests_of_model.harness.diagnosands import LEVEL
-from withintask.tests_of_model.harness.power_effect import effect_words
-from withintask.tests_of_model.harness.power_frontier import Point
-from withintask.tests_of_model.harness.power_robust import Robust
-from withintask.tests_of_model.harness.power_run import PowerReport
-from withintask.tests_of_model.harness.power_search import Confirmed
-from withintask.tests_of_model.harness.power_space import (
+from withintask.tests_of_model.harness.power.effect import effect_words
+from withintask.tests_of_model.harness.power.frontier import Point
+from withintask.tests_of_model.harness.power.robust import Robust
+from withintask.tests_of_model.harness.power.run import PowerReport
+from withintask.tests_of_model.harness.power.search import Confirmed
+from withintask.tests_of_model.harness.power.space import (
     AXIS_WORDS,
     ROLL_OUT_WORDS,
     counted,

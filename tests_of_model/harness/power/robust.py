@@ -17,10 +17,10 @@ from withintask.sim.design import Design
 from withintask.sim.designs import change_design
 from withintask.sim.switches import SWITCHES, why_idle
 from withintask.tests_of_model.harness.diagnosands import LEVEL
-from withintask.tests_of_model.harness.power_lab import Lab, Results, Visit
-from withintask.tests_of_model.harness.power_search import Target
-from withintask.tests_of_model.harness.power_space import LARGEST_PANEL, WORKERS_BY_FIRM
-from withintask.tests_of_model.harness.power_surface import Features, fit_surface, needed
+from withintask.tests_of_model.harness.power.lab import Lab, Results, Visit
+from withintask.tests_of_model.harness.power.search import Target
+from withintask.tests_of_model.harness.power.space import LARGEST_PANEL, WORKERS_BY_FIRM
+from withintask.tests_of_model.harness.power.surface import Features, fit_surface, needed
 from withintask.tests_of_model.harness.rule import BIAS_SHARE
 
 _SCALED = ("n_firms", "n_workers", "n_postings_by_occupation", "n_occupations")
@@ -86,10 +86,10 @@ class Robust:
 
 @cache
 def load_troubles() -> tuple[Trouble, ...]:
-    """Return the troubles that are tried, from ``power_nuisances.toml``."""
+    """Return the troubles that are tried, from ``nuisances.toml``."""
     text = (
-        files("withintask.tests_of_model.harness")
-        .joinpath("power_nuisances.toml")
+        files("withintask.tests_of_model.harness.power")
+        .joinpath("nuisances.toml")
         .read_text("utf-8")
     )
     return tuple(

@@ -8,12 +8,12 @@ from withintask.sim.designs import change_design, load_design
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params
 from withintask.tests_of_model.estimands.ability import delta_log_sd
-from withintask.tests_of_model.harness.power_effect import (
+from withintask.tests_of_model.harness.power.effect import (
     effect_words,
     parse_effect,
     solve_effect,
 )
-from withintask.tests_of_model.harness.power_terms import asked_terms, choose_test
+from withintask.tests_of_model.harness.power.terms import asked_terms, choose_test
 
 PARAMS = load_params()
 

@@ -8,8 +8,8 @@ from scipy.special import log_ndtr, ndtri
 
 from withintask.panel.arrays import Array, Flags
 from withintask.tests_of_model.harness.diagnosands import LEVEL
-from withintask.tests_of_model.harness.power_lab import Results
-from withintask.tests_of_model.harness.power_surface import Features
+from withintask.tests_of_model.harness.power.lab import Results
+from withintask.tests_of_model.harness.power.surface import Features
 from withintask.tests_of_model.harness.rule import BIAS_SHARE, COVERAGE_LIMIT
 
 _SLOPE = 0.4

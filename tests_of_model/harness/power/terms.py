@@ -10,7 +10,7 @@ from withintask.sim.design import Design
 from withintask.sim.params import Params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
-from withintask.tests_of_model.harness.power_effect import hypothesis_of, terms
+from withintask.tests_of_model.harness.power.effect import hypothesis_of, terms
 from withintask.tests_of_model.harness.replicate import solved
 from withintask.tests_of_model.harness.verdict import CLAIMS
 from withintask.tests_of_model.hypotheses.estimate import choose, run_estimator

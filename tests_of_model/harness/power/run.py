@@ -7,14 +7,14 @@ import numpy as np
 
 from withintask.panel.store import read_panel
 from withintask.sim.params import Params
-from withintask.tests_of_model.harness.power_effect import Effect
-from withintask.tests_of_model.harness.power_frontier import Point, frontier
-from withintask.tests_of_model.harness.power_lab import ModelLab, Run
-from withintask.tests_of_model.harness.power_pilot import PilotFigures, pilot_figures
-from withintask.tests_of_model.harness.power_robust import Robust, robustness
-from withintask.tests_of_model.harness.power_search import Answer, Confirmed, search
-from withintask.tests_of_model.harness.power_study import PowerStudy
-from withintask.tests_of_model.harness.power_terms import TermTest
+from withintask.tests_of_model.harness.power.effect import Effect
+from withintask.tests_of_model.harness.power.frontier import Point, frontier
+from withintask.tests_of_model.harness.power.lab import ModelLab, Run
+from withintask.tests_of_model.harness.power.pilot import PilotFigures, pilot_figures
+from withintask.tests_of_model.harness.power.robust import Robust, robustness
+from withintask.tests_of_model.harness.power.search import Answer, Confirmed, search
+from withintask.tests_of_model.harness.power.study import PowerStudy
+from withintask.tests_of_model.harness.power.terms import TermTest
 from withintask.tests_of_model.harness.replicate import solved
 
 _ROBUST_SEED, _FRONTIER_SEED = 10, 20

@@ -21,22 +21,22 @@ from withintask.sim.designs import load_design
 from withintask.sim.params import Params, load_params
 from withintask.sim.worlds import REFERENCE, load_world
 from withintask.tests_of_model.harness.pilot import calibrate, taken
-from withintask.tests_of_model.harness.power_costs import Costs, make_costs
-from withintask.tests_of_model.harness.power_effect import (
+from withintask.tests_of_model.harness.power.costs import Costs, make_costs
+from withintask.tests_of_model.harness.power.effect import (
     SolvedEffect,
     parse_effect,
     solve_effect,
 )
-from withintask.tests_of_model.harness.power_lab import Together
-from withintask.tests_of_model.harness.power_search import Effort, Target
-from withintask.tests_of_model.harness.power_space import (
+from withintask.tests_of_model.harness.power.lab import Together
+from withintask.tests_of_model.harness.power.search import Effort, Target
+from withintask.tests_of_model.harness.power.space import (
     Space,
     Value,
     make_design,
     make_space,
     read_axes,
 )
-from withintask.tests_of_model.harness.power_terms import TermTest, asked_terms, choose_test
+from withintask.tests_of_model.harness.power.terms import TermTest, asked_terms, choose_test
 from withintask.tests_of_model.harness.rule import POWER_GOAL
 from withintask.tests_of_model.harness.settings import apply_settings
 
@@ -62,7 +62,7 @@ class PowerStudy:
     settings: tuple[str, ...] = ()
     """Changes of design or parameters, name=value."""
     vary: Mapping[str, Sequence[Value]] = field(default_factory=dict)
-    """Axis to values; what ``power_defaults.toml`` has for the design's tables if empty."""
+    """Axis to values; what ``defaults.toml`` has for the design's tables if empty."""
     costs: Mapping[str, float] = field(default_factory=dict)
     """Unit to cost."""
     budget: float = float("inf")
@@ -237,8 +237,8 @@ def _value_problems(study: PowerStudy) -> list[str]:
 def default_axes(design: Design) -> dict[str, tuple[Value, ...]]:
     """Return what varies where nothing is said: sizes that the design's tables have."""
     text = (
-        files("withintask.tests_of_model.harness")
-        .joinpath("power_defaults.toml")
+        files("withintask.tests_of_model.harness.power")
+        .joinpath("defaults.toml")
         .read_text("utf-8")
     )
     entries = tomllib.loads(text)

@@ -14,7 +14,7 @@ from withintask.sim.designs import change_design
 from withintask.sim.params import Params, switch_off
 from withintask.sim.worlds import NO_AI, REFERENCE
 from withintask.tests_of_model.harness.diagnosands import LEVEL
-from withintask.tests_of_model.harness.power_terms import TermTest
+from withintask.tests_of_model.harness.power.terms import TermTest
 from withintask.tests_of_model.harness.replicate import BLOCK, Block, Study
 from withintask.tests_of_model.harness.rule import Draws
 from withintask.tests_of_model.hypotheses.hypothesis import OK
@@ -149,6 +149,7 @@ class ModelLab:
                 first=first,
                 last=min(first + length, visit.last),
                 estimators=named,
+                terms=tuple(dict.fromkeys(t.term for t in tests)),
             )
             for first in range(visit.first, visit.last, length)
         ]

@@ -10,7 +10,7 @@ from scipy.special import log_ndtr, ndtr, ndtri
 
 from withintask.panel.arrays import Array, Codes
 from withintask.tests_of_model.harness.diagnosands import LEVEL
-from withintask.tests_of_model.harness.power_space import WORKERS_BY_FIRM, Space
+from withintask.tests_of_model.harness.power.space import WORKERS_BY_FIRM, Space
 
 _SLOPES: Mapping[str, tuple[float, float]] = {
     "n_firms": (0.5, 0.15),

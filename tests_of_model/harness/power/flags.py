@@ -5,8 +5,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 from withintask.panel.errors import ParameterError, list_problems
-from withintask.tests_of_model.harness.power_space import parse_axes
-from withintask.tests_of_model.harness.power_study import PowerStudy, default_axes
+from withintask.tests_of_model.harness.power.space import parse_axes
+from withintask.tests_of_model.harness.power.study import PowerStudy, default_axes
 
 
 def with_flags(

@@ -17,14 +17,14 @@ from withintask.sim.simulate import simulate
 from withintask.sim.worlds import NO_AI, REFERENCE, World, load_world
 from withintask.tests_of_model.harness.diagnosands import LEVEL
 from withintask.tests_of_model.harness.pilot import calibrate, taken
-from withintask.tests_of_model.harness.power_curve import search_size
-from withintask.tests_of_model.harness.power_effect import (
+from withintask.tests_of_model.harness.power.curve import search_size
+from withintask.tests_of_model.harness.power.effect import (
     SolvedEffect,
     parse_effect,
     solve_effect,
 )
-from withintask.tests_of_model.harness.power_table import design_grid, power_table
-from withintask.tests_of_model.harness.power_terms import (
+from withintask.tests_of_model.harness.power.table import design_grid, power_table
+from withintask.tests_of_model.harness.power.terms import (
     Asked,
     TermTest,
     asked_terms,
@@ -164,6 +164,7 @@ def plan_power(
             replicates=replicates,
             hypotheses=[test.hypothesis],
             estimators=[test.estimator],
+            terms=[test.term],
         ),
     )
 
@@ -259,7 +260,7 @@ def rejection(
     economy, _ = solved(params)
     panel = simulate(economy, design, draw_shocks(design, seed=seed, replicate=replicate))
     (p_value,) = (
-        row.p_value for row in run_estimator(estimator, Sample(panel)) if row.term == term
+        row.p_value for row in run_estimator(estimator, Sample(panel, terms=frozenset({term})))
     )
     return float(p_value < LEVEL) if math.isfinite(p_value) else math.nan
 

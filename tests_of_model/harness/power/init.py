@@ -6,10 +6,10 @@ from pathlib import Path
 from withintask.panel.store import read_panel
 from withintask.sim.design_fields import field_meaning, field_unit
 from withintask.sim.designs import load_design
-from withintask.tests_of_model.harness.power_costs import COST_UNITS
-from withintask.tests_of_model.harness.power_pilot import PilotFigures, pilot_figures
-from withintask.tests_of_model.harness.power_space import AXES, LIMITS, ROLL_OUTS
-from withintask.tests_of_model.harness.power_study import default_axes
+from withintask.tests_of_model.harness.power.costs import COST_UNITS
+from withintask.tests_of_model.harness.power.pilot import PilotFigures, pilot_figures
+from withintask.tests_of_model.harness.power.space import AXES, LIMITS, ROLL_OUTS
+from withintask.tests_of_model.harness.power.study import default_axes
 
 _NOISE = (
     "output_noise",

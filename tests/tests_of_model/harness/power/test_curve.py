@@ -8,14 +8,14 @@ from scipy.special import ndtr
 from withintask.panel.errors import EstimationError, ParameterError
 from withintask.sim.designs import load_design
 from withintask.tests_of_model.harness.pilot import calibrate
-from withintask.tests_of_model.harness.power_curve import (
+from withintask.tests_of_model.harness.power.curve import (
     detectable_effect,
     normal_power,
     search_size,
     smallest_effect,
     smallest_sample,
 )
-from withintask.tests_of_model.harness.power_table import design_grid
+from withintask.tests_of_model.harness.power.table import design_grid
 from withintask.tests_of_model.harness.settings import parse_grid
 from withintask.tests_of_model.harness.synthetic import draw_panel
 

@@ -8,12 +8,12 @@ import pytest
 from tests.made_up_lab import NormalLab
 from withintask.panel.errors import ParameterError
 from withintask.sim.designs import load_design
-from withintask.tests_of_model.harness.power_costs import make_costs
-from withintask.tests_of_model.harness.power_lab import Results, wilson
-from withintask.tests_of_model.harness.power_robust import crossing
-from withintask.tests_of_model.harness.power_search import Effort, Target, search
-from withintask.tests_of_model.harness.power_space import make_space, parse_axes
-from withintask.tests_of_model.harness.power_surface import fit_surface, make_features, power_at
+from withintask.tests_of_model.harness.power.costs import make_costs
+from withintask.tests_of_model.harness.power.lab import Results, wilson
+from withintask.tests_of_model.harness.power.robust import crossing
+from withintask.tests_of_model.harness.power.search import Effort, Target, search
+from withintask.tests_of_model.harness.power.space import make_space, parse_axes
+from withintask.tests_of_model.harness.power.surface import fit_surface, make_features, power_at
 
 RCT = load_design("rct")
 TARGET = Target(terms=("effect",))

@@ -13,8 +13,8 @@ from withintask.sim.design import Design
 from withintask.sim.designs import change_design
 from withintask.sim.worlds import NO_AI
 from withintask.tests_of_model.harness.diagnose import diagnose, wide
-from withintask.tests_of_model.harness.power_costs import Costs
-from withintask.tests_of_model.harness.power_curve import (
+from withintask.tests_of_model.harness.power.costs import Costs
+from withintask.tests_of_model.harness.power.curve import (
     Crossing,
     normal_power,
     smallest_effect,

@@ -9,7 +9,7 @@ from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params, vary
 from withintask.tests_of_model.estimands.ability import delta_log_sd
 from withintask.tests_of_model.estimands.average import average_effect_log
-from withintask.tests_of_model.harness.power import rejection
+from withintask.tests_of_model.harness.power.question import rejection
 from withintask.tests_of_model.hypotheses.estimate import choose
 
 N = 200

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from withintask.sim.worlds import NO_AI, REFERENCE
 from withintask.tests_of_model.harness import rule
 from withintask.tests_of_model.harness.figures import WorldFigures, world_figures
-from withintask.tests_of_model.harness.power_lab import Results, make_draws
+from withintask.tests_of_model.harness.power.lab import Results, make_draws
 from withintask.tests_of_model.harness.rule import Looks, judge
 
 _FIGURES = ("bias", "coverage", "size")

@@ -7,16 +7,16 @@ import numpy as np
 
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.sim.worlds import NO_AI, REFERENCE
-from withintask.tests_of_model.harness.power_lab import Lab, Results, Together, Visit, wilson
-from withintask.tests_of_model.harness.power_screen import Tally, likely_valid, tally
-from withintask.tests_of_model.harness.power_space import Space
-from withintask.tests_of_model.harness.power_surface import (
+from withintask.tests_of_model.harness.power.lab import Lab, Results, Together, Visit, wilson
+from withintask.tests_of_model.harness.power.screen import Tally, likely_valid, tally
+from withintask.tests_of_model.harness.power.space import Space
+from withintask.tests_of_model.harness.power.surface import (
     Surface,
     fit_surface,
     make_features,
     needed,
 )
-from withintask.tests_of_model.harness.power_valid import Validity, judge_validity
+from withintask.tests_of_model.harness.power.valid import Validity, judge_validity
 from withintask.tests_of_model.harness.replicate import BLOCK
 from withintask.tests_of_model.harness.rule import POWER_GOAL
 from withintask.tests_of_model.harness.sequential import make_looks

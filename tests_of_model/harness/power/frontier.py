@@ -10,10 +10,10 @@ from scipy.special import ndtri
 from withintask.panel.errors import ParameterError
 from withintask.sim.params import Params
 from withintask.tests_of_model.harness.diagnosands import LEVEL
-from withintask.tests_of_model.harness.power_effect import Effect, SolvedEffect, solve_effect
-from withintask.tests_of_model.harness.power_lab import Lab, Visit, wilson
-from withintask.tests_of_model.harness.power_search import Answer, Target
-from withintask.tests_of_model.harness.power_surface import needed
+from withintask.tests_of_model.harness.power.effect import Effect, SolvedEffect, solve_effect
+from withintask.tests_of_model.harness.power.lab import Lab, Visit, wilson
+from withintask.tests_of_model.harness.power.search import Answer, Target
+from withintask.tests_of_model.harness.power.surface import needed
 
 _BUDGETS = 5
 """Budgets on the frontier, evenly spread in logs."""

@@ -14,7 +14,7 @@ from withintask.panel.errors import ParameterError, list_problems, nearest
 from withintask.sim.design import Design
 from withintask.sim.design_checks import TREATMENTS
 from withintask.sim.designs import change_design
-from withintask.tests_of_model.harness.power_costs import Costs
+from withintask.tests_of_model.harness.power.costs import Costs
 
 Value = int | float | str
 

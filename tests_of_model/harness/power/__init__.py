@@ -1,0 +1,1 @@
+"""Power: how large a study must be, and what it costs."""
