@@ -133,7 +133,7 @@ def rival_rows(
         if rival.has_ai:
             moved = target.with_value(target.value - shift)
             after = posterior(bank, moved, n_particles=n_particles, seed=seed, is_moved=False)
-            logs = {name: after.under(name).log_evidence for name in reference}
+            logs = {name: after.log_evidence(name) for name in reference}
         else:
             given = at_base[[place(name) for name in target.names]] + shift
             alike = log_normal((given - target.value)[None], with_quadrature(bank, target))

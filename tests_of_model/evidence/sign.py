@@ -90,7 +90,8 @@ def by_world(
     Returns
     -------
     polars.DataFrame
-        World, what it fixes, log evidence against the reference and posterior probability, under each prior.
+        World, what it fixes, log evidence against the reference (at most that, where no draw lies in a prior's support) and
+        posterior probability, under each prior.
     """
     fixed = {REFERENCE: dict[str, float]()} | {
         world.name: known for world in worlds if (known := _fixed(world, bank)) is not None
@@ -100,7 +101,7 @@ def by_world(
         after = posterior(
             bank, target, fixed=known, n_particles=n_particles, seed=seed, is_moved=False
         )
-        logs = {prior: after.under(prior).log_evidence for prior in after.mixture.components}
+        logs = {prior: after.log_evidence(prior) for prior in after.mixture.components}
         if not rows:
             reference = logs
         fixes = ", ".join(f"{n} = {v:g}" for n, v in known.items())

@@ -10,7 +10,7 @@ from withintask.panel.arrays import Array, Flags
 from withintask.panel.errors import ParameterError
 from withintask.sim.params import Params, vary
 from withintask.tests_of_model.moments.bank import Bank, features_at, place
-from withintask.tests_of_model.moments.mixture import AS_GIVEN, MIXED, Mixture
+from withintask.tests_of_model.moments.mixture import AS_GIVEN, MIXED, SHARES, Mixture
 from withintask.tests_of_model.moments.moments import params_with
 from withintask.tests_of_model.moments.priors import Prior
 from withintask.tests_of_model.moments.reduced import REDUCED, reduced_moments
@@ -72,11 +72,15 @@ class Posterior:
         """Effective number of the draws."""
         return effective_number(self.weight)
 
-    @property
-    def log_evidence(self) -> float:
-        """Log of the mean likelihood over the prior, normal constants and ΔGini left out."""
+    def log_evidence(self, prior: str = AS_GIVEN) -> float:
+        """Log of the mean likelihood over one of the three priors, normal constants and ΔGini left out.
+
+        Where none of the draws lies in that prior's support, the most that it can be: the mixture's over the prior's share.
+        """
         spread = self.log_spread - logsumexp(self.log_spread)
-        return self.log_evidence_mixture + float(logsumexp(spread + self._log_ratio(self.prior)))
+        gain = logsumexp(spread + self._log_ratio(self.mixture.components[prior]))
+        most = -np.log(SHARES[prior])
+        return self.log_evidence_mixture + float(gain if np.isfinite(gain) else most)
 
     def of(self, name: str) -> Array:
         """Draws of a parameter or feature, (draw,)."""

@@ -1,11 +1,14 @@
 """Posteriors given moments: closed forms, agreement of both ways, bad input."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from withintask.panel.errors import ParameterError
 from withintask.sim.params import load_params
 from withintask.tests_of_model.moments.bank import make_bank
+from withintask.tests_of_model.moments.mixture import AS_GIVEN, WIDE
 from withintask.tests_of_model.moments.predictive import fail_if_out_of_reach, prior_predictive
 from withintask.tests_of_model.moments.priors import load_prior
 from withintask.tests_of_model.moments.reweight import posterior
@@ -174,6 +177,23 @@ def test_evidence_is_the_mean_likelihood_of_the_prior(bank):
     terms = np.exp(log_normal(gap, wanted.covariance))
     mean = weight @ terms
     error = np.sqrt(weight**2 @ (terms - mean) ** 2) / mean
-    got = posterior(bank, wanted, n_particles=2**10).log_evidence
+    got = posterior(bank, wanted, n_particles=2**10).log_evidence()
     # Both start from the same bank; the second adds the error of its steps, about 1/sqrt(1024) each.
     assert got == pytest.approx(np.log(mean), abs=4 * (error + 4 / np.sqrt(2**10)))
+
+
+def test_evidence_of_a_prior_that_no_draw_lies_in_is_its_upper_bound(bank):
+    after = posterior(bank, target(VAGUE, [-0.15, -0.15, 0.05]), n_particles=2**8)
+    values = after.values.copy()
+    place = after.prior.names.index("ai_multiplicative")
+    values[:, place] = after.prior.high[place] + 0.01
+    outside = replace(
+        after,
+        values=values,
+        log_mixture=after.mixture.log_density(values),
+    )
+    # Its draws are half of the mixture's, so its mean likelihood is at most twice the mixture's.
+    most = outside.log_evidence_mixture + np.log(2)
+    assert outside.log_evidence(AS_GIVEN) == pytest.approx(most, rel=1e-12)
+    # All of them lie in the wide prior, where the mixture is a quarter of it.
+    assert outside.log_evidence(WIDE) == pytest.approx(most + np.log(2), rel=1e-12)
