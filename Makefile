@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test attack lint types install docs dependencies
+.PHONY: demo test attack bench lint types install docs dependencies
 demo: .venv/installed
 	$(BIN)/withintask demo
 
@@ -13,6 +13,10 @@ test: .venv/installed
 # The long attacks: kills at every kind of step, pairs of writers, flipped bits, fuzzed files.
 attack: .venv/installed
 	WITHINTASK_ATTACK=1 $(BIN)/pytest -q tests/attacks
+
+# Every figure of speed that docs quote, to docs/performance.md; goes on where it was stopped. PEERS=PATH: a Python with the peers.
+bench: .venv/installed
+	$(BIN)/python benchmarks/bench_all.py $(if $(PEERS),--peers $(PEERS))
 
 install: .venv/installed
 

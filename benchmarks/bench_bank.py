@@ -9,6 +9,7 @@ points, and what 2^16 draws take on one core and on two.
 import time
 
 import numpy as np
+from rows import record
 
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params
@@ -33,13 +34,21 @@ def main() -> None:
         few = values[:N_SOLVED]
         ginis = timed(lambda: many_ginis(params, prior.names, few, n_workers=N_WORKERS), N_SOLVED)
         whole = timed(lambda: [solved(params, prior.names, row) for row in few], N_SOLVED)
-    total = (reduced + ginis) * N_DRAWS
-    print(
-        f"reduced moments {1e3 * reduced:.3f} ms, changes of the Gini {1e3 * ginis:.2f} ms a draw"
+    record(
+        key="bank_draw",
+        what="a draw of the bank: ten moments and both changes of the Gini",
+        ours=reduced + ginis,
+        peer="one economy solved for the same",
+        theirs=whole,
+        ratio_limit=1.0,
+        note=f"processor time; moments {1e3 * reduced:.3f} ms, changes of the Gini {1e3 * ginis:.2f} ms",
     )
-    print(f"the same from one economy {1e3 * whole:.2f} ms, ratio {whole / (reduced + ginis):.1f}")
-    print(
-        f"{N_DRAWS:,} draws: {total / 60:.1f} minutes on one core, {total / 120:.1f} on two (limit 20)"
+    record(
+        key="bank",
+        what=f"{N_DRAWS:,} draws of the bank, from the cost of one",
+        ours=(reduced + ginis) * N_DRAWS / 60,
+        unit="min of one core",
+        limit=20.0,
     )
 
 

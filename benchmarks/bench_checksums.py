@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from bench_panel import N_ROWS, run
+from rows import record
 
 from withintask.panel.store import read_panel
 
@@ -25,15 +26,20 @@ def main() -> None:
         run("--make", str(n_rows), folder)
         panel = Path(folder) / "panel"
         size = sum(file.stat().st_size for file in panel.iterdir())
-        print(f"{n_rows:,} rows, {size / 1e6:,.0f} MB")
         for lazy in (False, True):
             times = [
                 (seconds(panel, lazy, True), seconds(panel, lazy, False)) for _ in range(repeats)
             ]
             verified, plain = (min(column) for column in zip(*times, strict=True))
             how = "lazy, checked" if lazy else "in memory, checked"
-            print(
-                f"{how:20} {plain:.2f} s; with SHA-256 {verified:.2f} s: {verified / plain - 1:+.1%}"
+            record(
+                key=f"checksums_{'lazy' if lazy else 'memory'}",
+                what=f"read {n_rows:,} rows ({size / 1e6:,.0f} MB), {how}, with SHA-256",
+                ours=verified,
+                peer="the same without",
+                theirs=plain,
+                turns=repeats,
+                note="least seconds of processor time",
             )
 
 

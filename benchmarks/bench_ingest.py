@@ -9,15 +9,19 @@ and the peak of its resident memory. ``--values N`` sets the length of the synth
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from rows import record
 
 WAGES = [f"{s}_{n}" for s in "ha" for n in ("mean", "pct10", "pct25", "median", "pct75", "pct90")]
 OTHERS = ["tot_emp", "emp_prse", "jobs_1000", "loc_quotient", "pct_total", "pct_rpt", "mean_prse"]
@@ -159,12 +163,12 @@ def measure(*cases, source, repeats=REPEATS):
             command = [sys.executable, __file__, str(source), "--case", case]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             runs[case].append(json.loads(done.stdout))
-    return [Best.of(runs[case]) for case in cases]
+    return [Typical.of(runs[case]) for case in cases]
 
 
 @dataclass(frozen=True)
-class Best:
-    """Values read; least wall and processor seconds and largest peak in MiB of some runs."""
+class Typical:
+    """Values read; median wall and processor seconds and largest peak in MiB of some runs."""
 
     n: int
     wall: float
@@ -173,12 +177,9 @@ class Best:
 
     @classmethod
     def of(cls, runs):
-        """Take the best of each figure over the runs of a case."""
-        least = {name: min(run[name] for run in runs) for name in ("wall", "cpu")}
-        return cls(n=runs[0]["n"], peak=max(run["peak"] for run in runs), **least)
-
-    def __str__(self):
-        return f"{self.wall:.2f} s ({self.cpu:.2f} s of processors), peak {self.peak:.0f} MiB"
+        """Take the median of each figure over the runs of a case."""
+        middle = {name: statistics.median(run[name] for run in runs) for name in ("wall", "cpu")}
+        return cls(n=runs[0]["n"], peak=max(run["peak"] for run in runs), **middle)
 
 
 def run_case(case, source):
@@ -221,25 +222,44 @@ def main():
         run_case(options.case, options.source)
         return
     print("load average {:.1f} {:.1f} {:.1f}".format(*os.getloadavg()))
-    (same,) = measure("same_result", source=options.source, repeats=1)
-    print(f"{same.n:,} values, bounds and statuses equal those of pandas + openpyxl")
     peers = {"national_full": "same columns", "national_values": "values only"}
-    ours, *others = measure("national", *peers, source=options.source)
-    print(f"national 2019-2024, {ours.n:,} rows: {ours}")
+    if importlib.util.find_spec("openpyxl"):
+        (same,) = measure("same_result", source=options.source, repeats=1)
+        print(f"{same.n:,} values, bounds and statuses equal those of pandas + openpyxl")
+        ours, *others = measure("national", *peers, source=options.source)
+    else:
+        (ours,), others = measure("national", source=options.source), [None, None]
     for what, peer in zip(peers.values(), others, strict=True):
-        ratio, ratio_cpu = peer.wall / ours.wall, peer.cpu / ours.cpu
-        print(
-            f"pandas + openpyxl, {what}: {peer}; "
-            f"ours is {ratio:.1f} times faster, {ratio_cpu:.1f} by processor time"
+        record(
+            key=f"oews_{what.replace(' ', '_')}",
+            what=f"OEWS national 2019-2024, {ours.n:,} rows",
+            ours=ours.wall,
+            peak=ours.peak * MIB / 1e9,
+            peer=f"pandas + openpyxl, {what}",
+            theirs=peer and peer.wall,
+            ratio_limit=1.0,
+            turns=REPEATS,
+            note=f"{ours.cpu:.2f} s of processors" + (f"; peer {peer.cpu:.2f}" if peer else ""),
         )
     (state_file,) = measure("state", source=options.source, repeats=3)
-    print(f"state flat file, {state_file.n:,} values: {state_file}")
+    record(
+        key="oews_state",
+        what=f"OEWS flat file of states, {state_file.n:,} values",
+        ours=state_file.wall,
+        peak=state_file.peak * MIB / 1e9,
+        turns=3,
+    )
     with tempfile.TemporaryDirectory() as folder:
         written = write_flat(Path(folder), options.values)
         (built,) = measure("build", source=folder, repeats=1)
         size = (Path(folder) / "oe.data.1.AllData").stat().st_size / MIB
     assert built.n == written
-    print(f"synthetic flat file, {built.n:,} values, {size:.0f} MiB, built into DuckDB: {built}")
+    record(
+        key="oews_flat",
+        what=f"synthetic flat file, {built.n:,} values, {size:.0f} MiB, built into DuckDB",
+        ours=built.wall,
+        peak=built.peak * MIB / 1e9,
+    )
 
 
 if __name__ == "__main__":

@@ -7,9 +7,11 @@ compares one local fit of each at 2^15 workers. Peers that are not installed are
 
 import argparse
 import importlib.util
+import statistics
 import time
 
 import numpy as np
+from rows import record
 
 from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params, vary
@@ -39,8 +41,14 @@ def main():
     options = parser.parse_args()
     start = load_params()
     model_moments(start)
-    evaluation = min(seconds(lambda: model_moments(start))[0] for _ in range(20))
-    print(f"one evaluation of six moments at 2^15 workers: {1000 * evaluation:.1f} ms (limit 60)")
+    evaluation = statistics.median(seconds(lambda: model_moments(start))[0] for _ in range(20))
+    record(
+        key="msm_moments",
+        what="six moments of an economy of 2^15 workers",
+        ours=evaluation,
+        limit=0.06,
+        turns=20,
+    )
     truth = vary(start, **dict(zip(FREE, TRUTH, strict=True)))
     exact = target_from_economy(solve_economy(truth))
     target = exact.with_covariance(np.diag((SHARE * exact.value) ** 2))
@@ -49,25 +57,37 @@ def main():
             lambda: fit_msm(target, start, n_starts=options.starts, executor=executor)
         )
     gap = min(np.abs(fit.problem.free.values(r.point) / TRUTH - 1).max() for r in fit.roots)
-    print(
-        f"fit_msm, {options.starts} starts, {options.processes} processes, errors included: {elapsed:.1f} s (limit 60); "
-        f"{len(fit.roots)} roots, nearest to the truth within {gap:.1e}; condition number {fit.errors.condition_number:.0f}"
+    record(
+        key="msm_fit",
+        what=f"fit of six parameters, {options.starts} starts, errors included",
+        ours=elapsed,
+        limit=60.0,
+        threads=f"{options.processes} processes",
+        note=f"{len(fit.roots)} roots, nearest to the truth within {gap:.1e}",
     )
-    if options.skip_peer:
-        return
-    if not importlib.util.find_spec("estimagic"):
-        print("  (estimagic is not installed: left out)")
-        return
-    _peer(target, start, TRUTH)
+    if not options.skip_peer:
+        _local(target, start, is_here=importlib.util.find_spec("estimagic") is not None)
 
 
-def _peer(target, start, truth):
-    import estimagic
-
+def _local(target, start, *, is_here):
+    """One local fit of ours and, where it is installed, of estimagic."""
     problem = make_problem(target, free_parameters(start))
     first = problem.free.point(start)
-    ours, found = seconds(lambda: minimize(problem, first))
-    theirs, other = seconds(
+    ours, _ = seconds(lambda: minimize(problem, first))
+    record(
+        key="msm_local",
+        what="one local fit at 2^15 workers, same simulator, start and weights",
+        ours=ours,
+        peer="estimagic",
+        theirs=_estimagic(problem, target, first) if is_here else None,
+        ratio_limit=1.0,
+    )
+
+
+def _estimagic(problem, target, first):
+    import estimagic
+
+    return seconds(
         lambda: estimagic.estimate_msm(
             problem.moments,
             target.value,
@@ -77,14 +97,7 @@ def _peer(target, start, truth):
             weights="diagonal",
             jacobian=problem.jacobian,
         )
-    )
-    objectives = found.objective, problem.objective(np.asarray(other.params))
-    print(
-        f"one local fit at 2^15 workers\n  withintask {ours:10.2f} s   criterion {objectives[0]:.1e}"
-    )
-    print(
-        f"  estimagic  {theirs:10.2f} s   criterion {objectives[1]:.1e}   ours/theirs {ours / theirs:6.3f}"
-    )
+    )[0]
 
 
 if __name__ == "__main__":

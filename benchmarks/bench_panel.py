@@ -1,12 +1,13 @@
 """Time and memory of validating a panel, ours against dataframely's own validation.
 
 Run ``python benchmarks/bench_panel.py [n_rows]`` (10 million by default). Each measurement runs
-in a process of its own, three times: least time, most memory. ``lazy`` and ``eager`` are ours, on
+in a process of its own, three times: median time, most memory. ``lazy`` and ``eager`` are ours, on
 the scanned files and in memory (the table alone takes about 1 GB). The peer checks the rules of
 one table; ours also checks keys between tables, ids and units.
 """
 
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from rows import record
 
 from withintask.panel.panel import Panel, PanelInfo
 from withintask.panel.store import load_panel, write_panel
@@ -34,10 +36,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run("--make", str(n_rows), folder)  # a child's peak memory starts at its parent's
         results = {kind: best(kind, folder) for kind in KINDS}
-    for kind, (seconds, gigabytes) in results.items():
-        print(f"{kind:12} {n_rows:,} rows  {seconds:6.2f} s  peak {gigabytes:5.2f} GB")
-    ratio = results["dataframely"][0] / results["eager"][0]
-    print(f"dataframely / ours (in memory): {ratio:.1f} x the time")
+    lazy, eager, peer = (results[kind] for kind in KINDS)
+    record(
+        key="panel_lazy",
+        what=f"validate {n_rows:,} output rows from Parquet, all rules, keys and links",
+        ours=lazy[0],
+        peak=lazy[1],
+        peak_limit=0.6,
+        turns=REPEATS,
+    )
+    record(
+        key="panel_eager",
+        what=f"validate {n_rows:,} output rows in memory",
+        ours=eager[0],
+        peak=eager[1],
+        peer="dataframely (rules of one table)",
+        theirs=peer[0],
+        ratio_limit=1.0,
+        turns=REPEATS,
+    )
 
 
 def made_panel(n_rows: int) -> Panel:
@@ -69,9 +86,10 @@ def made_panel(n_rows: int) -> Panel:
 
 
 def best(kind: str, folder: str) -> tuple[float, float]:
-    """Least seconds and most gigabytes of three measurements, a process each."""
+    """Median seconds and most gigabytes of three measurements, a process each."""
     found = [tuple(map(float, run("--one", kind, folder).split())) for _ in range(REPEATS)]
-    return min(seconds for seconds, _ in found), max(gigabytes for _, gigabytes in found)
+    seconds, gigabytes = zip(*found, strict=True)
+    return statistics.median(seconds), max(gigabytes)
 
 
 def run(*words: str) -> str:

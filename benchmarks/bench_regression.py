@@ -1,24 +1,23 @@
-"""Time the regression engine beside pyfixest, fereg and linearmodels, and the bootstrap.
+"""Time the regression engine beside peers, the bootstrap, and the compressed engine.
 
-Run ``python benchmarks/bench_regression.py [--rows 1000000] [--compressed-rows 100000000]
-[--skip-compressed]``. Each line has our seconds, the peer's and their ratio, the best of several
-runs of each, taken in turns so that a busy machine slows both alike. Peers that are not installed
-are named.
+Run ``python benchmarks/bench_regression.py [--rows 1000000] [--compressed-rows 100000000] [--skip-compressed] [--turns 5]
+[--peer-python PATH]``. Medians of turns, ours and the peers' one after the other, so that a busy machine slows all alike. Peers
+run under their own interpreter; those that it does not have are named.
 """
 
 import argparse
-import importlib.util
 import multiprocessing
 import os
-import resource
 import tempfile
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
+from peers import Peer, find
+from rows import compare, in_turns, peak_gigabytes, record
 
 from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.bootstrap import wild_bootstrap
@@ -27,33 +26,6 @@ from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.options import Effects, Inference
 
 NAMES = ("x1", "x2")
-
-
-def best_of(candidates: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Best seconds of each candidate, run in turns after one warm-up each."""
-    seconds = {name: float("inf") for name in candidates}
-    for turn in range(repeats + 1):
-        for name, run in candidates.items():
-            start = time.perf_counter()
-            run()
-            if turn:
-                seconds[name] = min(seconds[name], time.perf_counter() - start)
-    return seconds
-
-
-def report(title: str, seconds: dict[str, float]) -> None:
-    ours = seconds["withintask"]
-    print(f"\n{title}\n  withintask {ours:10.4f} s")
-    for name, value in seconds.items():
-        if name != "withintask":
-            print(f"  {name:<20} {value:10.4f} s   ours/theirs {ours / value:6.3f}")
-
-
-def is_installed(name: str) -> bool:
-    if importlib.util.find_spec(name):
-        return True
-    print(f"  ({name} is not installed: left out)")
-    return False
 
 
 def two_way_panel(n_obs: int, *, low_mobility: bool) -> pd.DataFrame:
@@ -76,31 +48,49 @@ def our_fit(frame: pd.DataFrame) -> object:
     )
 
 
-def peers(frame: pd.DataFrame, names: list[str]) -> dict[str, Callable[[], object]]:
-    candidates: dict[str, Callable[[], object]] = {"withintask": lambda: our_fit(frame)}
-    formula, vcov = "y ~ x1 + x2 | worker + cell", {"CRV1": "worker"}
-    for name in names:
-        if is_installed(name):
-            module = importlib.import_module(name)
-            candidates[name] = lambda module=module: module.feols(
-                formula, data=frame, vcov=vcov, fixef_rm="none"
-            )
-    return candidates
+def beside_peers(frame: pd.DataFrame, names: tuple[str, ...], ours, options, **fields) -> None:
+    """Time ours and the named peers on a frame, in turns."""
+    present = find(options.peer_python)
+    with ExitStack() as stack:
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "frame.parquet"
+        frame.to_parquet(path)
+        candidates = {"withintask": ours}
+        for name in names:
+            if name in present:
+                candidates[name] = peer = Peer(options.peer_python, name, path)
+                stack.callback(peer.close)
+        seconds = in_turns(candidates, options.turns)
+    absent = {name: None for name in names if name not in present}
+    versions = ", ".join(f"{name} {present[name]}" for name in names if name in present)
+    compare(seconds, absent=absent, turns=options.turns, note=versions, **fields)
 
 
-def bench_two_way(n_obs: int) -> None:
+def bench_two_way(options: argparse.Namespace) -> None:
+    names, n_obs = ("pyfixest", "fereg", "within"), options.rows
     frame = two_way_panel(n_obs, low_mobility=False)
-    candidates = peers(frame, ["pyfixest", "fereg"])
-    report(f"two-way effects, clustered, {n_obs:,} rows", best_of(candidates, 5))
-    frame = two_way_panel(n_obs, low_mobility=True)
-    report(
-        f"the same, low mobility (each worker in three neighbouring cells), {n_obs:,} rows",
-        best_of({"withintask": lambda: our_fit(frame)}, 5),
+    beside_peers(
+        frame,
+        names,
+        lambda: our_fit(frame),
+        options,
+        key="two_way",
+        what=f"two-way effects, clustered errors, {n_obs:,} rows",
+        ratio_limits={"pyfixest": 0.5, "fereg": 1.0},
     )
-    print("  (peers by alternating projections take 30 s and more there: not run)")
+    frame = two_way_panel(n_obs, low_mobility=True)
+    beside_peers(
+        frame,
+        ("fereg", "within"),
+        lambda: our_fit(frame),
+        options,
+        key="low_mobility",
+        what=f"the same, each worker in three neighbouring cells, {n_obs:,} rows",
+        limit=2.0,
+        ratio_limits={"fereg": 1.0},
+    )
 
 
-def bench_replicate(n_obs: int = 10_000) -> None:
+def bench_replicate(options: argparse.Namespace, n_obs: int = 10_000) -> None:
     rng = np.random.default_rng(1)
     worker, cell = rng.integers(0, n_obs // 10, n_obs), rng.integers(0, 100, n_obs)
     projector = Projector([worker, cell])
@@ -116,44 +106,33 @@ def bench_replicate(n_obs: int = 10_000) -> None:
             inference=Inference(cluster=[worker]),
         )
 
-    def draws() -> object:
-        return rng.standard_normal(3 * n_obs)
-
-    seconds = best_of({"withintask": replicate, "draws alone": draws}, 300)
-    report("replicate of 10,000 rows: draw, fit, cluster; projector kept", seconds)
-    if is_installed("fereg"):
-        import fereg
-
-        def peer() -> object:
-            X = rng.standard_normal((2, n_obs))
-            frame = pd.DataFrame({"x1": X[0], "x2": X[1], "worker": worker, "cell": cell})
-            frame["y"] = X[0] + 2 * X[1] + rng.standard_normal(n_obs)
-            return fereg.feols(
-                "y ~ x1 + x2 | worker + cell", data=frame, vcov={"CRV1": "worker"}, fixef_rm="none"
-            )
-
-        report("the same", best_of({"withintask": replicate, "fereg": peer}, 30))
+    turns = 60 * options.turns
+    draws = {"withintask": replicate, "draws alone": lambda: rng.standard_normal(3 * n_obs)}
+    compare(
+        in_turns(draws, turns),
+        key="replicate",
+        what=f"{n_obs:,} rows drawn, fitted, clustered, projector kept",
+        limit=1e-3,
+        turns=turns,
+    )
 
 
-def bench_bootstrap(n_obs: int = 10_000, n_clusters: int = 50) -> None:
-    rng = np.random.default_rng(3)
+def bench_bootstrap(options: argparse.Namespace) -> None:
+    rng, n_obs, n_clusters = np.random.default_rng(3), 10_000, 50
     firm = rng.integers(0, n_clusters, n_obs)
     X = rng.standard_normal((n_obs, 2)) + rng.standard_normal((n_clusters, 2))[firm]
     y = X @ [0.02, 1.0] + rng.standard_normal(n_clusters)[firm] + rng.standard_normal(n_obs)
     design = np.column_stack([X, np.ones(n_obs)])
-    candidates: dict[str, Callable[[], object]] = {
-        "withintask": lambda: wild_bootstrap(
-            y, design, names=("x1", "x2", "1"), term="x1", cluster=firm, seed=1
-        )
-    }
-    if is_installed("wildboottest") and is_installed("pyfixest"):
-        import pyfixest
-
-        frame = pd.DataFrame({"y": y, "x1": X[:, 0], "x2": X[:, 1], "firm": firm})
-        model = pyfixest.feols("y ~ x1 + x2", data=frame, vcov={"CRV1": "firm"})
-        candidates["pyfixest"] = lambda: model.wildboottest(param="x1", reps=9999, seed=1)
-    title = "wild bootstrap, p-value and interval, 9,999 draws, 10,000 rows, 50 clusters"
-    report(title, best_of(candidates, 5))
+    frame = pd.DataFrame({"y": y, "x1": X[:, 0], "x2": X[:, 1], "firm": firm})
+    beside_peers(
+        frame,
+        ("wildboottest",),
+        lambda: wild_bootstrap(y, design, names=("x1", "x2", "1"), term="x1", cluster=firm, seed=1),
+        options,
+        key="wild",
+        what="wild bootstrap, p-value and interval, 9,999 draws, 10,000 rows, 50 clusters",
+        limit=0.03,
+    )
 
 
 def write_rows(path: Path, n_rows: int) -> None:
@@ -172,8 +151,7 @@ def compressed_once(path: Path, seconds: "multiprocessing.Queue[tuple[float, flo
     fit_compressed(
         path, outcome="pay", regressors=["ai", "school"], cluster=["firm"], constant=True
     )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    seconds.put((time.perf_counter() - start, peak))
+    seconds.put((time.perf_counter() - start, peak_gigabytes()))
 
 
 def bench_compressed(n_rows: int) -> None:
@@ -187,8 +165,16 @@ def bench_compressed(n_rows: int) -> None:
         seconds, peak = queue.get()
         process.join()
         size = path.stat().st_size / 2**20
-    print(f"\ncompressed engine, {n_rows:,} rows of Parquet ({size:,.0f} MB), clustered")
-    print(f"  withintask {seconds:10.4f} s, peak {peak:.2f} GB in its own process")
+    record(
+        key="compressed",
+        what=f"compressed engine, clustered, {n_rows:,} rows of Parquet ({size:,.0f} MB)",
+        ours=seconds,
+        limit=10.0,
+        peak=peak,
+        peak_limit=2.0,
+        threads="",
+        note="in a process of its own",
+    )
 
 
 def main() -> None:
@@ -196,13 +182,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--compressed-rows", type=int, default=100_000_000)
     parser.add_argument("--skip-compressed", action="store_true")
-    arguments = parser.parse_args()
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--peer-python", help="interpreter that has pyfixest, fereg, wildboottest")
+    options = parser.parse_args()
     print(f"cores {os.cpu_count()}, load {os.getloadavg()[0]:.1f}")
-    bench_two_way(arguments.rows)
-    bench_replicate()
-    bench_bootstrap()
-    if not arguments.skip_compressed:
-        bench_compressed(arguments.compressed_rows)
+    bench_two_way(options)
+    bench_replicate(options)
+    bench_bootstrap(options)
+    if not options.skip_compressed:
+        bench_compressed(options.compressed_rows)
 
 
 if __name__ == "__main__":

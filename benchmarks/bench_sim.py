@@ -8,7 +8,6 @@ runs each part a second time with the packages of another version (``pip install
 
 import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from rows import peak_gigabytes, record
 
 from withintask.sim.design import Design
 from withintask.sim.designs import change_design, load_design
@@ -68,21 +68,20 @@ def bench_economy(_):
     _, other, _ = timed(
         lambda: solve_economy(vary(params, ability_sd=time.perf_counter() % 1 / 100 + 0.4))
     )
-    print(
-        f"solve an economy, 2^15 workers     {moment * 1e3:8.1f} ms ({cpu * 1e3:.1f} ms of a processor; "
-        f"other ability_sd: {other * 1e3:.1f} ms)"
+    record(
+        key="economy",
+        what="solve an economy of 2^15 workers",
+        ours=moment,
+        turns=6,
+        note=f"{cpu * 1e3:.1f} ms of a processor; with another ability_sd {other * 1e3:.1f} ms",
     )
 
 
 def bench_memory(_):
     economy = solve_economy(load_params())
     draw = np.random.Generator(np.random.SFC64(1)).standard_normal
-    _, wall, cpu = timed(lambda: draw(N_NORMALS))
+    _, _, cpu = timed(lambda: draw(N_NORMALS))
     normals = N_NORMALS / cpu
-    print(
-        f"normals alone                      {N_NORMALS / wall / MILLION:8.1f} million/s "
-        f"({normals / MILLION:.1f} by processor time)"
-    )
     noisy = rct(WORKERS_IN_MEMORY)
     designs = {"as designed": noisy, "no noise": change_design(noisy, output_noise=0.0)}
     if "n_items" in Design.__dataclass_fields__:
@@ -91,10 +90,16 @@ def bench_memory(_):
     for label, design in designs.items():
         cold, wall, cpu = timed(lambda d=design: simulate(economy, d, draw_shocks(d, seed=1)))
         rows = simulate(economy, design, draw_shocks(design, seed=1)).outputs.height
-        print(
-            f"rct in memory, {label:<12}        {rows / wall / MILLION:8.1f} million rows/s "
-            f"({rows / cpu / MILLION:.1f} by processor time), {rows:,} rows, "
-            f"{rows / cpu / normals:.2f} of normals alone; cold {rows / cold / MILLION:.1f}"
+        record(
+            key=f"sim_memory_{label.replace(' ', '_')}",
+            what=f"draw rct in memory, {label}, {rows:,} rows",
+            ours=rows / wall / MILLION,
+            unit="M rows/s",
+            more_is_better=True,
+            peer="normals alone",
+            theirs=normals / MILLION,
+            turns=6,
+            note=f"{rows / cpu / MILLION:.1f} by processor time; cold {rows / cold / MILLION:.1f}",
         )
 
 
@@ -109,9 +114,12 @@ def bench_replicates(_):
                 pass
 
         _, wall, cpu = timed(run, repeats=4)
-        print(
-            f"{name:<11} {rows:,} rows, draws and all {wall / REPLICATES * 1e3:8.2f} ms a replicate "
-            f"({cpu / REPLICATES * 1e3:.2f} of a processor)"
+        record(
+            key=f"sim_{name}",
+            what=f"draw a replicate of {name}, {rows:,} rows, all columns",
+            ours=wall / REPLICATES,
+            turns=3,
+            note=f"{cpu / REPLICATES * 1e3:.2f} ms of a processor",
         )
 
 
@@ -126,22 +134,22 @@ def bench_stream(n_rows):
         clock = Clock()
         written = write_streamed(economy, design, seed=1, folder=Path(folder) / "panel")
         ours = clock.read()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        peak = peak_gigabytes()
         last = written_alone(frame, file, n_chunks - n_chunks // 2)
     theirs = [a + b for a, b in zip(first, last, strict=True)]
     rows = n_chunks * frame.height
-    wall, cpu = (
-        written.n_rows / mine / (rows / peer) for mine, peer in zip(ours, theirs, strict=True)
+    record(
+        key="sim_stream",
+        what=f"draw and stream to zstd Parquet, {written.n_rows:,} rows",
+        ours=written.n_rows / ours[0] / MILLION,
+        unit="M rows/s",
+        more_is_better=True,
+        peer="Polars writes as many rows",
+        theirs=rows / theirs[0] / MILLION,
+        peak=peak,
+        peak_limit=2.0,
+        note=f"by processor time {written.n_rows / ours[1] / MILLION:.1f} and {rows / theirs[1] / MILLION:.1f}",
     )
-    print(
-        f"streamed to zstd Parquet           {written.n_rows / ours[0] / MILLION:8.1f} million rows/s, "
-        f"{written.n_rows:,} rows, {written.n_chunks} parts"
-    )
-    print(
-        f"Polars writes as many rows         {rows / theirs[0] / MILLION:8.1f} million rows/s, "
-        f"ratio {wall:.2f} ({cpu:.2f} by processor time)"
-    )
-    print(f"peak memory                        {peak:8.2f} GB")
 
 
 def written_alone(frame, file, n_times):

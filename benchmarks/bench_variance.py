@@ -8,27 +8,19 @@ its estimation is timed.
 
 import argparse
 import os
-import statistics
-import subprocess
 import tempfile
 import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from threadpoolctl import threadpool_info
+from peers import Peer, find
+from rows import compare, in_turns, threads
 
 from withintask.tests_of_model.components.two_way import VarianceComponents, two_way_components
 
-PEER = """
-import sys, time
-import polars as pl
-from hdfe_stream import leave_out_kss
-frame = pl.read_parquet(sys.argv[1])
-start = time.perf_counter()
-found = leave_out_kss("y ~ 1 | worker + firm", frame, verbose=False)
-print(time.perf_counter() - start, found.leave_out["var(psi)"])
-"""
 FEWEST_ROWS, ROWS_A_FIRM = 120_000, 30
 
 
@@ -54,41 +46,45 @@ def ours(frame: pl.DataFrame, n_projections: int | None) -> tuple[float, Varianc
     return time.perf_counter() - start, found
 
 
-def peer(path: Path, python: str) -> tuple[float, float]:
-    command = [python, "-c", PEER, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    seconds, value = done.stdout.splitlines()[-1].split()
-    return float(seconds), float(value)
-
-
 def bench(n_firms: int, arguments: argparse.Namespace) -> None:
     frame = draw_panel(max(FEWEST_ROWS, ROWS_A_FIRM * n_firms), n_firms)
-    ways: dict[str, int | None] = {"withintask": None}
+    present = find(arguments.peer_python)
+    answers: dict[str, str] = {}
+
+    def run(name: str, n_projections: int | None) -> float:
+        taken, found = ours(frame, n_projections)
+        answers[name] = (
+            f"corrected {found.leave_out.firm:.4f} (plug-in {found.plug_in.firm:.4f}), "
+            f"{found.n_projections} projections, simulation error {found.simulation.firm:.1g}"
+        )
+        return taken
+
+    def ask(peer: Peer) -> float:
+        taken, value = peer.answer()
+        answers["hdfe-stream"] = f"corrected {value:.4f} (hdfe-stream {present['hdfe_stream']})"
+        return taken
+
+    candidates = {"withintask": partial(run, "withintask", None)}
     if arguments.also is not None:
-        ways[f"withintask, {arguments.also} projections"] = arguments.also
-    seconds: dict[str, list[float]] = {name: [] for name in (*ways, "hdfe-stream")}
-    said: dict[str, str] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "panel.parquet"
+        name = f"withintask, {arguments.also} projections"
+        candidates[name] = partial(run, name, arguments.also)
+    with ExitStack() as stack:
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "panel.parquet"
         frame.write_parquet(path)
-        for _ in range(arguments.turns):
-            for name, n_projections in ways.items():
-                taken, found = ours(frame, n_projections)
-                seconds[name].append(taken)
-                said[name] = (
-                    f"corrected {found.leave_out.firm:.4f} (plug-in {found.plug_in.firm:.4f}), "
-                    f"{found.n_projections} projections, simulation error {found.simulation.firm:.1g}"
-                )
-            if arguments.peer_python:
-                taken, value = peer(path, arguments.peer_python)
-                seconds["hdfe-stream"].append(taken)
-                said["hdfe-stream"] = f"corrected {value:.4f}"
-    print(f"\n{n_firms:,} firms, {len(frame):,} rows, load {os.getloadavg()[0]:.1f}")
-    first = statistics.median(seconds["withintask"])
-    for name, text in said.items():
-        median = statistics.median(seconds[name])
-        ratio = "" if name == "withintask" else f"   ours/this {first / median:6.3f}"
-        print(f"  {name:<28} {median:8.3f} s   {text}{ratio}", flush=True)
+        if "hdfe_stream" in present:
+            peer = Peer(arguments.peer_python, "hdfe_stream", path)
+            stack.callback(peer.close)
+            candidates["hdfe-stream"] = partial(ask, peer)
+        seconds = in_turns(candidates, arguments.turns, warm=arguments.turns > 1)
+    compare(
+        seconds,
+        absent={} if "hdfe-stream" in candidates else {"hdfe-stream": None},
+        ratio_limits={"hdfe-stream": 1.0},
+        key=f"leave_out_{n_firms}",
+        what=f"leave-out components, {n_firms:,} firms, {len(frame):,} rows",
+        turns=arguments.turns,
+        note="; ".join(answers.values()),
+    )
 
 
 def main() -> None:
@@ -98,10 +94,7 @@ def main() -> None:
     parser.add_argument("--also", type=int, help="number of projections to time as well")
     parser.add_argument("--peer-python", help="interpreter that has hdfe-stream and pyfixest")
     arguments = parser.parse_args()
-    threads = sorted({pool["num_threads"] for pool in threadpool_info()})
-    print(f"cores {os.cpu_count()}, BLAS threads {threads}, medians of {arguments.turns} turns")
-    if arguments.peer_python is None:
-        print("(no --peer-python given: hdfe-stream left out)")
+    print(f"cores {os.cpu_count()}, {threads()}, medians of {arguments.turns} turns")
     for n_firms in arguments.firms:
         bench(n_firms, arguments)
 

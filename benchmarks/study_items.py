@@ -17,6 +17,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
 import numpy as np
 from drawn_items import Items, draw_items
+from rows import record
 
 from withintask.tests_of_model.components.pair_design import pair_design
 from withintask.tests_of_model.components.pairs import unit_moments
@@ -104,21 +105,27 @@ def table(cases, form, *, replicates, seed):
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
-def times(seed):
+def times(seed, n_workers):
     """Print CPU seconds for a million items."""
-    settings = Items(n_workers=20_000, n_items=25)
+    settings = Items(n_workers=n_workers, n_items=25)
     panel = draw_items(settings, np.random.default_rng(seed))
     started = time.process_time()
     rows = item_rows(panel)
-    print(f"rows of a panel of {rows.value.size:,} items: {time.process_time() - started:.2f} s")
+    size = f"{rows.value.size:,} items"
+    report("items_rows", f"rows of a panel of {size}", started)
     for distance in (1, 8):
         design = pair_design(compare(rows, "within"), distance=distance)
         started = time.process_time()
         unit_moments(design.rows)
-        print(f"moments by pairs, distance {distance}: {time.process_time() - started:.2f} s")
+        report(f"items_pairs_{distance}", f"moments by pairs, distance {distance}, {size}", started)
     started = time.process_time()
     pairs(Sample(panel), form="within")
-    print(f"the whole estimator, from the panel to the sets: {time.process_time() - started:.2f} s")
+    report("items_all", f"estimator by pairs, from the panel to the sets, {size}", started)
+
+
+def report(key, what, started):
+    """Say how much processor time something took."""
+    record(key=key, what=what, ours=time.process_time() - started, note="processor time")
 
 
 def main():
@@ -129,10 +136,11 @@ def main():
     )
     parser.add_argument("--replicates", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=20_000, help="of the panel that is timed")
     parser.add_argument("--only", default="", help="settings whose name holds this")
     given = parser.parse_args()
     if given.part == "time":
-        times(given.seed)
+        times(given.seed, given.workers)
         return
     cases = {"within": WITHIN, "size": SIZE, "before_after": GROUPS | TOO_SHORT}.get(
         given.part, GROUPS
