@@ -12,8 +12,8 @@ from rows import Row, shown
 
 PACKAGES = ("numpy", "scipy", "polars", "duckdb", "pyarrow")
 HEADER = "| task | ours | peak, GB | peer | peer took | ours/peer | limit | turns, threads |"
-QUIET = 1.0
-"""A load average a core above which a run is called busy."""
+QUIET = 1.25
+"""A load average a core, to which a benchmark itself adds one, above which a run is called busy."""
 
 
 class Planned(Protocol):
