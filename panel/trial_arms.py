@@ -39,6 +39,20 @@ def _is_stated(rows: pl.LazyFrame, columns: list[str]) -> bool:
     return bool(stated.collect(engine="streaming").item())
 
 
+def access_of_arm(panel: Panel) -> str:
+    """Return access as SQL of a row's arm and period, as :func:`with_access` has it; empty where it is stated itself."""
+    control, first = panel.info.control_arm, panel.info.first_ai_period
+    if panel.outputs is None or control is None:
+        return ""
+    rows = panel.outputs.lazy()
+    columns = rows.collect_schema().names()
+    if "arm" not in columns or _is_stated(rows, columns):
+        return ""
+    quoted_control = control.replace("'", "''")
+    since = "" if first is None else f" AND period >= {first}"
+    return f"(arm <> '{quoted_control}'{since})"
+
+
 def arms_of(panel: Panel) -> tuple[str, ...]:
     """Return the names of a panel's arms, the control first; empty where it has none."""
     control = panel.info.control_arm

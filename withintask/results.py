@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import polars as pl
 
@@ -115,6 +115,8 @@ class Estimates(Tabular):
     """One row an estimator and term: what :func:`estimate` says."""
     panel: Panel
     """The panel that was estimated on, in memory."""
+    is_in_memory: ClassVar[bool] = True
+    """Whether it is."""
 
     @cached_property
     def recommended(self) -> tuple[str, ...]:

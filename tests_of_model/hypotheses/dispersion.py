@@ -206,6 +206,36 @@ def group_effects(
         (row, control); their pseudo-values are those of the same differences of their means.
     """
     theta, influence = log_dispersion(cells, output, measure, weight)
+    combined = combine(cells, theta, arms=arms, sides=sides)
+    row_group, share = cells.group[cells.of_row], combined.share[cells.of_row]
+    columns = np.empty((output.size, 0)) if controls is None else controls
+    return GroupEffects(
+        effect=combined.effect,
+        pseudo=combined.effect[row_group] + share * influence,
+        controls=_of_means(cells, columns, combined.weights, share),
+        is_used=np.isfinite(combined.effect)[row_group],
+        message=combined.message,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Combined:
+    """Log dispersions of cells put together into effects of groups."""
+
+    effect: Array
+    """Effect of each group, NaN where unusable, (group,)."""
+    weights: Array
+    """What a cell's log dispersion counts in its group's effect, (cell,)."""
+    share: Array
+    """What a row's influence on its cell counts in the row's pseudo-value, (cell,)."""
+    message: str
+    """Which groups were left out."""
+
+
+def combine(
+    cells: Cells, theta: Array, *, arms: tuple[int, ...], sides: tuple[int, ...] = (0, 1)
+) -> Combined:
+    """Put the log dispersions of cells, (cell,), together; arms and sides as for :func:`group_effects`."""
     sign = np.where(cells.is_post, 1.0, -1.0) * np.where(
         cells.arm == 1, 1.0, -1.0 if 1 in arms else 1.0
     )
@@ -222,16 +252,12 @@ def group_effects(
         cells.group, np.where(exists, weights * theta, 0.0), minlength=cells.n_groups
     ).astype(np.float64)
     effect[is_missing] = np.nan
-    row_group, size = cells.group[cells.of_row], np.bincount(cells.group, cells.count)
-    share = weights[cells.of_row] / cells.count[cells.of_row] * size[row_group]
-    is_used = np.isfinite(effect)[row_group]
+    size = np.bincount(cells.group, cells.count)
     n_left = int(np.count_nonzero((size > 0) & ~np.isfinite(effect)))
-    columns = np.empty((output.size, 0)) if controls is None else controls
-    return GroupEffects(
+    return Combined(
         effect=effect,
-        pseudo=effect[row_group] + share * influence,
-        controls=_of_means(cells, columns, np.where(exists, weights, 0.0), share),
-        is_used=is_used,
+        weights=weights,
+        share=weights / np.maximum(cells.count, 1) * size[cells.group],
         message=_left_out(n_left, int(np.count_nonzero(size > 0))),
     )
 

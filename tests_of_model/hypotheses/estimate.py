@@ -124,7 +124,7 @@ def estimate(
         for row in _noted(estimator, run_estimator(estimator, sample), adjust, warnings)
     ]
     frame = pl.DataFrame(rows, schema=ESTIMATE_SCHEMA, orient="row")
-    return _adjusted(frame)
+    return with_adjusted(frame)
 
 
 def choose(
@@ -223,7 +223,7 @@ def _is_randomized(sample: Sample) -> bool:
     return sample.options.errors == "randomization"
 
 
-def _adjusted(frame: pl.DataFrame) -> pl.DataFrame:
+def with_adjusted(frame: pl.DataFrame) -> pl.DataFrame:
     """Add Holm's p-values over one primary term a hypothesis."""
     from statsmodels.stats.multitest import multipletests
 

@@ -24,6 +24,8 @@ class Effects:
     """Positive analytic weights (n_obs,); their scale is irrelevant."""
     projector: Projector | None = None
     """A kept ``Projector(absorb, weights=weights)``; then absorb and weights are its own."""
+    n_obs: int | None = None
+    """Observations behind the rows, where these are means of several; as many as rows if None."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

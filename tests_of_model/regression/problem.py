@@ -105,7 +105,7 @@ def read_problem(
         clusters=tuple(compact_codes(codes) for codes in clusters),
         covariance=kind,
         convention=inference.convention,
-        n_obs=len(outcome),
+        n_obs=len(outcome) if effects.n_obs is None else effects.n_obs,
     )
 
 

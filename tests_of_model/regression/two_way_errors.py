@@ -53,7 +53,8 @@ def fit_two_way(
     """
     if effects.absorb:
         weights = None if effects.weights is None else np.asarray(effects.weights, dtype=float)
-        effects = Effects(projector=Projector(effects.absorb, weights=weights))
+        projector = Projector(effects.absorb, weights=weights)
+        effects = Effects(projector=projector, n_obs=effects.n_obs)
 
     def clustered(way: tuple[Codes, ...], how: Options) -> Fit:
         return fit(

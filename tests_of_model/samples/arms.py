@@ -11,6 +11,15 @@ from withintask.tests_of_model.samples.task_rows import TaskRows
 
 Unit = Literal["worker", "worker and task", "row"]
 
+ACCESS_VARIES = (
+    "access varies between items of one worker, task and period, so that rows before AI are in no arm; "
+    "compare arms after AI's arrival"
+)
+ACCESS_BEGINS = (
+    "access begins in different periods after AI's arrival, so that one comparison of before and after "
+    "would count rows without access as treated; dispersion_staggered is made for this"
+)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arms:
@@ -62,10 +71,7 @@ def _variation(rows: TaskRows, pair: Codes, known: Flags, treated: Flags) -> str
     """Say how treatment varies within a worker's task after AI's arrival."""
     cell = encode(pair, rows.period)
     if (_any(cell, known & treated) & _any(cell, known & ~treated)).any():
-        return (
-            "access varies between items of one worker, task and period, so that rows before AI are in no arm; "
-            "compare arms after AI's arrival"
-        )
+        return ACCESS_VARIES
     n_periods = int(rows.period.max()) + 1
     last_without = np.full(int(pair.max()) + 1, -1)
     first_with = np.full(int(pair.max()) + 1, n_periods)
@@ -75,7 +81,4 @@ def _variation(rows: TaskRows, pair: Codes, known: Flags, treated: Flags) -> str
     if ended.any():
         workers = np.unique(rows.worker[ended[pair]]).size
         return f"access ends for {workers} workers after it began, which is not modelled"
-    return (
-        "access begins in different periods after AI's arrival, so that one comparison of before and after "
-        "would count rows without access as treated; dispersion_staggered is made for this"
-    )
+    return ACCESS_BEGINS

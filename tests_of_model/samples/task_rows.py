@@ -171,13 +171,18 @@ Below they are taken as given. Tests keep their size down to six (docs/estimator
 
 def clusters(rows: TaskRows) -> tuple[Codes, ...]:
     """Clusters of rows: firms, or what was assigned (workers) where firms are few; and tasks unless taken as given."""
-    unit, n_tasks = rows.worker, np.count_nonzero(np.bincount(rows.task))
-    if (rows.assignment > 0).any():
-        unit = encode(np.where(rows.assignment >= 0, rows.assignment, -1 - rows.worker))
-        if not is_nested(encode(rows.worker), unit):
-            return (unit, rows.task) if n_tasks >= ENOUGH_CLUSTERS else (unit,)
-    unit = units_or_firms(unit, rows.firm)
-    return (unit, rows.task) if n_tasks >= ENOUGH_CLUSTERS else (unit,)
+    return clusters_of(rows.worker, rows.task, rows.firm, rows.assignment)
+
+
+def clusters_of(worker: Codes, task: Codes, firm: Codes, assignment: Codes) -> tuple[Codes, ...]:
+    """Clusters of rows by their codes, (row,) each, as in :class:`TaskRows`; see :func:`clusters`."""
+    unit, n_tasks = worker, np.count_nonzero(np.bincount(task))
+    if (assignment > 0).any():
+        unit = encode(np.where(assignment >= 0, assignment, -1 - worker))
+        if not is_nested(encode(worker), unit):
+            return (unit, task) if n_tasks >= ENOUGH_CLUSTERS else (unit,)
+    unit = units_or_firms(unit, firm)
+    return (unit, task) if n_tasks >= ENOUGH_CLUSTERS else (unit,)
 
 
 def units_or_firms(unit: Codes, firm: Codes) -> Codes:

@@ -45,12 +45,16 @@ def told(values: Any, otherwise: float) -> Any:
 def left_out(known: Mapping[str, Flags], what: str = "rows") -> str:
     """Say how many rows were left out because a field is not known, and how many for each; empty if none was."""
     missing = {name: int(np.count_nonzero(~flags)) for name, flags in known.items()}
-    if not any(missing.values()):
-        return ""
     everything = np.logical_and.reduce(list(known.values()))
+    return left_out_counts(missing, int(np.count_nonzero(~everything)), everything.size, what)
+
+
+def left_out_counts(missing: Mapping[str, int], n_left: int, n_all: int, what: str = "rows") -> str:
+    """Say the same from counts: rows in which each field is not known, rows left out, and all rows."""
+    if not n_left:
+        return ""
     parts = [f"{IN_WORDS.get(name, name)} in {n:,}" for name, n in missing.items() if n]
-    n_left = int(np.count_nonzero(~everything))
-    return f"{n_left:,} of {everything.size:,} {what} left out, not known: {', '.join(parts)}"
+    return f"{n_left:,} of {n_all:,} {what} left out, not known: {', '.join(parts)}"
 
 
 def known_rows(frame: pl.DataFrame, *columns: str) -> tuple[pl.DataFrame, str]:

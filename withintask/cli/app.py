@@ -1,7 +1,8 @@
 """The command line: ``withintask``."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -19,6 +20,9 @@ from withintask.cli import (
     sign,
     tools,
 )
+
+if TYPE_CHECKING:
+    from withintask.results import Estimates
 
 app = App(
     name="withintask",
@@ -65,7 +69,7 @@ TableFormat = Literal[
     "excel",
     "stata",
 ]
-RegressionEngine = Literal["fast", "reference"]
+RegressionEngine = Literal["auto", "fast", "reference", "stream"]
 FewClusters = Literal["CR2", "CR3", "jackknife"]
 Errors = Literal["auto", "CR1", "CR2", "CR3", "wild", "randomization"]
 Engine = Literal["serial", "threads", "processes"]
@@ -135,7 +139,7 @@ def estimate(
     hypothesis: Annotated[list[str] | None, Parameter(negative="")] = None,
     estimator: Annotated[list[str] | None, Parameter(negative="")] = None,
     recommended: Annotated[bool, Parameter(negative="")] = False,
-    engine: RegressionEngine = "fast",
+    engine: RegressionEngine = "auto",
     few_clusters: FewClusters | None = None,
     arm: str = "",
     errors: Errors = "auto",
@@ -163,7 +167,9 @@ def estimate(
     recommended
         Keep the one estimator a hypothesis that `withintask panel describe` recommends.
     engine
-        The exact projector, or linearmodels and statsmodels on explicit dummies: slow, for small panels, as a check.
+        fast: in memory. stream: from sums by cell, for panels of any size and the estimators of docs/scale.md. auto: stream
+        where the panel would take more than half of the memory, else fast. reference: linearmodels and statsmodels on
+        explicit dummies: slow, for small panels, as a check.
     few_clusters
         Correction of errors clustered in one dimension, instead of errors.
     arm
@@ -197,28 +203,35 @@ def estimate(
         Read files outside the folder of the manifest, if it names some.
     """
     from withintask import results as of_panel
-    from withintask.panel.profile import few_people
-    from withintask.panel.store import read_panel
-    from withintask.report.design import design_text
-    from withintask.report.item_curves import persistence_notes
+    from withintask.cli.larger import Asked, is_streamed, read_whole, streamed_estimates
     from withintask.report.style import fail_if_no_figure
-    from withintask.report.tables import kind_of, write_estimates
-    from withintask.report.terminal import paragraphs
-    from withintask.report.verbosity import remark
-    from withintask.tests_of_model.hypotheses.recommend import recommended_estimators
+    from withintask.report.tables import kind_of
 
     kind = kind_of(out, format, force=force)
+    show = partial(_show_estimates, kind=kind, out=out, plot=plot, force=force, summary=summary)
     if plot is not None:
         fail_if_no_figure(plot, force=force)
-    whole = read_panel(panel, lazy=True, check=False, verify=verify, allow_outside=allow_outside)
-    for sentence in few_people(whole):
-        remark(sentence)
-    chosen = recommended_estimators(whole, hypothesis or ()) if recommended else ()
+    of_rows: dict[str, object] = {"--recommended": recommended, "--distance": distance}
+    of_rows |= {"--crossed": crossed, "--control": control, "--absorb": absorb, "--weight": weight}
+    asked = Asked(
+        hypothesis=hypothesis,
+        estimator=estimator,
+        errors=errors,
+        few_clusters=few_clusters,
+        arm=arm,
+        of_rows=of_rows,
+        verify=verify,
+        allow_outside=allow_outside,
+    )
+    if is_streamed(panel, engine):
+        show(streamed_estimates(panel, asked))
+        return
+    whole, chosen = read_whole(panel, asked, recommended=recommended)
     result = of_panel.estimate(
         whole,
         hypotheses=hypothesis or (),
         estimators=(*(estimator or ()), *chosen),
-        engine=engine,
+        engine="reference" if engine == "reference" else "fast",
         few_clusters=few_clusters,
         arm=arm,
         errors=errors,
@@ -228,14 +241,36 @@ def estimate(
         absorb=tuple(absorb or ()),
         weight=weight,
     )
+    show(result, arm=arm)
+
+
+def _show_estimates(
+    result: "Estimates",
+    *,
+    kind: str,
+    out: Path | None,
+    plot: Path | None,
+    force: bool,
+    summary: bool,
+    arm: str = "",
+) -> None:
+    """Print estimates, or write them as asked; what a panel in memory shows stands around them."""
+    from withintask.report.design import design_text
+    from withintask.report.item_curves import persistence_notes
+    from withintask.report.tables import write_estimates
+    from withintask.report.terminal import paragraphs
+    from withintask.report.verbosity import remark
+
     if summary:
         print(result.summary())
-    elif kind == "table":
+    elif kind == "table" and result.is_in_memory:
         print(f"{paragraphs(design_text(result.panel)[0])}\n\n{result}")
         usable = set(result.filter(status="ok")["estimator"])
         first = [name for name in result.recommended if name in usable]
         for line in persistence_notes(result.panel, first, arm=arm):
             print(line)
+    elif kind == "table":
+        print(result)
     if kind != "table":
         write_estimates(result.frame, kind, out, recommended=result.recommended)
     if plot is not None:

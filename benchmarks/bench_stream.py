@@ -1,0 +1,102 @@
+"""Dispersion on a panel from sums by cell: seconds and peak memory beside DuckDB's own pass and estimation in memory.
+
+    python benchmarks/bench_stream.py FOLDER [--memory] [--turns 3]
+
+FOLDER is a panel, such as ``withintask simulate --design rct-ability --set n_workers=62500 --set n_firms=125 --stream``
+writes (10⁷ rows). Each figure is the median of turns, in a process of its own; DuckDB's pass is count, mean and standard
+deviation of output by firm, task, period and access, over the same files.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+ESTIMATOR = "dispersion_by_access"
+
+_PLAIN = """
+import duckdb
+from pathlib import Path
+from withintask.panel.own_files import own_files
+files = [str(file) for file in own_files(Path('{folder}'), 'outputs')]
+warm()
+connection = duckdb.connect()
+connection.execute("SET preserve_insertion_order = false")
+connection.sql(
+    "SELECT firm_id, task_id, period, ai_access, count(*), avg(output), stddev(output) "
+    "FROM read_parquet(" + str(files) + ") GROUP BY ALL"
+).fetchall()
+"""
+_STREAM = """
+from pathlib import Path
+from withintask.panel.own_files import own_files, scan_panel
+from withintask.tests_of_model.hypotheses.stream import estimate_streamed
+path = Path('{folder}')
+warm()
+estimate_streamed(scan_panel(path, verify=False), files=own_files(path, 'outputs'), estimators='{estimator}')
+"""
+_COMMAND = """
+import sys
+from withintask.cli.main import main
+sys.argv = ['withintask', '-q', 'estimate', '{folder}', '--engine', 'stream', '--estimator', '{estimator}', '--no-verify']
+main()
+"""
+_MEMORY = """
+from withintask.panel.store import read_panel
+from withintask.tests_of_model.hypotheses.estimate import estimate
+warm()
+estimate(read_panel('{folder}', check=False, verify=False), estimators='{estimator}')
+"""
+_TIMED = """
+import json, resource, time
+started = time.perf_counter()
+def warm():
+    global started
+    started = time.perf_counter()
+{code}
+seconds = time.perf_counter() - started
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+print(json.dumps([seconds, peak]))
+"""
+
+
+def timed(code: str, folder: Path, turns: int) -> tuple[float, float]:
+    """Median seconds and largest peak memory, GB, over turns in processes of their own."""
+    text = _TIMED.format(code=code.format(folder=folder, estimator=ESTIMATOR))
+    results = []
+    for _ in range(turns):
+        run = subprocess.run(
+            [sys.executable, "-c", text], capture_output=True, text=True, check=True
+        )
+        results.append(json.loads(run.stdout.splitlines()[-1]))
+    return statistics.median(r[0] for r in results), max(r[1] for r in results)
+
+
+def main() -> None:
+    """Print one line a way."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--memory", action="store_true", help="also in memory: 400 bytes a row")
+    parser.add_argument("--turns", type=int, default=3)
+    given = parser.parse_args()
+    ways = {
+        "DuckDB's own pass": _PLAIN,
+        "sums by cell": _STREAM,
+        "the command line, sums": _COMMAND,
+    }
+    if given.memory:
+        ways["in memory"] = _MEMORY
+    first = None
+    print(f"{'':24} {'seconds':>8} {'ratio':>6} {'peak GB':>8}")
+    for name, code in ways.items():
+        seconds, peak = timed(code, given.folder, given.turns)
+        first = first or seconds
+        print(f"{name:24} {seconds:8.2f} {seconds / first:6.1f} {peak:8.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""Estimates from sums by cell are those of memory: estimate, error, degrees of freedom, counts and messages."""
+
+import os
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+
+import withintask as wt
+from tests.command_line import run
+from withintask import larger
+from withintask.panel.errors import ParameterError, SourceError
+from withintask.panel.own_files import own_files, scan_panel
+from withintask.panel.store import write_panel
+from withintask.tests_of_model.hypotheses.dispersion_of_cells import CELL_TERMS
+from withintask.tests_of_model.hypotheses.estimate import estimate
+from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
+from withintask.tests_of_model.hypotheses.stream import NEEDS_ROWS, estimate_streamed
+from withintask.tests_of_model.samples.cell_source import open_cells
+
+SERVED = tuple(CELL_TERMS)
+NUMBERS = ("estimate", "std_error", "dof", "p_value", "conf_low", "conf_high", "p_value_adjusted")
+WORDS = ("n_obs", "n_clusters", "status", "message", "convention")
+SMALL = ("n_workers=96", "n_firms=8", "n_tasks=4")
+
+
+def drawn(*settings, design="rct-ability"):
+    return wt.draw_panel(design, seed=5, settings=[*SMALL, *settings])
+
+
+def with_outputs(panel, *columns, drop=(), **named):
+    outputs = panel.outputs.with_columns(*columns, **named).drop(drop)
+    return panel.with_tables(outputs=outputs)
+
+
+def by_row(panel, name, share, seed=0):
+    """Whether each row is among a random share of rows."""
+    return pl.Series(name, np.random.default_rng(seed).random(panel.outputs.height) < share)
+
+
+def unknown():
+    """Rows of unknown firm, access and exposure; some tasks are not exposed."""
+    panel = drawn("n_control_tasks=2")
+    outputs = panel.outputs.with_columns(lost=by_row(panel, "lost", 0.03)).with_columns(
+        firm_id=pl.when(~pl.col("lost")).then("firm_id"),
+        ai_access=pl.when(pl.col("sequence") % 17 > 0).then("ai_access"),
+    )
+    first = panel.tasks["task_id"][0]
+    tasks = panel.tasks.with_columns(exposure=pl.when(pl.col("task_id") != first).then("exposure"))
+    return panel.with_tables(outputs=outputs.drop("lost"), tasks=tasks)
+
+
+def moving():
+    """Workers change firms, so that these do not hold them."""
+    panel = drawn()
+    other = pl.when(pl.col("worker_id").str.slice(-1) == "0").then(pl.lit("f0000001"))
+    firm = (
+        pl.when(pl.col("period") == 0).then(other).otherwise("firm_id").fill_null(pl.col("firm_id"))
+    )
+    return with_outputs(panel, firm_id=firm, drop=("assignment_id",))
+
+
+def by_task():
+    """Access is given by worker and task."""
+    panel = drawn("n_control_tasks=2")
+    number = pl.col("worker_id").str.slice(1).cast(int) + pl.col("task_id").str.slice(1).cast(int)
+    given = (number % 2 == 0) & (pl.col("period") >= panel.info.first_ai_period)
+    return with_outputs(panel, ai_access=given, drop=("assignment_id",))
+
+
+def weighted():
+    panel = drawn()
+    weight = np.random.default_rng(1).uniform(0.5, 2, panel.outputs.height)
+    return with_outputs(panel, weight=pl.Series(weight))
+
+
+def teams():
+    """Teams that cross firms were assigned."""
+    panel = drawn()
+    team = (pl.col("worker_id").str.slice(1).cast(int) % 20).cast(pl.String)
+    given = (team.cast(int) % 2 == 0) & (pl.col("period") >= panel.info.first_ai_period)
+    return with_outputs(panel, assignment_id=team, ai_access=given)
+
+
+def times():
+    panel = with_outputs(drawn(), output=1 / pl.col("output"))
+    return replace(panel, info=replace(panel.info, outcome="time"))
+
+
+def many_tasks():
+    return wt.draw_panel(
+        "rct-ability", seed=6, settings=["n_workers=72", "n_firms=7", "n_tasks=11"]
+    )
+
+
+PANELS = {
+    "firms": drawn,
+    "few firms": lambda: drawn("n_firms=3"),
+    "no firm told": lambda: with_outputs(drawn(), drop=("firm_id", "assignment_id")),
+    "tasks of both kinds": lambda: drawn("n_control_tasks=3"),
+    "eleven tasks": many_tasks,
+    "unknown": unknown,
+    "moving workers": moving,
+    "access by task": by_task,
+    "weights": weighted,
+    "teams": teams,
+    "times": times,
+    "assigned by item": lambda: drawn("treatment=randomized_items"),
+    "staggered": lambda: drawn("treatment=staggered", "n_post=3"),
+    "one period": lambda: with_outputs_of(drawn(), pl.col("period") == 1),
+    "chosen use": lambda: drawn("treatment=self_selected"),
+}
+
+
+def with_outputs_of(panel, condition):
+    return panel.with_tables(outputs=panel.outputs.filter(condition))
+
+
+def streamed(panel, path, layout="parquet", **how):
+    """Estimates from the sums of a panel that is written to a path first."""
+    write_panel(panel, path, layout=layout)
+    files = own_files(path, "outputs")
+    return estimate_streamed(scan_panel(path), files=files, **{"estimators": SERVED, **how})
+
+
+def assert_same(rows, streamed):
+    served = streamed["status"] != NEEDS_ROWS
+    rows, streamed = rows.filter(served), streamed.filter(served)
+    assert (
+        rows.select("estimator", "term", *WORDS).rows()
+        == streamed.select("estimator", "term", *WORDS).rows()
+    )
+    for name in NUMBERS:
+        np.testing.assert_allclose(
+            streamed[name].to_numpy(), rows[name].to_numpy(), rtol=1e-10, atol=1e-13, err_msg=name
+        )
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_sums_by_cell_give_the_numbers_of_memory(name, tmp_path):
+    panel = PANELS[name]()
+    rows = estimate(panel, estimators=SERVED)
+    assert_same(rows, streamed(panel, tmp_path / "p"))
+
+
+@pytest.mark.parametrize("errors", ["CR1", "CR2", "CR3", "wild"])
+@pytest.mark.parametrize("name", ["firms", "few firms"])
+def test_so_they_do_for_every_kind_of_error(errors, name, tmp_path):
+    panel = PANELS[name]()
+    rows = estimate(panel, estimators=SERVED[:2], errors=errors)
+    assert_same(rows, streamed(panel, tmp_path / "p", estimators=SERVED[:2], errors=errors))
+
+
+@pytest.mark.parametrize("layout", ["csv", "duckdb"])
+def test_other_layouts_are_copied_and_give_the_same(layout, tmp_path):
+    panel, path = drawn(), tmp_path / ("p.duckdb" if layout == "duckdb" else "p")
+    rows = estimate(panel, estimators=SERVED[:2])
+    assert_same(rows, streamed(panel, path, layout, estimators=SERVED[:2], spill=tmp_path))
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_arms_of_a_trial_tell_access(tmp_path):
+    panel = trial_of_two_arms()
+    assert_same(
+        estimate(panel, estimators=SERVED[:2]),
+        streamed(panel, tmp_path / "p", estimators=SERVED[:2]),
+    )
+
+
+def test_of_several_arms_one_is_compared(tmp_path):
+    panel = trial_of_two_arms()
+    rows = estimate(panel, estimators=SERVED[:1], arm="tool")
+    assert_same(rows, streamed(panel, tmp_path / "p", estimators=SERVED[:1], arm="tool"))
+
+
+def trial_of_two_arms():
+    panel = drawn()
+    arm = pl.when(pl.col("worker_id").is_in(treated_workers(panel))).then(pl.lit("tool"))
+    panel = with_outputs(panel, arm=arm.otherwise(pl.lit("none")), drop=("ai_access", "ai_use"))
+    return replace(panel, info=replace(panel.info, control_arm="none"))
+
+
+def treated_workers(panel):
+    return panel.outputs.filter("ai_access")["worker_id"].unique().to_list()
+
+
+def test_all_that_needs_rows_is_refused_in_one_error(tmp_path):
+    with pytest.raises(ParameterError) as caught:
+        streamed(
+            drawn(), tmp_path / "p", estimators=["gradient", "permutation"], errors="randomization"
+        )
+    assert all(word in str(caught.value) for word in ("gradient: ", "permutation: ", "errors rand"))
+
+
+def test_of_all_estimators_those_that_need_rows_say_so(tmp_path):
+    frame = streamed(drawn(), tmp_path / "p", estimators=(), hypotheses="H1")
+    waiting = set(frame.filter(status=NEEDS_ROWS)["estimator"])
+    assert {"gradient", "other_measures_by_access"} <= waiting
+    assert set(frame["estimator"]) == {e.name for h in HYPOTHESES[:1] for e in h.estimators}
+
+
+def test_a_panel_that_changes_meanwhile_gives_no_estimate(tmp_path):
+    write_panel(drawn(), tmp_path / "p")
+    (file,) = own_files(tmp_path / "p", "outputs")
+    with (
+        pytest.raises(SourceError, match="changed while it was read"),
+        open_cells(scan_panel(tmp_path / "p"), [file]),
+    ):
+        os.utime(file, ns=(1, 1))
+
+
+def test_a_disk_too_small_for_the_copy_is_named_before_it_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000))
+    with pytest.raises(SourceError, match="set TMPDIR to a larger disk"):
+        estimate_streamed(drawn(), estimators=SERVED[0], spill=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_outputs_that_are_not_positive_are_refused(tmp_path):
+    panel = with_outputs(drawn(), output=pl.col("output") - 1)
+    frame = streamed(panel, tmp_path / "p", estimators=SERVED[0])
+    assert "not all positive" in frame["message"][0]
+
+
+def test_a_panel_of_more_than_half_the_memory_is_streamed(tmp_path, monkeypatch):
+    panel = drawn()
+    write_panel(panel, tmp_path / "p")
+    monkeypatch.setattr(
+        larger, "memory_bytes", lambda: 2 * larger.BYTES_A_ROW * panel.outputs.height
+    )
+    assert larger.why_streamed(tmp_path / "p") == ""
+    monkeypatch.setattr(larger, "memory_bytes", lambda: larger.BYTES_A_ROW * panel.outputs.height)
+    assert "estimated from sums by cell" in larger.why_streamed(tmp_path / "p")
+
+
+def test_the_command_line_streams_on_request(tmp_path):
+    panel = drawn()
+    write_panel(panel, tmp_path / "p")
+    shown = run(
+        "estimate",
+        "p",
+        "--engine",
+        "stream",
+        "--estimator",
+        SERVED[0],
+        "--format",
+        "csv",
+        cwd=tmp_path,
+    )
+    assert "estimated from sums by cell" in shown.stderr
+    rows = pl.read_csv(shown.stdout.encode())
+    expected = estimate(panel, estimators=SERVED[0])["std_error"][0]
+    assert rows["std_error"][0] == pytest.approx(expected, rel=1e-10)
+    refused = run(
+        "estimate", "p", "--engine", "stream", "--control", "unit", "--distance", "2", cwd=tmp_path
+    )
+    assert refused.returncode == 1
+    assert "--control: " in refused.stderr and "--distance: " in refused.stderr

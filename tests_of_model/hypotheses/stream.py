@@ -1,0 +1,294 @@
+"""Estimates on panels larger than memory, from sums by cell that DuckDB makes of them; the numbers are those of memory."""
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from withintask.panel.arrays import Codes
+from withintask.panel.capabilities import missing
+from withintask.panel.errors import EstimationError, ParameterError, list_problems
+from withintask.panel.panel import Panel
+from withintask.panel.transform import codes
+from withintask.panel.trial_arms import of_arm, with_access
+from withintask.tests_of_model.hypotheses.dispersion_of_cells import (
+    CELL_TERMS,
+    CellTerm,
+    GroupedCells,
+    UnitRows,
+    average,
+    group_cells,
+    parts_as_rows,
+)
+from withintask.tests_of_model.hypotheses.estimate import (
+    ESTIMATE_SCHEMA,
+    FAILED,
+    NOT_ESTIMABLE,
+    UNUSABLE,
+    choose,
+    with_adjusted,
+)
+from withintask.tests_of_model.hypotheses.estimates import failure
+from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator
+from withintask.tests_of_model.regression.errors import Errors, check_errors
+from withintask.tests_of_model.regression.fitted import CovarianceKind
+from withintask.tests_of_model.regression.options import Options
+from withintask.tests_of_model.samples.cell_arms import KnownRows, known_rows, place_in_arms
+from withintask.tests_of_model.samples.cell_passes import (
+    FormRows,
+    cell_moments,
+    constant_left,
+    form_rows,
+    leave_out,
+    moved_by_unit,
+    whole_cells,
+)
+from withintask.tests_of_model.samples.cell_source import CellSource, open_cells
+from withintask.tests_of_model.samples.cell_sums import as_cell_sums
+from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS, ENOUGH_FIRMS, clusters_of
+from withintask.tests_of_model.samples.unknown import joined
+
+NEEDS_ROWS = "needs_rows"
+"""Status of a term that sums by cell do not serve."""
+_NO_SUMS = "sums by cell do not serve it: it needs every row, in memory (--engine fast)"
+
+
+def estimate_streamed(
+    panel: Panel,
+    *,
+    hypotheses: str | Sequence[str] = (),
+    estimators: str | Sequence[str] = (),
+    errors: Errors = "auto",
+    few_clusters: CovarianceKind | None = None,
+    arm: str = "",
+    files: Sequence[Path] = (),
+    memory_limit: str = "2GB",
+    spill: Path | None = None,
+) -> pl.DataFrame:
+    """Estimate hypotheses on a panel of any size, from sums that DuckDB makes of it.
+
+    Parameters
+    ----------
+    panel
+        Lazy; it is not validated, but for outputs that are not positive.
+    hypotheses, estimators
+        As for :func:`withintask.tests_of_model.hypotheses.estimate.estimate`; an estimator named that sums do not serve is
+        refused.
+    errors, few_clusters, arm
+        As there, but for ``randomization``, which assigns access to rows anew.
+    files, memory_limit, spill
+        As for :func:`withintask.tests_of_model.samples.cell_source.open_cells`.
+
+    Returns
+    -------
+    polars.DataFrame
+        As :func:`withintask.tests_of_model.hypotheses.estimate.estimate`: the same numbers up to rounding. Terms that need
+        rows have status ``needs_rows``.
+
+    Raises
+    ------
+    ParameterError
+        If a name is not known, or what is asked for needs rows: all of it.
+    SourceError
+        If the disk is too small for what spills, or the panel changed while it was read.
+    """
+    chosen = choose(hypotheses, estimators)
+    fail_if_rows_are_needed([e for _, e in chosen] if estimators else [], errors)
+    options = Options(errors=errors, few_clusters=few_clusters)
+    panel = of_arm(panel, arm) if arm else panel
+    opened = open_cells(panel, () if arm else files, memory_limit=memory_limit, spill=spill)
+    rows = _rows(with_access(panel), opened, [e for _, e in chosen], options)
+    table = [
+        {
+            "hypothesis": hypothesis.name,
+            "estimator": estimator.name,
+            **asdict(row),
+            "p_value_adjusted": math.nan,
+        }
+        for (hypothesis, estimator), found in zip(chosen, rows, strict=True)
+        for row in found
+    ]
+    return with_adjusted(pl.DataFrame(table, schema=ESTIMATE_SCHEMA, orient="row"))
+
+
+def fail_if_rows_are_needed(estimators: Sequence[Estimator], errors: Errors) -> None:
+    """Refuse estimators and errors that sums by cell do not serve, all at once.
+
+    Raises
+    ------
+    ParameterError
+        Names them, and what sums serve.
+    """
+    check_errors(errors)
+    problems = [f"{e.name}: {_NO_SUMS}" for e in estimators if e.name not in CELL_TERMS]
+    if errors == "randomization":
+        problems.append(
+            "errors randomization: access is assigned to rows anew, which sums do not hold"
+        )
+    if problems:
+        advice = f"Sums serve {', '.join(CELL_TERMS)}."
+        raise ParameterError(list_problems("estimates from sums by cell", problems, advice=advice))
+
+
+def _rows(
+    panel: Panel,
+    opened: AbstractContextManager[CellSource],
+    estimators: Sequence[Estimator],
+    options: Options,
+) -> list[tuple[Estimate, ...]]:
+    """Rows of each estimator; the panel is opened once for all of them."""
+    gaps = {e.name: _gaps(panel, e.needs) for e in estimators}
+    is_served = any(e.name in CELL_TERMS and not gaps[e.name] for e in estimators)
+    if not is_served:
+        return [_unserved(e, gaps[e.name]) for e in estimators]
+    try:
+        with opened as source:
+            run = _Run(source, panel, options)
+            return [_unserved(e, gaps[e.name]) or run.estimates(e) for e in estimators]
+    except EstimationError as error:
+        return [
+            _unserved(e, gaps[e.name]) or tuple(failure(t, UNUSABLE, str(error)) for t in e.terms)
+            for e in estimators
+        ]
+
+
+_REPEATS = "outputs.worker_id repeats over period"
+
+
+def _gaps(panel: Panel, needs: Sequence[str]) -> Sequence[str]:
+    """What a panel lacks, but that workers are seen again: sums by worker answer it, unless something else is amiss."""
+    others = missing(panel, [need for need in needs if need != _REPEATS])
+    return missing(panel, needs) if others else ()
+
+
+def _unserved(estimator: Estimator, gaps: Sequence[str]) -> tuple[Estimate, ...]:
+    """Rows of an estimator that cannot be run, with the reason; empty if it can."""
+    if gaps:
+        return tuple(failure(term, NOT_ESTIMABLE, "; ".join(gaps)) for term in estimator.terms)
+    if estimator.name not in CELL_TERMS:
+        return tuple(failure(term, NEEDS_ROWS, _NO_SUMS) for term in estimator.terms)
+    return ()
+
+
+class _Run:
+    """Estimates from one open source; what several of them need is made once."""
+
+    def __init__(self, source: CellSource, panel: Panel, options: Options) -> None:
+        self.source, self.panel, self.options = source, panel, options
+        self.known: KnownRows | None = None
+        self.unit = ""
+
+    def estimates(self, estimator: Estimator) -> tuple[Estimate, ...]:
+        """Rows of an estimator that sums serve; whatever goes wrong becomes rows with a status."""
+        return tuple(
+            self._term(estimator, term, CELL_TERMS[estimator.name].get(term))
+            for term in estimator.terms
+        )
+
+    def _term(self, estimator: Estimator, term: str, asked: CellTerm | None) -> Estimate:
+        if asked is None:
+            return failure(term, NEEDS_ROWS, _NO_SUMS)
+        note = ""
+        try:
+            known = self._known(asked)
+            if _REPEATS in estimator.needs and not self._repeats():
+                return failure(term, NOT_ESTIMABLE, "; ".join(missing(self.panel, (_REPEATS,))))
+            note = known.note
+            return self._effect(term, asked, known)
+        except EstimationError as error:
+            return failure(
+                term, UNUSABLE, joined(str(error), note if "usable" in str(error) else "")
+            )
+        except (ArithmeticError, ValueError) as error:
+            return failure(term, FAILED, f"{type(error).__name__}: {error}")
+
+    def _known(self, asked: CellTerm) -> KnownRows:
+        """Rows of which all is known, of the term's treatment; their arms are placed anew when it changes."""
+        if self.known is None or self.known.treatment != asked.treatment:
+            self.known = known_rows(self.source, asked.treatment)
+            self.unit = ""
+        return self.known
+
+    def _repeats(self) -> bool:
+        both = self.source.frame(
+            "SELECT count(*) AS n FROM (SELECT worker_id FROM who GROUP BY worker_id "
+            "HAVING bool_or(is_post) AND bool_or(NOT is_post))"
+        )["n"][0]
+        return bool(both) or not missing(self.panel, (_REPEATS,))
+
+    def _effect(self, term: str, asked: CellTerm, known: KnownRows) -> Estimate:
+        has_arms = asked.form in ("by_arm", "before_after") or known.is_treatment_told
+        if asked.form != "between_arms" and has_arms and not self.unit:
+            self.unit = place_in_arms(self.source, known)
+        rows = form_rows(self.source, known, asked.form, self.unit if has_arms else "")
+        if asked.measure == "log_deviation":
+            rows = replace(rows, is_weighted=False)
+        cells = self._cells(asked, known, rows)
+        assert self.panel.info.first_ai_period is not None
+        grouped = group_cells(as_cell_sums(cells, self.panel.info.first_ai_period), asked)
+        units = self._units(asked, rows, cells, grouped)
+        return average(term, asked, grouped, units, self.options, known.note)
+
+    def _cells(self, asked: CellTerm, known: KnownRows, rows: FormRows) -> pl.DataFrame:
+        moments = cell_moments(self.source, rows, asked.measure)
+        moments = moments.join(known.tasks, on="task_id", how="left")
+        if asked.form != "by_exposure":
+            moments = moments.filter("is_exposed")
+        elif moments["is_exposed"].all():
+            raise EstimationError("no unexposed task to compare with")
+        if moments.is_empty():
+            message = "no row of an exposed task and a known arm"
+            raise EstimationError(joined(message, known.note))
+        cells = whole_cells(self.source, rows, moments, asked.measure, pooled=asked.is_pooled)
+        return leave_out(self.source, rows, cells, asked.measure)
+
+    def _units(
+        self, asked: CellTerm, rows: FormRows, cells: pl.DataFrame, grouped: GroupedCells
+    ) -> UnitRows:
+        """Sums by what errors are clustered by: the parts themselves where that is firms, else a third pass."""
+        used, sums = grouped.is_used, grouped.sums
+        if np.unique(sums.firm[used]).size >= ENOUGH_FIRMS and self._firms_hold_units():
+            n_tasks = np.unique(sums.task[used]).size
+            ways = (sums.firm, sums.task) if n_tasks >= ENOUGH_CLUSTERS else (sums.firm,)
+            return parts_as_rows(grouped, ways)
+        constant = constant_left(cells, asked.measure, is_weighted=rows.is_weighted)
+        marked = cells.with_columns(
+            pl.Series("mean_left", grouped.mean_left - constant),
+            pl.Series("factor", grouped.factor),
+            pl.Series("group", grouped.group),
+            pl.Series("firm", sums.firm),
+            pl.Series("task", sums.task),
+        ).filter(pl.Series(used))
+        return _unit_rows(moved_by_unit(self.source, rows, marked, asked.measure))
+
+    def _firms_hold_units(self) -> bool:
+        """Tell whether every worker, or all that was assigned as one, is in one firm, in all rows."""
+        if "firm_id" not in self.source.columns:
+            return False
+        checks = [("worker_id", "firm_id")]
+        if "assignment_id" in self.source.columns:
+            unit = "coalesce('a' || assignment_id, 'w' || worker_id)"
+            checks += [(unit, "firm_id"), ("worker_id", unit)]
+        counts = ", ".join(
+            f"(SELECT count(*) FROM (SELECT 1 FROM who GROUP BY {inner} HAVING min({outer}) <> max({outer}))) AS n_{k}"
+            for k, (inner, outer) in enumerate(checks)
+        )
+        return not any(self.source.frame(f"SELECT {counts}").row(0))
+
+
+def _unit_rows(frame: pl.DataFrame) -> UnitRows:
+    n_rows = frame["n_rows"].to_numpy().astype(float)
+    task = frame["task"].to_numpy()
+    assignment: Codes = codes(frame["assignment_id"].cast(pl.String))
+    return UnitRows(
+        group=frame["group"].to_numpy(),
+        n_rows=n_rows,
+        moved=frame["moved"].to_numpy() / n_rows,
+        clusters=clusters_of(
+            codes(frame["worker_id"]), task, frame["firm"].to_numpy(), np.maximum(assignment, -1)
+        ),
+    )

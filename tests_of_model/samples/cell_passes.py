@@ -1,0 +1,251 @@
+"""The passes of DuckDB over a panel's outputs: moments of cells, then sums over rows left out one at a time.
+
+Sums of logs are logs of products: of n factors 1 − u_i the sum of u_i is n/(n − 1), so no product underflows, and DuckDB
+multiplies ten times as fast as it takes logs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from withintask.panel.arrays import Array
+from withintask.panel.errors import EstimationError
+from withintask.tests_of_model.samples.cell_arms import Form, KnownRows
+from withintask.tests_of_model.samples.cell_source import CellSource
+from withintask.tests_of_model.samples.cell_sums import CellMeasure, merged
+
+SMALLEST_CELL = 4
+"""Rows below which a cell's dispersion is not used: the jackknife needs a variance of n - 1 rows."""
+_ROUNDING = 8 * np.finfo(float).eps
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FormRows:
+    """The rows that an estimator compares, as SQL."""
+
+    select: str
+    """SELECT of their columns, ``arm`` among them."""
+    keys: tuple[str, ...]
+    """What a part of a cell is, finest."""
+    is_weighted: bool
+    """Whether rows have weights."""
+
+
+def form_rows(source: CellSource, rows: KnownRows, form: Form, unit: str) -> FormRows:
+    """Select the rows that an estimator compares; the table ``arms`` must be there unless arms are those of rows.
+
+    Parameters
+    ----------
+    form
+        Which rows.
+    unit
+        What is in one arm: ``worker``, ``worker and task``, or empty where no arm is told.
+    """
+    firm = "firm_id" if "firm_id" in source.columns else "'' AS firm_id"
+    on = "worker_id, task_id" if unit == "worker and task" else "worker_id"
+    unexposed = [
+        "'" + t.replace("'", "''") + "'"
+        for t in rows.tasks.filter(~pl.col("is_exposed"))["task_id"]
+    ]
+    joined, arm, more = f"{rows.rows} JOIN arms USING ({on})", "arm", [_ARM_IS[form]]
+    if form == "between_arms":
+        joined, arm = rows.rows, "CAST(treated AS TINYINT)"
+    elif form == "by_exposure":
+        arm = "CAST(0 AS TINYINT)"
+        controls = unexposed if unit == "worker and task" else []
+        if controls:
+            joined = joined.replace(" JOIN ", " LEFT JOIN ")
+            more = [f"(arms.arm = 1 OR task_id IN ({', '.join(controls)}))"]
+        if not unit:
+            joined, more = rows.rows, []
+    others = ["assignment_id"] if "assignment_id" in source.columns else []
+    others += ["weight"] if rows.is_weighted else []
+    columns = ", ".join(["worker_id", "task_id", firm, "period", f"{arm} AS arm", "value", *others])
+    where = rows.conditions(*(test for test in more if test))
+    return FormRows(
+        select=f"SELECT {columns} FROM {joined} {where}",
+        keys=("task_id", "firm_id", "arm", "period"),
+        is_weighted=rows.is_weighted,
+    )
+
+
+_ARM_IS = {
+    "by_arm": "",
+    "before_after": "arms.arm = 1",
+    "between_arms": "is_post AND treated IS NOT NULL",
+    "by_exposure": "arms.arm = 1",
+}
+
+
+def cell_moments(source: CellSource, rows: FormRows, measure: CellMeasure) -> pl.DataFrame:
+    """Count, mean and squared deviations of each part: one pass.
+
+    Returns
+    -------
+    polars.DataFrame
+        Keys, ``n_rows, mean, squares``; with weights, moments are weighted by those of mean one in each part, and
+        ``weights`` is their sum.
+    """
+    value = _value(measure)
+    moments = f"avg({value}) AS mean, var_pop({value}) * count(*) AS squares"
+    if rows.is_weighted:
+        # Weights are turned to mean one within whole cells afterwards; sums are taken around a first mean of the part.
+        moments = f"sum(weight) AS weights, sum(weight * {value}) / sum(weight) AS mean"
+    keys = ", ".join(rows.keys)
+    return source.frame(
+        f"SELECT {keys}, count(*) AS n_rows, {moments} FROM ({rows.select}) GROUP BY {keys}"
+    )
+
+
+def whole_cells(
+    source: CellSource, rows: FormRows, moments: pl.DataFrame, measure: CellMeasure, *, pooled: bool
+) -> pl.DataFrame:
+    """Put parts together into cells: ``part, n_cell, center, square, scale`` (of weights) beside the keys."""
+    keys = ["task_id", "arm", "period"] if pooled else list(rows.keys)
+    if not rows.is_weighted:
+        return merged(moments, keys).with_columns(scale=pl.lit(1.0)).with_row_index("part")
+    weights, n = pl.col("weights"), pl.col("n_rows")
+    cells = moments.with_columns(
+        n_cell=n.sum().over(keys),
+        scale=(n.sum() / weights.sum()).over(keys),
+        center=((weights * pl.col("mean")).sum() / weights.sum()).over(keys),
+    ).with_row_index("part")
+    source.keep("cells", cells.select("part", *rows.keys, "center", "scale"))
+    squares = source.frame(
+        f"SELECT part, sum(weight * scale * ({_value(measure)} - center) ** 2) AS squares "
+        f"FROM ({rows.select}) JOIN cells USING ({', '.join(rows.keys)}) GROUP BY part"
+    )
+    joined = cells.join(squares, on="part", how="left").sort("part")
+    return joined.with_columns(square=pl.col("squares").sum().over(keys))
+
+
+def leave_out(
+    source: CellSource, rows: FormRows, cells: pl.DataFrame, measure: CellMeasure
+) -> pl.DataFrame:
+    """Add ``left``, as :class:`withintask.tests_of_model.samples.cell_sums.CellSums` has it: one more pass."""
+    usable = cells.filter((pl.col("n_cell") >= SMALLEST_CELL) & (pl.col("square") > 0))
+    source.keep("cells", usable.select("part", *rows.keys, "n_cell", "center", "square", "scale"))
+    first, second = _factors(measure, rows.is_weighted)
+    if measure == "log_deviation":
+        totals = f"sum({first}) AS left, count({first}) AS n_there"
+    else:
+        totals = f"product({first}) AS first, min({first}) AS least"
+        totals += f", product({second}) AS second" if second else ", 1.0 AS second"
+    sums = source.frame(
+        f"SELECT part, {totals} FROM ({_with_factors(rows, measure)}) GROUP BY part"
+    )
+    joined = cells.join(sums, on="part", how="left").sort("part")
+    if measure == "log_deviation":
+        is_whole = pl.col("n_there") == pl.col("n_rows")
+        return joined.with_columns(left=pl.when(is_whole).then("left"))
+    return joined.with_columns(left=pl.Series(_log_left(joined, measure, rows.is_weighted)))
+
+
+def moved_by_unit(
+    source: CellSource, rows: FormRows, cells: pl.DataFrame, measure: CellMeasure
+) -> pl.DataFrame:
+    """Sum rows' influences by group and unit: a third pass, where errors are not clustered by firm.
+
+    Parameters
+    ----------
+    cells
+        Parts that are used, with ``mean_left`` (mean of the log spread without a row, less the cell's), ``factor`` (what a
+        row's deviation from it counts) and codes ``group, firm, task`` beside what :func:`leave_out` returned.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``group, firm, task, worker_id, assignment_id, n_rows, moved``.
+    """
+    wanted = ["part", *rows.keys, "n_cell", "center", "square", "scale"]
+    more = ["mean_left", "factor", "group", "firm", "task"]
+    source.keep("cells", cells.select(*wanted, *more))
+    first, second = _factors(measure, rows.is_weighted)
+    one = {
+        "log_cv": f"ln({first}) / 2 - ln({second})",
+        "log_variance": f"ln({first})",
+        "log_deviation": first,
+    }[measure]
+    assignment = "assignment_id" if "assignment_id" in source.columns else "NULL AS assignment_id"
+    kept = 'worker_id, mean_left, factor, "group", firm, task'
+    inner = _with_factors(rows, measure, f"{kept}, {assignment}")
+    return source.frame(
+        'SELECT "group", firm, task, worker_id, assignment_id, count(*) AS n_rows, '
+        f"sum(factor * ({one} - mean_left)) AS moved FROM ({inner}) GROUP BY ALL"
+    )
+
+
+def constant_left(cells: pl.DataFrame, measure: CellMeasure, *, is_weighted: bool) -> Array:
+    """The part of the log spread without a row that is the same for all rows of a cell and not in the factors."""
+    if is_weighted or measure == "log_deviation":
+        return np.zeros(cells.height)
+    n = cells["n_cell"].to_numpy().astype(float)
+    constant = np.log1p(1 / np.maximum(n - 2, 1))
+    return np.asarray(constant / 2 if measure == "log_cv" else constant)
+
+
+def _log_left(cells: pl.DataFrame, measure: CellMeasure, is_weighted: bool) -> Array:
+    """Logs of the products; NaN where the cell or some cell without a row has no spread."""
+    n_rows = cells["n_rows"].to_numpy().astype(float)
+    n, square, center = (
+        cells[name].to_numpy().astype(float) for name in ("n_cell", "square", "center")
+    )
+    first, least, second = (
+        np.asarray(cells[name].fill_null(float("nan")).to_numpy())
+        for name in ("first", "least", "second")
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        is_spread = (
+            square * least / np.maximum(n - 1 - (not is_weighted), 1) > (_ROUNDING * center) ** 2
+        )
+        logs = np.log(first) / 2 - np.log(second) if measure == "log_cv" else np.log(first)
+    logs = logs + n_rows * constant_left(cells, measure, is_weighted=is_weighted)
+    return np.where(is_spread, logs, np.nan)
+
+
+def _value(measure: CellMeasure) -> str:
+    return "ln(value)" if measure == "log_variance" else "value"
+
+
+def _factors(measure: CellMeasure, is_weighted: bool) -> tuple[str, str]:
+    """Of a row: one less its share of the cell's squares, and one less its share of the mean."""
+    if measure == "log_deviation":
+        return "CASE WHEN d <> 0 THEN ln(abs(d / center)) END", ""
+    if is_weighted:
+        first = (
+            "(1 - w * d * d * n_cell / ((n_cell - w) * square)) * (n_cell - 1) / (n_cell - w - 1)"
+        )
+        second = "1 - w * d / ((n_cell - w) * center)"
+    else:
+        first, second = "1 - d * d * of_square", "1 - d * of_mean"
+    return first, second if measure == "log_cv" else ""
+
+
+def _with_factors(rows: FormRows, measure: CellMeasure, more: str = "") -> str:
+    """Each row's deviation from its cell's mean, and its cell's constants."""
+    columns = ["part", f"{_value(measure)} - center AS d", "center"]
+    if rows.is_weighted:
+        columns += ["weight * scale AS w", "CAST(n_cell AS DOUBLE) AS n_cell", "square"]
+    else:
+        columns += [
+            "n_cell / ((n_cell - 1) * square) AS of_square",
+            "1 / ((n_cell - 1) * center) AS of_mean",
+        ]
+    columns += [more] if more else []
+    keys = ", ".join(rows.keys)
+    return f"SELECT {', '.join(columns)} FROM ({rows.select}) JOIN cells USING ({keys})"
+
+
+def fail_if_no_rows(cells: pl.DataFrame, note: str) -> None:
+    """Refuse an empty sample as estimators from rows do.
+
+    Raises
+    ------
+    EstimationError
+        If there is no cell.
+    """
+    if cells.is_empty():
+        raise EstimationError(
+            "; ".join(p for p in ("no row of an exposed task and a known arm", note) if p)
+        )

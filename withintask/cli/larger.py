@@ -1,0 +1,78 @@
+"""What `withintask estimate` does where not all rows are in memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from withintask.larger import StreamedEstimates
+    from withintask.panel.panel import Panel
+    from withintask.tests_of_model.regression.errors import Errors
+    from withintask.tests_of_model.regression.fitted import CovarianceKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was asked of `withintask estimate`."""
+
+    hypothesis: list[str] | None
+    """Names of hypotheses."""
+    estimator: list[str] | None
+    """Names of estimators."""
+    errors: "Errors"
+    """Which errors."""
+    few_clusters: "CovarianceKind | None"
+    """Which correction."""
+    arm: str
+    """Name of the arm compared."""
+    of_rows: Mapping[str, object]
+    """Options that need rows, and what was given."""
+    verify: bool
+    """Whether files are compared with their SHA-256."""
+    allow_outside: bool
+    """Whether files outside the folder may be read."""
+
+
+def read_whole(path: Path, asked: Asked, *, recommended: bool) -> "tuple[Panel, tuple[str, ...]]":
+    """Scan a panel whose rows are to be in memory, and name the estimators recommended for it if that is asked."""
+    from withintask.panel.profile import few_people
+    from withintask.panel.store import read_panel
+    from withintask.report.verbosity import remark
+    from withintask.tests_of_model.hypotheses.recommend import recommended_estimators
+
+    panel = read_panel(
+        path, lazy=True, check=False, verify=asked.verify, allow_outside=asked.allow_outside
+    )
+    for sentence in few_people(panel):
+        remark(sentence)
+    chosen = recommended_estimators(panel, asked.hypothesis or ()) if recommended else ()
+    return panel, tuple(chosen)
+
+
+def is_streamed(panel: Path, engine: str) -> bool:
+    """Tell whether a panel is estimated from sums by cell, as asked or by its size; say which, on standard error."""
+    from withintask.larger import why_streamed
+    from withintask.report.verbosity import remark
+
+    reason = why_streamed(panel) if engine == "auto" else ""
+    if engine == "stream" or reason:
+        remark(reason or "estimated from sums by cell; that keys are unique was not checked")
+    return engine == "stream" or bool(reason)
+
+
+def streamed_estimates(panel: Path, asked: Asked) -> "StreamedEstimates":
+    """Estimate on a panel from sums by cell, refusing what needs rows."""
+    from withintask.larger import streamed
+
+    return streamed(
+        panel,
+        hypotheses=asked.hypothesis or (),
+        estimators=asked.estimator or (),
+        errors=asked.errors,
+        few_clusters=asked.few_clusters,
+        arm=asked.arm,
+        not_served=[name for name, given in asked.of_rows.items() if given],
+        verify=asked.verify,
+        allow_outside=asked.allow_outside,
+    )

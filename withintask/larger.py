@@ -1,0 +1,104 @@
+"""Estimates on panels larger than memory: which panels are, and their estimates from sums by cell."""
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import polars as pl
+
+from withintask.panel.errors import ParameterError, list_problems
+from withintask.panel.own_files import n_outputs, own_files, scan_panel
+from withintask.panel.panel import Panel
+from withintask.panel.validate import validate
+from withintask.results import Estimates
+from withintask.tests_of_model.harness.synthetic import with_truth
+from withintask.tests_of_model.hypotheses.stream import estimate_streamed
+from withintask.tests_of_model.regression.errors import Errors
+from withintask.tests_of_model.regression.fitted import CovarianceKind
+
+BYTES_A_ROW = 400
+"""What estimators in memory take for a row of outputs, measured on ten million rows (docs/scale.md)."""
+
+
+class StreamedEstimates(Estimates):
+    """Estimates of a panel that was not read into memory; what draws or recommends would read it."""
+
+    is_in_memory: ClassVar[bool] = False
+
+    @cached_property
+    def recommended(self) -> tuple[str, ...]:
+        """No estimator: recommending one would read the panel; `withintask panel describe` does."""
+        return ()
+
+
+def memory_bytes() -> int | None:
+    """Return the memory of this machine; None where the system does not tell."""
+    if not hasattr(os, "sysconf"):
+        return None
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def why_streamed(path: Path) -> str:
+    """Say why a panel is to be estimated from sums by cell; empty if it fits into half of the machine's memory.
+
+    Only the number of outputs that its manifest states is looked at.
+    """
+    rows, memory = n_outputs(path), memory_bytes()
+    if rows is None or memory is None or rows * BYTES_A_ROW <= memory / 2:
+        return ""
+    return (
+        f"{rows:,} outputs would take about {rows * BYTES_A_ROW / 1e9:.0f} GB, more than half of the {memory / 1e9:.0f} GB "
+        "of this machine: estimated from sums by cell (--engine stream); --engine fast reads them all the same"
+    )
+
+
+def streamed(
+    path: Path,
+    *,
+    hypotheses: str | Sequence[str] = (),
+    estimators: str | Sequence[str] = (),
+    errors: Errors = "auto",
+    few_clusters: CovarianceKind | None = None,
+    arm: str = "",
+    not_served: Sequence[str] = (),
+    verify: bool = True,
+    allow_outside: bool = False,
+) -> StreamedEstimates:
+    """Estimate on a panel from sums by cell.
+
+    Parameters
+    ----------
+    path
+        Where the panel is.
+    hypotheses, estimators, errors, few_clusters, arm
+        As for :func:`withintask.tests_of_model.hypotheses.stream.estimate_streamed`.
+    not_served
+        Names of options that were given and need rows.
+    verify, allow_outside
+        As for :func:`withintask.panel.store.read_panel`.
+
+    Raises
+    ------
+    ParameterError
+        If options were given that need rows.
+    SchemaError
+        If the table of tasks breaks a rule.
+    """
+    if not_served:
+        problems = [f"{name}: needs every row, in memory (--engine fast)" for name in not_served]
+        raise ParameterError(list_problems("estimates from sums by cell", problems))
+    panel = scan_panel(path, verify=verify, allow_outside=allow_outside)
+    if panel.tasks is not None:
+        validate(Panel(info=panel.info, tasks=panel.tasks.lazy().collect()))
+    frame: pl.DataFrame = estimate_streamed(
+        panel,
+        files=own_files(path, "outputs"),
+        hypotheses=hypotheses,
+        estimators=estimators,
+        errors=errors,
+        few_clusters=few_clusters,
+        arm=arm,
+    )
+    return StreamedEstimates(with_truth(frame, panel), panel)
