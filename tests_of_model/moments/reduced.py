@@ -17,6 +17,7 @@ from withintask.sim import equations as eq
 from withintask.sim.economy import Economy, solve_economy
 from withintask.sim.params import Params
 from withintask.sim.screening import prior_variance
+from withintask.tests_of_model.moments.quadrature import gauss_nodes, lagrange_basis
 
 MOVES = (
     "ai_floor",
@@ -98,10 +99,10 @@ def reduce_economy(base: Params, scramble: int = 0) -> Reduced:
     economy = solve_economy(base, n_workers=_N_WORKERS, scramble=scramble, is_cut=False)
     workers = economy.population.workers
     log_skill = np.log(workers.human_capital[:, 0])
-    node, weight = _gauss(log_skill, _N_SKILL)
-    basis = _lagrange(node, log_skill)
+    node, weight = gauss_nodes(log_skill, _N_SKILL)
+    basis = lagrange_basis(node, log_skill)
     exposure = economy.population.exposure
-    x, x_weight = _gauss(exposure[exposure > 0], _N_EXPOSURE)
+    x, x_weight = gauss_nodes(exposure[exposure > 0], _N_EXPOSURE)
     score, firm_weight = np.polynomial.hermite_e.hermegauss(_N_FIRM)
     regressors = np.column_stack([np.ones(log_skill.size), workers.education, workers.log_ability])
     project = np.linalg.solve(regressors.T @ regressors, regressors.T)[1:3]
@@ -371,34 +372,6 @@ _COBB_DOUGLAS = 1e-8
 """Distance of (σ-1)/σ from 0 below which the limit σ = 1 is taken."""
 
 
-def _gauss(points: Array, n_nodes: int) -> tuple[Array, Array]:
-    """Gauss quadrature of equally weighted points: the Jacobi matrix by the Stieltjes procedure."""
-    middle, half = points.mean(), np.ptp(points) / 2
-    x = (points - middle) / half
-    previous, current = np.zeros(x.size), np.full(x.size, 1 / np.sqrt(x.size))
-    diagonal, side = np.zeros(n_nodes), np.zeros(n_nodes)
-    for k in range(n_nodes):
-        diagonal[k] = current @ (x * current)
-        following = (x - diagonal[k]) * current - (side[k - 1] * previous if k else 0)
-        side[k] = np.linalg.norm(following)
-        previous, current = current, following / side[k]
-    value, vector = np.linalg.eigh(
-        np.diag(diagonal) + np.diag(side[:-1], 1) + np.diag(side[:-1], -1)
-    )
-    return middle + half * value, np.asarray(vector[0] ** 2)
-
-
-def _lagrange(node: Array, points: Array) -> Array:
-    """Lagrange basis at points, (point, node), by barycentric weights."""
-    scale = 4 / np.ptp(node)
-    gaps = (node[:, None] - node) * scale + np.eye(node.size)
-    weight = 1 / np.prod(gaps, axis=1)
-    distance = (points[:, None] - node) * scale
-    distance = np.where(distance == 0, np.finfo(float).tiny, distance)
-    terms = weight / distance
-    return np.asarray(terms / terms.sum(axis=1, keepdims=True))
-
-
 def _gradient_weight(economy: Economy, basis: Array) -> Array:
     workers = economy.population.workers
     regressors = np.column_stack([workers.log_ability, workers.education[:, 0]])
@@ -408,7 +381,7 @@ def _gradient_weight(economy: Economy, basis: Array) -> Array:
 
 def _by_occupation(exposure: Array, node: Array) -> Array:
     rows = [row[row > 0] for row in exposure if (row > 0).any()]
-    return np.array([_lagrange(node, row).mean(axis=0) for row in rows])
+    return np.array([lagrange_basis(node, row).mean(axis=0) for row in rows])
 
 
 def _task_share(economy: Economy) -> Array:
