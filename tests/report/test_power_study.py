@@ -40,9 +40,16 @@ def answer(tmp_path_factory):
 def test_the_first_line_names_the_estimator_and_why(answer):
     _, done = answer
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[0].startswith("Test: ")
-    assert "(pairs_difference): items tell ability from noise" in done.stdout.splitlines()[0]
-    assert "by capability (AI frontier after arrival)" in done.stdout.splitlines()[1]
+    first, _, rest = " ".join(done.stdout.split()).partition(" Effect: ")
+    assert first.startswith("Test: ")
+    assert "(pairs_difference): items tell ability from noise" in first
+    assert "(-30.0%) in truth, by capability (AI frontier after arrival)" in rest
+    assert max(map(len, done.stdout.splitlines()[:-1])) <= 160
+
+
+def test_no_name_of_the_code_is_in_the_paragraph_for_a_proposal(answer):
+    methods = (answer[0] / "out" / "power" / "methods.md").read_text()
+    assert re.findall(r"[a-z]+_[a-z_]+", methods) == []
 
 
 def test_what_is_written_is_whole(answer):
@@ -201,4 +208,4 @@ def test_designs_shows_a_variant_field_by_field(tmp_path):
     (noise,) = (f for f in describe_fields(load_design("rct@noisy")) if f.name == "output_noise")
     assert (noise.value, noise.unit) == ("0.75", "log points")
     shown = run("designs", "rct@noisy", cwd=tmp_path).stdout
-    assert re.search(r"output_noise +0\.75 +log points", shown)
+    assert re.search(r"output_noise[ =]+0\.75[ (]+log points", shown)

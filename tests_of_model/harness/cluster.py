@@ -36,12 +36,9 @@ def cluster_executor(address: str) -> Iterator[Executor]:
         If dask is not installed, no scheduler answers within :data:`ANSWER_SECONDS`, there is no worker, or one has
         other versions; a worker that joins later with other versions fails at its first task.
     """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        message = "--dask needs the optional extra: pip install 'withintask[cluster]'"
-        raise ParameterError(message) from error
-    _fail_if_no_answer(address)
+    fail_if_no_answer(address)
+    from distributed import Client
+
     try:
         client = Client(address, set_as_default=False, timeout=ANSWER_SECONDS)
     except (OSError, ValueError) as error:
@@ -116,8 +113,24 @@ def _differences(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
     )
 
 
-def _fail_if_no_answer(address: str) -> None:
-    """Ask who is there, in a thread that is left alone if nothing comes back."""
+def fail_if_no_answer(address: str) -> None:
+    """Ask who is there, in a thread that is left alone if nothing comes back; a command does so before all else.
+
+    Parameters
+    ----------
+    address
+        Of a scheduler.
+
+    Raises
+    ------
+    ParameterError
+        If dask is not installed, or no scheduler answers within :data:`ANSWER_SECONDS`.
+    """
+    try:
+        import distributed  # noqa: F401  (loaded here, so that its time is not the scheduler's)
+    except ImportError as error:
+        message = "--dask needs the optional extra: pip install 'withintask[cluster]'"
+        raise ParameterError(message) from error
     answers: SimpleQueue[object] = SimpleQueue()
 
     def ask() -> None:

@@ -307,7 +307,7 @@ def designs(name: str = "") -> None:
     name
         A design, a variant such as rct@typical, or a file of your own; its fields can be changed with --set.
     """
-    from withintask.report.terminal import print_rows
+    from withintask.report.terminal import print_fields, print_rows
     from withintask.sim.design_fields import describe_fields
     from withintask.sim.designs import load_design, load_designs
 
@@ -316,7 +316,7 @@ def designs(name: str = "") -> None:
             (f.name, f.value, f.unit, f.meaning + (" Off." if f.is_off else ""))
             for f in describe_fields(load_design(name))
         ]
-        print_rows(("field", "value", "unit", "what it is"), rows, title=f"Design {name}")
+        print_fields(("field", "value", "unit", "what it is"), rows, title=f"Design {name}")
         return
     print_rows(
         ("number", "name", "what it is"),

@@ -41,20 +41,18 @@ def init(
     """
     from withintask.panel.atomic import save_text
     from withintask.panel.errors import ParameterError
-    from withintask.tests_of_model.harness.power.init import study_text
+    from withintask.report.power_words import PILOT_HEADER, pilot_note, pilot_rows
+    from withintask.report.terminal import paragraphs, print_rows
+    from withintask.tests_of_model.harness.power.init import figures_of_pilot, study_text
 
     if out.exists() and not force:
         raise ParameterError(f"{out}: exists; --force replaces it, --out names another")
-    text = study_text(design, pilot=pilot)
-    save_text(out, text)
-    if pilot is not None:
-        start = text.index("# From the pilot")
-        taken = text[start : text.index("[vary]")].strip()
-        print(
-            "\n".join(
-                line.removeprefix("# ") for line in taken.splitlines() if line.startswith("#")
-            )
-        )
+    figures = None if pilot is None else figures_of_pilot(design, pilot)
+    save_text(out, study_text(design, pilot=pilot, figures=figures))
+    if figures is not None:
+        title = f"From the pilot of {figures.n_units} {figures.unit}"
+        print_rows(PILOT_HEADER, pilot_rows(figures), title=title)
+        print(f"\n{paragraphs([pilot_note(figures)])}\n")
     print(f"{out}: written; set the costs, then withintask power {out}")
 
 
@@ -148,6 +146,10 @@ def power(
         How to run, as for matrix; results do not depend on it.
     """
     flags = dict(locals())
+    if dask:
+        from withintask.tests_of_model.harness.cluster import fail_if_no_answer
+
+        fail_if_no_answer(dask)
     if study is None and budget is None and not roll_out and not limit:
         _curves(flags)
     else:
@@ -200,6 +202,7 @@ def _curves(flags: Mapping[str, Any]) -> None:
 
 
 def _draw_curves(flags: Mapping[str, Any], name: str, out: Path) -> None:
+    from withintask.panel.errors import ParameterError
     from withintask.report.power import Run, run_power, run_search
     from withintask.tests_of_model.harness.power.effect import is_goal
     from withintask.tests_of_model.harness.power.question import PowerQuestion
@@ -224,6 +227,8 @@ def _draw_curves(flags: Mapping[str, Any], name: str, out: Path) -> None:
         dask=flags["dask"],
     )
     if flags["search"]:
+        if flags["dask"]:
+            raise ParameterError("--search draws one replicate after another: leave out --dask")
         run_search(question, run, flags["search"])
         return
     grid = "" if is_of_term else flags["effect"]

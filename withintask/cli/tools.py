@@ -52,7 +52,7 @@ def doctor() -> None:
 
 
 def completion(shell: Shell) -> None:
-    """Print what a shell needs to complete commands and options; for bash: eval "$(withintask completion bash)".
+    """Print what a shell needs to complete commands, options and names; for bash: eval "$(withintask completion bash)".
 
     Parameters
     ----------
@@ -60,5 +60,7 @@ def completion(shell: Shell) -> None:
         bash, zsh or fish.
     """
     from withintask.cli.app import app
+    from withintask.cli.shell_names import option_names, with_names
 
-    print(app.generate_completion(prog_name="withintask", shell=shell))
+    script = app.generate_completion(prog_name="withintask", shell=shell)
+    print(with_names(script, shell, option_names()))

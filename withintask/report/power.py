@@ -12,19 +12,21 @@ from withintask.panel.escape import save_csv
 from withintask.panel.profile import few_people
 from withintask.panel.store import read_panel
 from withintask.report.estimate_words import estimator_words, term_words
+from withintask.report.power_words import PILOT_WORDS, effect_line, short_axis_words
 from withintask.report.progress import progress, run_study
-from withintask.report.terminal import print_rows
+from withintask.report.terminal import paragraphs, print_rows
 from withintask.sim.design import Design
+from withintask.sim.worlds import REFERENCE
 from withintask.tests_of_model.harness.diagnosands import LEVEL
 from withintask.tests_of_model.harness.power.costs import Costs, make_costs
 from withintask.tests_of_model.harness.power.curve import detectable_effect
-from withintask.tests_of_model.harness.power.effect import effect_words
 from withintask.tests_of_model.harness.power.question import (
     PowerQuestion,
     SmallestSize,
     plan_power,
     search_smallest,
 )
+from withintask.tests_of_model.harness.power.space import AXIS_WORDS
 from withintask.tests_of_model.harness.power.table import (
     LineCrossing,
     cheapest,
@@ -94,7 +96,7 @@ def run_power(
     save_csv(run.out / "power.csv", table)
     print_rows(*_printed(table, laid_out.varied), title=f"Power of a test at level {LEVEL:g}")
     for line in crossings(table, laid_out.axes):
-        print(_sentence(line))
+        print(paragraphs([_sentence(line)]))
     _print_warnings(table)
     _print_cheapest(table, unit_costs, laid_out.designs)
     test = laid_out.test
@@ -125,11 +127,13 @@ def run_search(question: PowerQuestion, run: Run, search: str) -> int:
     _print_test(question, smallest.test)
     save_csv(run.out / "search.csv", pl.DataFrame([_found(question, run, smallest)]))
     at_end = " (at the end of the search: widen it)" if smallest.is_at_end else ""
-    print(
-        f"{POWER_GOAL:.0%} power of {smallest.test.estimator} at about {smallest.size:,} of {smallest.axis} "
-        f"({smallest.n_firms:,} firms){at_end}; "
+    of_firms = "" if smallest.axis == "n_firms" else f" ({smallest.n_firms:,} firms)"
+    words = AXIS_WORDS.get(smallest.axis, smallest.axis)
+    found = (
+        f"{POWER_GOAL:.0%} power of {smallest.test.estimator} at about {smallest.size:,} {words}{of_firms}{at_end}; "
         f"{run.replicates} replicates; {run.out / 'search.csv'}"
     )
+    print(paragraphs([found]))
     return smallest.size
 
 
@@ -154,10 +158,9 @@ def _found(question: PowerQuestion, run: Run, smallest: SmallestSize) -> dict[st
 def _print_test(question: PowerQuestion, test: TermTest) -> None:
     """First what is tested, by what and why; then the effect."""
     words = f"{term_words(test.term)} ({test.term}) by {estimator_words(test.estimator)} ({test.estimator})"
-    print(f"Test: {words}: {test.why}.")
     solved = question.solved()
-    if solved is not None:
-        print(f"Effect: {effect_words(solved)}.")
+    effect = [] if solved is None else [effect_line(solved)]
+    print(paragraphs([f"Test: {words}: {test.why}.", *effect]))
 
 
 def _print_warnings(table: pl.DataFrame) -> None:
@@ -165,7 +168,7 @@ def _print_warnings(table: pl.DataFrame) -> None:
     for row in table.iter_rows(named=True):
         found = warning(row)
         if found:
-            print(f"{row['design']}: not valid there, {found}; no power of it counts")
+            print(paragraphs([f"{row['design']}: not valid there, {found}; no power of it counts"]))
 
 
 def _printed(
@@ -175,7 +178,7 @@ def _printed(
     figures = ("truth", "bias ± MC error", "coverage", "size", "std. dev.", "detectable", "power ± MC error", "normal", "failed")  # fmt: skip
     rows = [
         (
-            str(row["world"]),
+            _world_words(row["world"]),
             *(f"{row[name]:,}" for name in (*varied, *firms)),
             f"{row['truth']:+.4f}",
             f"{row['bias']:+.4f} ± {row['bias_mc_se']:.4f}",
@@ -189,32 +192,41 @@ def _printed(
         )
         for row in table.iter_rows(named=True)
     ]
-    return ("world", *varied, *firms, *figures), rows
+    sizes = (short_axis_words(name) for name in (*varied, *firms))
+    return ("parameters", *sizes, *figures), rows
+
+
+def _world_words(name: str) -> str:
+    """The parameter and its value, where effects vary; as they are, where they do not."""
+    return "as they are" if name == REFERENCE else name
 
 
 def _sentence(line: LineCrossing) -> str:
     digits = ",.4f" if line.axis == "truth" else ",.0f"
-    what = "an effect of" if line.axis == "truth" else f"{line.axis} of"
+    words = AXIS_WORDS.get(line.axis, line.axis)
     crossing = line.crossing
     beyond = ", outside what was run" if crossing.is_extrapolated else ""
     where = f"{line.label}: " if line.label else ""
     if not math.isfinite(crossing.value):
-        varies = "the effect" if line.axis == "truth" else line.axis
+        varies = "the effect" if line.axis == "truth" else words
         return f"{where}power does not rise with {varies} in what was run: more of it is no help, or more replicates are needed to see it"
+    value = f"{crossing.value:{digits}}"
+    what = f"an effect of about {value}" if line.axis == "truth" else f"about {value} {words}"
     return (
-        f"{where}{POWER_GOAL:.0%} power at {what} about {crossing.value:{digits}} "
+        f"{where}{POWER_GOAL:.0%} power at {what} "
         f"(95 % interval {crossing.low:{digits}} to {crossing.high:{digits}}{beyond})"
     )
 
 
 def _print_pilot(question: PowerQuestion) -> None:
     if question.pilot is not None:
-        values = ", ".join(f"{name} = {_plain(v)}" for name, v in question.from_pilot().items())
-        print(f"From {question.pilot}: {values or 'nothing that the design did not have'}")
-        for sentence in few_people(
-            read_panel(question.pilot, lazy=True, check=False, verify=question.verify)
-        ):
-            print(sentence)
+        values = ", ".join(
+            f"{PILOT_WORDS.get(name, name)} {_plain(v)}"
+            for name, v in question.from_pilot().items()
+        )
+        pilot = read_panel(question.pilot, lazy=True, check=False, verify=question.verify)
+        shown = f"From {question.pilot}: {values or 'nothing that the design did not have'}"
+        print(paragraphs([shown, *few_people(pilot)]))
 
 
 def _plain(value: object) -> str:
@@ -225,10 +237,11 @@ def _print_cheapest(table: pl.DataFrame, costs: Costs, designs: Sequence[Design]
     valid = table.filter([not warning(row) for row in table.iter_rows(named=True)])
     best = cheapest(valid, costs, designs)
     if best is not None:
-        print(
+        words = (
             f"cheapest with power {POWER_GOAL:.0%}, of those run and not shown invalid: {best['n_workers']:,} workers x "
             f"{best['n_tasks_by_worker']} tasks in {best['n_firms']:,} firms, cost {best['cost']:,.0f}; a budget (--budget) searches between them"
         )
+        print(paragraphs([words]))
 
 
 def _draw(table: pl.DataFrame, axes: tuple[str, ...], title: str, path: Path) -> None:
@@ -246,7 +259,7 @@ def _draw(table: pl.DataFrame, axes: tuple[str, ...], title: str, path: Path) ->
         )
     plot.axhline(POWER_GOAL, color="#777777", lw=0.8, ls="--")
     plot.set(
-        xlabel="true effect" if axes[0] == "truth" else axes[0],
+        xlabel="true effect" if axes[0] == "truth" else AXIS_WORDS.get(axes[0], axes[0]),
         ylabel="power (band: 95 % Monte-Carlo interval)",
         ylim=(0, 1.02),
         title=title,

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from withintask.report.style import FAINT, NEUTRAL, SECOND, Axes, new_figure
 from withintask.tests_of_model.harness.power.run import PowerReport
@@ -37,6 +38,8 @@ def draw_curves(report: PowerReport) -> Figure | None:
         _dots(ax, space.sizes(name), set(line.tolist()), confirmed)
         ax.axhline(report.study.power, color=NEUTRAL, lw=0.8, ls="--")
         ax.set(xlabel=AXIS_WORDS.get(name, name), ylabel="power", ylim=(0, 1.02))
+        if name != "treated_share":
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.spines[["top", "right"]].set_visible(False)
     return figure
 
@@ -55,6 +58,8 @@ def draw_frontier(report: PowerReport) -> Figure | None:
     if report.study.solved is not None:
         ax.axhline(report.study.solved.truth, color=SECOND, lw=0.9, ls="--")
     ax.set(xlabel="budget", ylabel="smallest effect found", xscale="log")
+    ax.set_xticks(budget, [f"{b:,.0f}" for b in budget])
+    ax.minorticks_off()
     ax.spines[["top", "right"]].set_visible(False)
     return figure
 

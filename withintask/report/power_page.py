@@ -19,16 +19,16 @@ from withintask.report.power_figures import draw_curves, draw_frontier
 from withintask.report.power_frames import designs_frame, frontier_frame
 from withintask.report.power_paragraph import latex, paragraph
 from withintask.report.power_words import (
-    DESIGN_HEADER,
     FRONTIER_HEADER,
-    ROBUST_HEADER,
     VALIDITY_HEADER,
     answer_lines,
+    design_header,
     design_rows,
     first_line,
     frontier_rows,
     held_lines,
     limits_words,
+    robust_header,
     robust_rows,
     validity_rows,
 )
@@ -65,8 +65,8 @@ def _tables(report: PowerReport) -> Iterator[Block]:
     validity = rows_block(
         "Bias, coverage and size", VALIDITY_HEADER, validity_rows(shown) if shown else []
     )
-    designs = rows_block("Designs with new replicates", DESIGN_HEADER, design_rows(report))
-    robust = rows_block("What real panels show", ROBUST_HEADER, robust_rows(report))
+    designs = rows_block("Designs with new replicates", design_header(report), design_rows(report))
+    robust = rows_block("What real panels show", robust_header(report), robust_rows(report))
     budgets = rows_block("What a budget can find", FRONTIER_HEADER, frontier_rows(report))
     titles = (
         "Is the test valid on that design",

@@ -5,7 +5,13 @@ from importlib.metadata import PackageNotFoundError, version
 
 from withintask.panel.escape import in_latex
 from withintask.report.estimate_words import estimator_words, term_words
-from withintask.report.power_words import design_words, fixed_words, robust_words
+from withintask.report.power_words import (
+    design_words,
+    effect_range,
+    fixed_words,
+    lower_first,
+    robust_words,
+)
 from withintask.tests_of_model.harness.diagnosands import LEVEL
 from withintask.tests_of_model.harness.power.effect import effect_words
 from withintask.tests_of_model.harness.power.run import PowerReport
@@ -18,12 +24,13 @@ def paragraph(report: PowerReport) -> str:
     """Write the paragraph, as plain text that is Markdown too."""
     shown = report.shown
     tests = " and ".join(
-        f"{_lower(term_words(t.term))} by {_lower(estimator_words(t.estimator))}"
+        f"the {lower_first(term_words(t.term))}, by {lower_first(estimator_words(t.estimator))}"
         for t in report.tests
     )
     start = f"We computed power by simulation from the structural model of withintask (version {_version()}). We test {tests}, two-sided at level {LEVEL:g}. "
     if report.study.solved is not None:
-        start += f"The effect is {effect_words(report.study.solved)}. "
+        solved = report.study.solved
+        start += f"The {lower_first(term_words(solved.effect.term))}, is {effect_words(solved)}. "
     if shown is None:
         return start + _none(report)
     return start + _answer(report, shown) + _rest(report)
@@ -66,7 +73,9 @@ def _rest(report: PowerReport) -> str:
     parts = []
     if report.robust:
         parts.append(
-            "The sample would be " + "; ".join(robust_words(r) for r in report.robust) + "."
+            "The number of workers would be "
+            + "; ".join(robust_words(r) for r in report.robust)
+            + "."
         )
     found = [p for p in report.frontier if math.isfinite(p.effect)]
     if found:
@@ -74,7 +83,7 @@ def _rest(report: PowerReport) -> str:
         parts.append(
             "The smallest effect found with that power is "
             + " and ".join(
-                f"{p.effect:+.3f} ({p.low:+.3f} to {p.high:+.3f}) at {p.budget:,.0f}" for p in ends
+                f"{p.effect:+.3f} ({effect_range(p, 3)}) at {p.budget:,.0f}" for p in ends
             )
             + "."
         )
@@ -94,10 +103,6 @@ def _rest(report: PowerReport) -> str:
 def latex(text: str) -> str:
     """Write plain text for LaTeX."""
     return "".join(_SYMBOLS.get(c, c) for c in in_latex(text)) + "\n"
-
-
-def _lower(words: str) -> str:
-    return words[:1].lower() + words[1:]
 
 
 def _version() -> str:

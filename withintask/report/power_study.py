@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +20,24 @@ from withintask.report.power_frames import designs_frame, frontier_frame
 from withintask.report.power_page import power_page
 from withintask.report.power_paragraph import latex, paragraph
 from withintask.report.power_words import (
-    DESIGN_HEADER,
     FRONTIER_HEADER,
-    ROBUST_HEADER,
+    POWER_AS_IT_IS,
     VALIDITY_HEADER,
     answer_lines,
+    design_header,
     design_rows,
+    effect_line,
     first_line,
     frontier_rows,
     held_lines,
     limits_words,
+    robust_header,
     robust_rows,
     validity_rows,
 )
 from withintask.report.progress import stages
 from withintask.report.tables import markdown_table
-from withintask.report.terminal import print_rows
+from withintask.report.terminal import paragraphs, print_rows, terminal_width
 from withintask.tests_of_model.harness.parallel import open_executor
 from withintask.tests_of_model.harness.power.run import PowerReport, run_power_study
 from withintask.tests_of_model.harness.power.study import PowerStudy
@@ -72,8 +75,7 @@ def run_and_write(study: PowerStudy, how: HowToRun) -> PowerReport:
         How it is run.
     """
     study.check()
-    for line in (f"Test: {_tests(study)}.", *_effect(study), *_few(study)):
-        print(line)
+    print(paragraphs([f"Test: {_tests(study)}.", *_effect(study), *_few(study)]))
     with ExitStack() as open_things:
         report_progress = open_things.enter_context(stages())
         executor = open_things.enter_context(
@@ -131,9 +133,7 @@ def _tests(study: PowerStudy) -> str:
 
 
 def _effect(study: PowerStudy) -> list[str]:
-    from withintask.tests_of_model.harness.power.effect import effect_words
-
-    return [] if study.solved is None else [f"Effect: {effect_words(study.solved)}."]
+    return [] if study.solved is None else [effect_line(study.solved)]
 
 
 def _few(study: PowerStudy) -> Sequence[str]:
@@ -145,20 +145,33 @@ def _few(study: PowerStudy) -> Sequence[str]:
 
 def _print(report: PowerReport) -> None:
     for line in answer_lines(report):
-        print(f"\n{line}")
+        print(f"\n{paragraphs([line])}")
     shown = report.shown
     if shown is not None:
         print_rows(VALIDITY_HEADER, validity_rows(shown), title="Is the test valid on that design")
-    if design_rows(report):
-        print_rows(DESIGN_HEADER, design_rows(report), title="Designs with new replicates")
-    if report.robust:
-        print_rows(ROBUST_HEADER, robust_rows(report), title="What real panels show")
-    if report.frontier:
-        print_rows(FRONTIER_HEADER, frontier_rows(report), title="What a budget can find")
-    print()
-    for line in held_lines(report):
-        print(line)
-    print(f"\n{paragraph(report)}\n")
+    for title, header, rows, narrow in (
+        ("Designs with new replicates", design_header(report), design_rows(report), _OF_DESIGNS),
+        ("What real panels show", robust_header(report), robust_rows(report), _OF_TROUBLES),
+        ("What a budget can find", FRONTIER_HEADER, frontier_rows(report), _OF_BUDGETS),
+    ):
+        if rows:
+            print_rows(*_that_fit(header, rows, narrow), title=title)
+    print(f"\n{paragraphs(held_lines(report))}\n\n{paragraphs([paragraph(report)])}\n")
+
+
+_OF_DESIGNS = {"bias", "coverage", "size"}
+_OF_TROUBLES = {POWER_AS_IT_IS, "replicates", "source"}
+_OF_BUDGETS = {"cost", "drawn at", "power there"}
+"""Columns that only the files and wide terminals have."""
+_WIDE = 150
+
+
+def _that_fit(
+    header: Sequence[str], rows: Sequence[Sequence[str]], narrow: set[str]
+) -> tuple[list[str], list[list[str]]]:
+    """Columns for the width of the terminal."""
+    kept = [terminal_width() >= _WIDE or name not in narrow for name in header]
+    return list(compress(header, kept)), [list(compress(row, kept)) for row in rows]
 
 
 def _markdown(report: PowerReport) -> str:
@@ -170,8 +183,8 @@ def _markdown(report: PowerReport) -> str:
             VALIDITY_HEADER,
             validity_rows(shown) if shown else [],
         ),
-        ("Designs with new replicates", DESIGN_HEADER, design_rows(report)),
-        ("What real panels show", ROBUST_HEADER, robust_rows(report)),
+        ("Designs with new replicates", design_header(report), design_rows(report)),
+        ("What real panels show", robust_header(report), robust_rows(report)),
         ("What a budget can find", FRONTIER_HEADER, frontier_rows(report)),
     )
     for title, header, rows in tables:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from withintask.report.estimate_words import estimator_words, term_words
 from withintask.tests_of_model.harness import rule
 from withintask.tests_of_model.harness.diagnosands import LEVEL
-from withintask.tests_of_model.harness.power.effect import effect_words
+from withintask.tests_of_model.harness.power.effect import SolvedEffect, effect_words
 from withintask.tests_of_model.harness.power.frontier import Point
+from withintask.tests_of_model.harness.power.pilot import PilotFigures
 from withintask.tests_of_model.harness.power.robust import Robust
 from withintask.tests_of_model.harness.power.run import PowerReport
 from withintask.tests_of_model.harness.power.search import Confirmed
@@ -17,6 +18,9 @@ from withintask.tests_of_model.harness.power.space import (
     counted,
     describe_values,
 )
+
+SIZES_OF_ALL = ("n_firms", "n_workers", "workers_by_firm")
+"""Axes that are said as workers in firms."""
 
 
 def first_line(report: PowerReport) -> str:
@@ -33,7 +37,7 @@ def design_words(report: PowerReport, number: int) -> str:
     rest = {
         name: value
         for name, value in report.answer.space.values(number).items()
-        if name not in ("n_firms", "n_workers", "workers_by_firm")
+        if name not in SIZES_OF_ALL
     }
     sizes = f"{design.n_workers:,} workers in {design.n_firms:,} firms"
     return f"{sizes}, {describe_values(rest)}" if rest else sizes
@@ -45,6 +49,17 @@ def power_words(candidate: Confirmed) -> str:
     return (
         f"{candidate.power:.1%} (95 % interval {low:.1%} to {high:.1%}, {candidate.n:,} replicates)"
     )
+
+
+def effect_line(solved: SolvedEffect) -> str:
+    """Say what the effect is, which parameter gives it, and that the others are held."""
+    term = solved.effect.term
+    return f"Effect: {lower_first(term_words(term))} ({term}) = {effect_words(solved)}."
+
+
+def lower_first(words: str) -> str:
+    """Words within a sentence."""
+    return words[:1].lower() + words[1:]
 
 
 def answer_lines(report: PowerReport) -> list[str]:
@@ -92,13 +107,18 @@ def robust_words(found: Robust) -> str:
     """What one trouble does to the number of workers."""
     words = found.trouble.words
     if found.idle:
-        return f"the same {words}, which changes nothing here ({found.idle})"
+        return f"the same {words}, which changes nothing here ({idle_words(found)})"
     if found.is_biased:
         bias = f"{found.relative_bias:+.0%} ± {found.relative_bias_mc_se:.0%}"
         return f"no number {words}, since the estimate is then biased by {bias} of the effect"
     if math.isinf(found.size):
         return f"more than was drawn {words}"
     return f"{found.workers:,.0f} {words}"
+
+
+def idle_words(found: Robust) -> str:
+    """Why a trouble changes nothing, without the field of the design that decides it."""
+    return found.idle.rpartition(": ")[2]
 
 
 def validity_rows(candidate: Confirmed) -> list[tuple[str, ...]]:
@@ -130,36 +150,53 @@ VALIDITY_HEADER = (
 )
 """Columns of :func:`validity_rows`."""
 
-DESIGN_HEADER = (
-    "design",
-    "firms",
-    "workers",
-    "cost",
-    "power",
-    "95 % interval",
-    "replicates",
-    "bias",
-    "coverage",
-    "size",
-    "what it is",
-)
-"""Columns of :func:`design_rows`."""
+
+def design_header(report: PowerReport) -> tuple[str, ...]:
+    """Columns of :func:`design_rows`: firms, workers and what else differs between the designs shown."""
+    return (
+        "design",
+        "firms",
+        "workers",
+        *(short_axis_words(name) for name in _differing(report)),
+        "cost",
+        "power (95 %)",
+        "drawn",
+        "bias",
+        "coverage",
+        "size",
+    )
 
 
 def design_rows(report: PowerReport) -> list[tuple[str, ...]]:
-    """The winner, its neighbours, and those that did not do, with the same columns."""
+    """The winner, its neighbours, those that are large enough but not shown valid, and those too small."""
+    return [_design_row(report, what, c) for what, c in _shown_designs(report)]
+
+
+def _shown_designs(report: PowerReport) -> list[tuple[str, Confirmed]]:
     answer = report.answer
     groups = (
         ("winner", (answer.winner,) if answer.winner is not None else ()),
         ("neighbour", answer.neighbours),
-        ("large enough, but not valid", answer.rejected),
+        ("not valid", answer.rejected),
         ("too small", answer.short),
     )
-    return [_design_row(report, what, c) for what, found in groups for c in found]
+    return [(what, candidate) for what, found in groups for candidate in found]
+
+
+def _differing(report: PowerReport) -> list[str]:
+    """Axes beside firms and workers in which the designs shown differ."""
+    space = report.answer.space
+    shown = [space.values(candidate.number) for _, candidate in _shown_designs(report)]
+    return [
+        name
+        for name in space.axes
+        if name not in SIZES_OF_ALL and len({values[name] for values in shown}) > 1
+    ]
 
 
 def _design_row(report: PowerReport, what: str, candidate: Confirmed) -> tuple[str, ...]:
-    design = report.answer.space.design(candidate.number)
+    space = report.answer.space
+    design, values = space.design(candidate.number), space.values(candidate.number)
     low, high = candidate.interval
     bias, coverage, size = "–", "–", "–"
     if candidate.validity:
@@ -171,21 +208,24 @@ def _design_row(report: PowerReport, what: str, candidate: Confirmed) -> tuple[s
         what,
         f"{design.n_firms:,}",
         f"{design.n_workers:,}",
+        *(_value(values[name]) for name in _differing(report)),
         f"{candidate.cost:,.0f}",
-        f"{candidate.power:.3f}",
-        f"{low:.3f} to {high:.3f}",
+        f"{candidate.power:.2f} ({low:.2f}–{high:.2f})",
         f"{candidate.n:,}",
         bias,
         coverage,
         size,
-        describe_values(
-            {
-                k: v
-                for k, v in report.answer.space.values(candidate.number).items()
-                if k not in ("n_firms", "n_workers", "workers_by_firm")
-            }
-        )
-        or "–",
+    )
+
+
+def _value(value: object) -> str:
+    return ROLL_OUT_WORDS.get(str(value), f"{value:,}" if isinstance(value, int) else str(value))
+
+
+def short_axis_words(name: str) -> str:
+    """Head of a column of sizes."""
+    return {"n_pre": "before", "n_post": "after", "treatment": "AI goes"}.get(
+        name, AXIS_WORDS.get(name, name).split(" a ")[0]
     )
 
 
@@ -222,24 +262,35 @@ def _frontier_row(report: PowerReport, point: Point) -> tuple[str, ...]:
         f"{point.budget:,.0f}",
         f"{point.cost:,.0f}",
         f"{point.effect:+.4f}",
-        f"{point.low:+.4f} to {point.high:+.4f}",
+        effect_range(point, 4),
         f"{point.tried:+.4f}",
         f"{point.power:.2f} ({point.n} replicates)",
         words,
     )
 
 
-ROBUST_HEADER = (
-    "what happens",
-    "firms or size",
-    "95 % interval",
-    "workers",
-    "power of the winner as it is",
-    "bias there",
-    "replicates",
-    "source",
-)
-"""Columns of :func:`robust_rows`."""
+def effect_range(point: Point, digits: int) -> str:
+    """Interval of the smallest effect; from 0 where every replicate rejected."""
+    low = f"{point.low:+.{digits}f}" if point.low else "0"
+    return f"{low} to {point.high:+.{digits}f}"
+
+
+def robust_header(report: PowerReport) -> tuple[str, ...]:
+    """Columns of :func:`robust_rows`: the size that grows, and the workers that go with it."""
+    axis = report.robust[0].axis if report.robust else "n_firms"
+    return (
+        "what happens",
+        AXIS_WORDS.get(axis, axis).split(" a")[0],
+        "95 % interval",
+        "workers there",
+        POWER_AS_IT_IS,
+        "bias there",
+        "replicates",
+        "source",
+    )
+
+
+POWER_AS_IT_IS = "power of the winner as it is"
 
 
 def robust_rows(report: PowerReport) -> list[tuple[str, ...]]:
@@ -251,11 +302,11 @@ def _robust_row(found: Robust) -> tuple[str, ...]:
     words = found.trouble.words.removeprefix("if ")
     if found.idle:
         return (
-            words,
+            f"{words} (changes nothing: {idle_words(found)})",
             "the same",
             "–",
             "the same",
-            f"changes nothing: {found.idle}",
+            "–",
             "–",
             "0",
             found.trouble.source,
@@ -274,7 +325,8 @@ def _robust_row(found: Robust) -> tuple[str, ...]:
 
 
 def _size(value: float) -> str:
-    return f"{value:,.0f}" if math.isfinite(value) else "more than was drawn"
+    """A size that is enough, so rounded up."""
+    return f"{math.ceil(value):,}" if math.isfinite(value) else "more than was drawn"
 
 
 def held_lines(report: PowerReport) -> list[str]:
@@ -282,7 +334,7 @@ def held_lines(report: PowerReport) -> list[str]:
     study, space = report.study, report.answer.space
     lines = []
     if study.solved is not None:
-        lines.append(f"Effect: {effect_words(study.solved)}.")
+        lines.append(effect_line(study.solved))
     lines.append(f"Level {LEVEL:g}, two-sided; {_together(report)}")
     costs = ", ".join(
         f"{cost:,g} for each {name.replace('_', ' ')}" for name, cost in study.costs.items()
@@ -315,18 +367,23 @@ def fixed_words(report: PowerReport) -> str:
         for name, words in AXIS_WORDS.items()
         if name in ("n_tasks", "n_items", "n_pre", "n_post", "n_raters") and name not in space.axes
     ]
-    noise = (
-        f"noise of single outputs {base.output_noise:g} log points"
-        if base.has_outputs
-        else f"noise of pay {base.pay_noise:g} log points"
-    )
-    if base.noise_persistence:
-        noise += f", persistence {base.noise_persistence:g}"
+    noise = _noise_words(report)
     roll_out = [] if "treatment" in space.axes else [f"AI goes {ROLL_OUT_WORDS[base.treatment]}"]
     share = [] if "treated_share" in space.axes else [f"{base.treated_share:.0%} treated"]
     return ", ".join(
         [*sizes, noise, *roll_out, *share, f"all else as in design {report.study.like}"]
     )
+
+
+def _noise_words(report: PowerReport) -> str:
+    base = report.answer.space.base
+    if not base.has_outputs:
+        return f"noise of pay {base.pay_noise:.3g} log points"
+    drawn = " on average over draws of the pilot" if report.pilot and report.pilot.draws else ""
+    noise = f"noise of single outputs {base.output_noise:.3g} log points"
+    if base.noise_persistence:
+        noise += f", persistence {base.noise_persistence:.3g}"
+    return noise + drawn
 
 
 def _range(values: Sequence[object]) -> str:
@@ -341,7 +398,7 @@ def pilot_words(report: PowerReport) -> str:
     if pilot is None:
         return ""
     shown = [
-        f"{f.name} {_number(f.value)}"
+        f"{PILOT_WORDS.get(f.name, f.name)} {_number(f.value)}"
         + (
             f" ± {f.std_error:.2g} ({f.low:.3g} to {f.high:.3g})"
             if math.isfinite(f.std_error)
@@ -352,6 +409,46 @@ def pilot_words(report: PowerReport) -> str:
     return (
         f"From the pilot ({pilot.n_units} {pilot.unit}): {', '.join(shown) or 'nothing that the design did not have'}. "
         f"Power is the mean over {len(pilot.draws)} draws of what it leaves open (bootstrap over {pilot.unit})."
+    )
+
+
+PILOT_WORDS = {
+    "output_noise": "noise of single outputs",
+    "noise_persistence": "persistence of noise",
+    "ai_noise_ratio": "noise with AI over noise without",
+    "rater_noise": "noise of raters",
+    "ability_noise": "error of measured ability",
+    "mobility": "share of workers who move in a period",
+    "n_items": "items",
+    "n_raters": "raters",
+    "outcome": "kind of outcome",
+}
+"""What a pilot gives, in words."""
+
+
+PILOT_HEADER = ("what", "--set", "value", "std. error", "95 % interval")
+"""Columns of :func:`pilot_rows`."""
+
+
+def pilot_rows(pilot: PilotFigures) -> list[tuple[str, ...]]:
+    """What was taken from a pilot, in words and as it can be set, with its uncertainty."""
+    return [
+        (
+            PILOT_WORDS.get(f.name, f.meaning.rstrip(".")),
+            f.name,
+            _number(f.value),
+            f"{f.std_error:.2g}" if math.isfinite(f.std_error) else "–",
+            f"{f.low:.3g} to {f.high:.3g}" if math.isfinite(f.std_error) else "–",
+        )
+        for f in pilot.figures
+    ] or [("nothing that the design did not have", "–", "–", "–", "–")]
+
+
+def pilot_note(pilot: PilotFigures) -> str:
+    """What becomes of it, and what a pilot is not asked."""
+    return (
+        f"Each of {len(pilot.draws)} draws of {pilot.unit} gives these anew, and power is the mean over them. Written into the study, "
+        "one of them is held. Not taken: the spread of ability (ability_sd), the effect, and what varies."
     )
 
 

@@ -42,6 +42,21 @@ def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: s
     print(text_table(header, rows, width=terminal_width()))
 
 
+def print_fields(
+    header: Sequence[str], rows: Sequence[tuple[str, str, str, str]], *, title: str
+) -> None:
+    """Print fields with value, unit and meaning: a table where it fits, else as they are set, their meaning below."""
+    width = terminal_width()
+    if width >= _WITHOUT_TERMINAL:
+        print_rows(header, rows, title=title)
+        return
+    print(f"\n{title}\n")
+    for name, value, unit, meaning in rows:
+        print(textwrap.fill(f"{name}={value} ({unit})", width, subsequent_indent=_GAP))
+        lines = textwrap.wrap(meaning, width - 2 * len(_GAP), break_on_hyphens=False)
+        print(textwrap.indent("\n".join(lines), 2 * _GAP))
+
+
 def text_table(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],

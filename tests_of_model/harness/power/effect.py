@@ -215,23 +215,30 @@ def _out_of_reach(
     nearest_value = float(values[np.argmin(np.abs(truths - effect.value))])
     low, high = load_sources()[effect.parameter].range
     spread = float(truths.max() - truths.min())
+    reached = exact(nearest_value)
     does_nothing = f"; {effect.parameter} does not move {effect.term}" if spread < _SAME else ""
     return (
-        f"--effect {effect.term}={effect.value:g}: the model does not give it for any {effect.parameter} "
-        f"from {low:g} to {high:g}{does_nothing}; the nearest is {exact(nearest_value):.4g}, "
+        f"--effect {effect.term}={effect.value:g}{_share(effect.term, effect.value)}: the model does not give it for any "
+        f"{effect.parameter} from {low:g} to {high:g}{does_nothing}; the nearest is {reached:.4g}{_share(effect.term, reached)}, "
         f"at {effect.parameter} = {nearest_value:.4g}. Ask for less, or move another parameter (--move NAME). "
         "Nothing was drawn."
     )
 
 
+def _share(term: str, truth: float) -> str:
+    """The percentage of what a log is taken of; empty for other terms."""
+    return f" ({math.expm1(truth):+.1%})" if is_of_log(term) else ""
+
+
 def effect_words(solved: SolvedEffect) -> str:
-    """Say which parameter was moved for an effect, and that the others were held."""
+    """Say what the truth of the term is, which parameter was moved for it, and that the others were held."""
     effect = solved.effect
     meaning = symbol(effect.parameter).meaning
     held = f"all {len(parameter_names()) - 1} other parameters held at their values"
+    truth = f"{solved.truth:+.4g}{_share(effect.term, solved.truth)}"
     if math.isclose(solved.value, solved.before):
-        return f"{effect.term} = {solved.truth:.4g} at the parameters as they are"
+        return f"{truth} at the parameters as they are"
     return (
-        f"{effect.term} = {solved.truth:.4g} in truth, by {effect.parameter} ({meaning}) = {solved.value:.4g} "
+        f"{truth} in truth, by {effect.parameter} ({meaning}) = {solved.value:.4g} "
         f"in place of {solved.before:.4g}; {held}"
     )

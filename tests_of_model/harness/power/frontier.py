@@ -142,9 +142,9 @@ def _point(
     visit = Visit(design=answer.space.design(number), first=0, last=n, seed=seed)
     (results,) = make_lab(solved)([visit], "frontier")
     hits = int(results.rejects(target.together).sum())
-    middle, weak, strong = (
-        _detectable(solved.truth, p, target.goal) for p in (hits / n, *wilson(hits, n))
-    )
+    # Half a study more of each kind: where all reject, or none, the effect is not at the end of what can be said.
+    shares = ((hits + 0.5) / (n + 1), *wilson(hits, n))
+    middle, weak, strong = (_detectable(solved.truth, share, target.goal) for share in shares)
     return Point(
         budget=budget,
         cost=cost,
@@ -159,7 +159,8 @@ def _point(
 
 
 def _detectable(effect: float, power: float, goal: float) -> float:
-    """The effect with the goal's power, if one has this power."""
+    """The effect with the goal's power, if one has this power; none at all if that is 1."""
+    if power >= 1:
+        return 0.0
     z = float(ndtri(1 - LEVEL / 2))
-    share = min(max(power, LEVEL), 1 - 1e-4)
-    return effect * math.exp(needed(goal)) / max(z + float(ndtri(share)), 0.1)
+    return effect * math.exp(needed(goal)) / max(z + float(ndtri(max(power, LEVEL))), 0.1)

@@ -21,17 +21,17 @@ _NOISE = (
 )
 
 
-def study_text(design: str, *, pilot: Path | None = None, seed: int = 1) -> str:
-    """Write a study file for a design.
+def figures_of_pilot(design: str, pilot: Path, *, seed: int = 1) -> PilotFigures:
+    """Return what a study of a design takes from a pilot, and how sure that is.
 
     Parameters
     ----------
     design
-        Name or file of the design from which it differs.
+        Name or file of the design from which the study differs.
     pilot
-        A panel whose figures are written into the comments and used when the study is run.
+        A panel.
     seed
-        Seed of the draws that say how sure they are.
+        Seed of the draws that say how sure the figures are.
 
     Raises
     ------
@@ -39,14 +39,31 @@ def study_text(design: str, *, pilot: Path | None = None, seed: int = 1) -> str:
         If design or pilot cannot be read.
     """
     base = load_design(design)
+    held = frozenset({*default_axes(base), "n_firms", "n_workers"})
+    return pilot_figures(base, read_panel(pilot), held=held, seed=seed)
+
+
+def study_text(
+    design: str, *, pilot: Path | None = None, figures: PilotFigures | None = None
+) -> str:
+    """Write a study file for a design.
+
+    Parameters
+    ----------
+    design
+        Name or file of the design from which it differs.
+    pilot
+        A panel that is used when the study is run.
+    figures
+        Of the pilot, which are written into the comments.
+
+    Raises
+    ------
+    ParameterError
+        If the design cannot be read.
+    """
+    base = load_design(design)
     axes = default_axes(base)
-    figures = (
-        None
-        if pilot is None
-        else pilot_figures(
-            base, read_panel(pilot), held=frozenset({*axes, "n_firms", "n_workers"}), seed=seed
-        )
-    )
     taken = {f.name for f in figures.figures} if figures else set()
     names = {field: name for name, field in AXES.items()}
     lines = [

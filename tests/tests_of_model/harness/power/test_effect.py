@@ -47,7 +47,9 @@ def test_an_effect_that_cannot_be_read_is_refused(text, move, said):
 
 
 def test_an_effect_that_the_model_cannot_give_is_refused_with_the_nearest_that_it_can():
-    with pytest.raises(ParameterError, match=r"the nearest is -0\.3\d+, at capability = 2"):
+    with pytest.raises(
+        ParameterError, match=r"the nearest is -0\.3\d+ \(-3\d\.\d%\), at capability = 2"
+    ):
         solve_effect(PARAMS, parse_effect("delta_log_sd=-2"))
 
 

@@ -1,0 +1,61 @@
+"""Shells complete the names that options take: fields after --set, sizes after --vary, units after --cost."""
+
+import shutil
+import subprocess
+from functools import cache
+
+import pytest
+
+from withintask.cli.app import app
+from withintask.cli.shell_names import option_names, with_names
+
+NAMES = option_names()
+SHELLS = ("bash", "zsh", "fish")
+OF_POWER = ("set", "vary", "cost", "limit", "effect", "move", "roll-out", "estimator", "hypothesis")
+
+
+@cache
+def script(shell):
+    return with_names(app.generate_completion(prog_name="withintask", shell=shell), shell, NAMES)
+
+
+@pytest.fixture(scope="module")
+def of_bash(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bash") / "complete"
+    path.write_text(script("bash"))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("power", "--set", "output_n"), "output_noise="),
+        (("power", "--vary", "workers_"), "workers_by_firm="),
+        (("power", "--cost", "fi"), "firm="),
+        (("power", "--roll-out", "st"), "staggered"),
+        (("power", "--move", "substit"), "substitution"),
+        (("simulate", "--set", "n_w"), "n_workers="),
+    ],
+)
+def test_bash_completes_a_name_after_its_option(of_bash, words, expected):
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("no bash here")
+    typed = " ".join(f"'{word}'" for word in ("withintask", *words))
+    code = (
+        f"source {of_bash}; COMP_WORDS=({typed}); COMP_CWORD={len(words)}; "
+        '_withintask 2>/dev/null; echo "${COMPREPLY[*]}"'
+    )
+    done = subprocess.run([bash, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [expected]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("option", OF_POWER)
+def test_every_shell_is_told_the_names_of_an_option(shell, option):
+    assert " ".join(NAMES[option]) in script(shell)
+
+
+def test_what_is_set_is_a_field_of_a_design_or_a_parameter_and_no_label():
+    assert {"output_noise=", "capability="} <= set(NAMES["set"])
+    assert not {"name=", "summary=", "columns="} & set(NAMES["set"])
