@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -27,7 +28,7 @@ from withintask.tests_of_model.moments.reduced import reduced_moments
 from withintask.tests_of_model.moments.targets import MomentTarget, make_target
 
 N_DRAWS = 200
-"""Simulated panels from which the binding functions are estimated."""
+"""Simulated panels from which the binding functions are estimated, half of them at the centre."""
 
 _N_WORKERS = 2**12
 _N_BLOCK = 10
@@ -50,7 +51,7 @@ class Binding:
     center: Array
     """Moments around which they were simulated, (moment,)."""
     coefficients: Array
-    """Mean estimate at the centre, and slope in the moment, (2, moment)."""
+    """Mean estimate at the centre, and slope of the line around it in the moment, (2, moment)."""
     slope_error: Array
     """Standard errors of the slopes, (moment,)."""
     covariance: Array
@@ -113,7 +114,7 @@ def estimate_binding(
     names
         Moments.
     n_panels
-        Panels, each at parameters of its own.
+        Panels: half of them at the base, half each at parameters of its own around it.
     seed
         Seed of parameters and panels.
     executor, on_progress
@@ -127,10 +128,16 @@ def estimate_binding(
     Notes
     -----
     The binding function of Gourieroux, Monfort and Renault (1993), read in moments: the estimate of moment k has mean
-    b_k(m_k), linear near the centre; what is left is its sampling error and what other parameters add to its bias.
-    Simulate again around the parameters fitted, if they lie far from the base.
+    b_k(m_k), linear near the centre. Its level is the mean of the panels at the base: a line through panels around it is
+    another there, because what other parameters add to the bias is curved. Its slope is that of this line; what is left
+    of it is sampling error and what other parameters add. Simulate again around the parameters fitted, if they lie far from
+    the base.
     """
-    values = _around(base, prior, n_panels, np.random.default_rng(np.random.SeedSequence(seed)))
+    n_at_base = n_panels // 2
+    own = np.array([[getattr(base, name) for name in prior.names]])
+    generator = np.random.default_rng(np.random.SeedSequence(seed))
+    around = _around(own, prior, n_panels - n_at_base, generator)
+    values = np.vstack([np.repeat(own, n_at_base, axis=0), around])
     jobs = [
         _Block(
             base=base,
@@ -144,19 +151,18 @@ def estimate_binding(
         for start in range(0, n_panels, _N_BLOCK)
     ]
     estimates = np.vstack(run_all(_estimates, jobs, executor=executor, on_progress=on_progress))
-    moments = reduced_moments(base, prior.names, values, moments=names)
     center = reduced_moments(base, (), np.empty((1, 0)), moments=names)[0]
-    gap = moments - center
-    fits = [_line(x, y) for x, y in zip(gap.T, estimates.T, strict=True)]
-    coefficients = np.column_stack([fit[:2] for fit in fits])
-    residual = estimates - coefficients[0] - coefficients[1] * gap
+    gap = reduced_moments(base, prior.names, around, moments=names) - center
+    lines = [_line(x, y) for x, y in zip(gap.T, estimates[n_at_base:].T, strict=True)]
+    slope = np.array([line.slope for line in lines])
+    residual = np.column_stack([line.residual for line in lines])
     return Binding(
         names=tuple(names),
         design=design,
         center=center,
-        coefficients=coefficients,
-        slope_error=np.array([fit[2] for fit in fits]),
-        covariance=residual.T @ residual / (n_panels - len(coefficients)),
+        coefficients=np.array([estimates[:n_at_base].mean(axis=0), slope]),
+        slope_error=np.array([line.error for line in lines]),
+        covariance=residual.T @ residual / (len(residual) - 2),
         n_panels=n_panels,
     )
 
@@ -284,15 +290,22 @@ def bind_panel(
     )
 
 
-def _line(x: Array, y: Array) -> tuple[float, float, float]:
-    """Intercept, slope and the slope's error: least squares with a normal prior of the slope around 1."""
+class _Line(NamedTuple):
+    slope: float
+    error: float
+    residual: Array
+
+
+def _line(x: Array, y: Array) -> _Line:
+    """Slope and its error, and what is left: least squares with a normal prior of the slope around 1."""
     centered = x - x.mean()
     square = float(centered @ centered)
     free = float(centered @ y / square)
     left = y - y.mean() - free * centered
     precision = square / float(left @ left / (x.size - 2))
     slope = (precision * free + _SLOPE_SD**-2) / (precision + _SLOPE_SD**-2)
-    return float(y.mean() - slope * x.mean()), slope, float((precision + _SLOPE_SD**-2) ** -0.5)
+    error = (precision + _SLOPE_SD**-2) ** -0.5
+    return _Line(slope, float(error), y - y.mean() - slope * centered)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -321,9 +334,8 @@ def _estimates(block: _Block) -> Array:
     return np.array(found)
 
 
-def _around(base: Params, prior: Prior, n: int, generator: np.random.Generator) -> Array:
-    """Parameters whose normal scores under the prior are spread around those of the base, (draw, parameter)."""
-    own = np.array([[getattr(base, name) for name in prior.names]])
+def _around(own: Array, prior: Prior, n: int, generator: np.random.Generator) -> Array:
+    """Parameters whose normal scores under the prior are spread around those of one row, (draw, parameter)."""
     center = ndtri(np.clip(prior.uniforms(own), _INSIDE, 1 - _INSIDE))
     return prior.quantile(ndtr(center + _SPREAD * generator.standard_normal((n, len(prior.names)))))
 
