@@ -165,4 +165,5 @@ def sentence(row: Row) -> str:
     elif row.peer:
         parts.append(f"{row.peer} {shown(row.theirs, row.unit)}, ours/theirs {row.ratio:.3f}")
     parts += [f"{kind} over its limit" for kind in row.misses]
+    parts += [f"({row.note})"] if row.note else []
     return "; ".join(parts)

@@ -99,12 +99,11 @@ def capabilities(panel: Panel, hypotheses: Iterable[HypothesisLike]) -> pl.DataF
         ``hypothesis, estimator`` (text), ``can_run`` (Boolean) and ``missing`` (list of text: the
         needs that are not met, each with the reason), in the order given.
     """
-    pairs = [(hypothesis, one) for hypothesis in hypotheses for one in hypothesis.estimators]
-    needs = dict.fromkeys(need for _, estimator in pairs for need in estimator.needs)
-    gaps = {need: missing(panel, (need,)) for need in needs}
+    gaps = Gaps(panel)
     rows = [
-        (hypothesis.name, estimator.name, [gap for need in estimator.needs for gap in gaps[need]])
-        for hypothesis, estimator in pairs
+        (hypothesis.name, estimator.name, list(gaps.of(estimator.needs)))
+        for hypothesis in hypotheses
+        for estimator in hypothesis.estimators
     ]
     schema: Mapping[str, pl.DataType] = {
         "hypothesis": pl.String(),
@@ -136,8 +135,24 @@ def missing(panel: Panel, needs: Iterable[str]) -> tuple[str, ...]:
     ParameterError
         If a need is not in the vocabulary or names a table or column that no panel can have.
     """
-    gaps = ((need, _gap_of_each(panel, need)) for need in needs)
-    return tuple(f"{text}: {gap}" for text, gap in gaps if gap)
+    return Gaps(panel).of(needs)
+
+
+class Gaps:
+    """What a panel lacks, found out once a need however many estimators have it."""
+
+    def __init__(self, panel: Panel) -> None:
+        self.panel = panel
+        self._known: dict[str, str] = {}
+
+    def of(self, needs: Iterable[str]) -> tuple[str, ...]:
+        """Name the needs that the panel does not meet, as :func:`missing` does."""
+        return tuple(f"{need}: {gap}" for need in needs if (gap := self._gap(need)))
+
+    def _gap(self, need: str) -> str:
+        if need not in self._known:
+            self._known[need] = _gap_of_each(self.panel, need)
+        return self._known[need]
 
 
 def _gap_of_each(panel: Panel, need: str) -> str:

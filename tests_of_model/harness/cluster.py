@@ -11,6 +11,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.tests_of_model.harness.kept import code_hash
 
@@ -67,7 +69,16 @@ def run_checked(expected: Mapping[str, str], function: Callable[..., Any], *args
     differences = _differences(expected, versions())
     if differences:
         raise ParameterError(f"a Dask worker on {platform.node()} has {differences}; {_ADVICE}")
+    _hold_one_blas_thread()
     return function(*args)
+
+
+@cache
+def _hold_one_blas_thread() -> threadpool_limits:
+    """Hold BLAS to one thread for as long as the worker lives, however many tasks it runs beside each other."""
+    import scipy.linalg  # noqa: F401  (a BLAS of its own, which is held only once it is loaded)
+
+    return threadpool_limits(limits=1)
 
 
 class _Checked(Executor):

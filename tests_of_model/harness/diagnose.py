@@ -50,7 +50,10 @@ def diagnose(
             f"diagnosands {', '.join(unknown)}: unknown; known are {', '.join(DIAGNOSANDS)}"
         )
     rows: list[tuple[object, ...]] = []
-    tried = replicates.filter(pl.col("status") != NOT_ESTIMABLE)
+    usable = pl.when(pl.col("status") == OK)
+    tried = replicates.filter(pl.col("status") != NOT_ESTIMABLE).with_columns(
+        usable.then(name).otherwise(float("nan")).fill_null(float("nan")) for name in _FIGURES
+    )
     for key, group in tried.group_by(BY, maintain_order=True):
         one = _replicates(group)
         n_failed = int((group["status"] != OK).sum())
@@ -89,13 +92,9 @@ def wide(diagnosis: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+_FIGURES = ("estimate", "std_error", "p_value", "conf_low", "conf_high")
+
+
 def _replicates(group: pl.DataFrame) -> Replicates:
-    usable = group["status"] == OK
-    columns = {
-        name: pl.select(pl.when(usable).then(group[name]).otherwise(float("nan")))
-        .to_series()
-        .fill_null(float("nan"))
-        .to_numpy()
-        for name in ("estimate", "std_error", "p_value", "conf_low", "conf_high")
-    }
+    columns = {name: group[name].to_numpy() for name in _FIGURES}
     return Replicates(truth=float(group["truth"][0]), **columns)

@@ -106,8 +106,12 @@ def open_executor(engine: str, n_workers: int, *, dask: str = "") -> Iterator[Ex
 
 
 @contextmanager
-def processes(n_processes: int) -> Iterator[Executor | None]:
-    """Yield a pool of fresh processes as :func:`process_pool` does; None for one process."""
+def processes(n_processes: int, *, dask: str = "") -> Iterator[Executor | None]:
+    """Yield a pool of fresh processes as :func:`process_pool` does, or a dask cluster; None for one process."""
+    if dask:
+        with open_executor("serial", 1, dask=dask) as cluster:
+            yield cluster
+        return
     if n_processes <= 1:
         yield None
         return

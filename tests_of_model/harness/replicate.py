@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import polars as pl
 
-from withintask.panel.capabilities import alternatives, missing
+from withintask.panel.capabilities import Gaps, alternatives
 from withintask.panel.errors import ParameterError, nearest
 from withintask.sim.design import Design
 from withintask.sim.designs import design_hash
@@ -131,8 +131,8 @@ def plan(
     blocks = [
         Block(
             world=world.name,
-            params=world.change_params(params),
-            design=world.change_design(design),
+            params=changed,
+            design=design,
             seed=seed,
             first=first,
             last=min(first + BLOCK, counts[world.name]),
@@ -140,7 +140,8 @@ def plan(
             terms=tuple(terms),
         )
         for world in worlds
-        for design in designs
+        for changed in [world.change_params(params)]
+        for design in map(world.change_design, designs)
         for first in range(0, counts[world.name], BLOCK)
     ]
     return Study(blocks=tuple(blocks))
@@ -310,9 +311,10 @@ def run_block(block: Block, named: tuple[Named, ...]) -> pl.DataFrame:
                 economy, design, draw_shocks(design, seed=block.seed, replicate=number)
             )
             sample = Sample(panel, terms=frozenset(block.terms))
+            gaps = Gaps(panel)
             for hypothesis, estimator in chosen:
                 if number == block.first:
-                    capable[estimator.name] = missing(panel, estimator.needs)
+                    capable[estimator.name] = gaps.of(estimator.needs)
                 rows.extend(
                     (*labels, number, *_row(hypothesis, estimator, estimate, truths))
                     for estimate in attempt(estimator, sample, capable[estimator.name])

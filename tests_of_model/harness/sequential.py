@@ -17,7 +17,7 @@ from withintask.tests_of_model.harness.ledger import ordered
 from withintask.tests_of_model.harness.replicate import BLOCK, Block, Study, plan, replicate, solved
 from withintask.tests_of_model.harness.rule import Looks
 from withintask.tests_of_model.harness.verdict import BASES, CLAIMS, Judged, judge_replicates
-from withintask.tests_of_model.hypotheses.recommend import order_of_trust
+from withintask.tests_of_model.hypotheses.recommend import orders_of_trust
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 
 LOOKS = (25, 100, 400, 1000)
@@ -47,6 +47,7 @@ def replicate_until_decided(
     looks: Looks,
     glance: int = 0,
     estimators: Sequence[str] = (),
+    terms: Sequence[str] = (),
     run: Callable[[Study], pl.DataFrame] = replicate,
 ) -> tuple[pl.DataFrame, Judged]:
     """Replicate a little everywhere, and further where that can decide.
@@ -57,7 +58,7 @@ def replicate_until_decided(
 
     Parameters
     ----------
-    params, designs, worlds, seed, estimators
+    params, designs, worlds, seed, estimators, terms
         As for :func:`withintask.tests_of_model.harness.replicate.plan`.
     looks
         Replicates a world at which verdicts are made; the last is the limit.
@@ -74,9 +75,16 @@ def replicate_until_decided(
     """
     limit, first = looks.sizes[-1], looks.sizes[0]
     glance = min(glance or first, first)
-    whole = _split(
-        plan(params, designs, worlds, seed=seed, replicates=limit, estimators=estimators), glance
+    study = plan(
+        params,
+        designs,
+        worlds,
+        seed=seed,
+        replicates=limit,
+        estimators=estimators,
+        terms=terms,
     )
+    whole = _split(study, glance)
     judged_as = partial(
         judge_replicates,
         looks=looks,
@@ -102,12 +110,13 @@ def _orders(
     world = next(world for world in worlds if world.name == REFERENCE)
     economy, _ = solved(world.change_params(params))
     named = {hypothesis.name: hypothesis for hypothesis in HYPOTHESES}
-    orders = {}
+    claims = [(hypothesis, term) for _, hypothesis, term in CLAIMS]
+    orders: dict[tuple[str, str, str], tuple[str, ...]] = {}
     for design in designs:
         here = world.change_design(design)
         panel = simulate(economy, here, draw_shocks(here, seed=seed))
-        for _, hypothesis, term in CLAIMS:
-            orders[design.name, hypothesis, term] = order_of_trust(panel, named[hypothesis], term)
+        found = orders_of_trust(panel, [(named[hypothesis], term) for hypothesis, term in claims])
+        orders |= {(design.name, *claim): order for claim, order in zip(claims, found, strict=True)}
     return orders
 
 

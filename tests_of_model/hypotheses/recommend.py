@@ -1,11 +1,11 @@
 """Which estimators fit a panel, which single one is recommended, and why not the others."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import polars as pl
 
-from withintask.panel.capabilities import missing
+from withintask.panel.capabilities import Gaps, missing
 from withintask.panel.design_kind import DesignKind, design_kind
 from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Panel
@@ -87,11 +87,21 @@ def order_of_trust(panel: Panel, hypothesis: Hypothesis, term: str) -> tuple[str
         hypothesis; within each, forms of pairs that take least for granted first, then the order of trust. No estimate
         decides it.
     """
+    (order,) = orders_of_trust(panel, [(hypothesis, term)])
+    return order
+
+
+def orders_of_trust(
+    panel: Panel, claims: Iterable[tuple[Hypothesis, str]]
+) -> tuple[tuple[str, ...], ...]:
+    """Return :func:`order_of_trust` of several hypotheses and terms; the panel is looked through once."""
+    gaps = Gaps(panel)
     kind = design_kind(panel) if panel.outputs is not None else None
-    standing = hypothesis.estimators_of(term)
-    fits = {
-        e.name: not missing(panel, e.needs) and not _other_design(e.name, kind) for e in standing
-    }
+    return tuple(_order(gaps, kind, hypothesis.estimators_of(term)) for hypothesis, term in claims)
+
+
+def _order(gaps: Gaps, kind: DesignKind | None, standing: Sequence[Estimator]) -> tuple[str, ...]:
+    fits = {e.name: not gaps.of(e.needs) and not _other_design(e.name, kind) for e in standing}
     forms = [name for name in _FORMS if name in fits]
     names = [*forms, *(name for name in fits if name not in forms)]
     return tuple(sorted(names, key=lambda name: not fits[name]))

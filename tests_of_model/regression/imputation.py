@@ -3,7 +3,9 @@
 Borusyak, Jaravel and Spiess (2024); two-stage differences in differences (Gardner 2022) gives the same estimates.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,13 +33,15 @@ class _Sums:
     """Units, which subtraction leaves exact, (stratum, pair)."""
 
     def less(self, other: "_Sums", strata: Codes) -> "_Sums":
-        """Return the sums of some strata without those of other units."""
+        """Return the sums of some strata, each without those of other units of it."""
         return _Sums(
-            **{name: getattr(self, name)[strata] - getattr(other, name)[strata] for name in _FIELDS}
+            **{name: getattr(self, name)[strata] - getattr(other, name) for name in _FIELDS}
         )
 
 
 _FIELDS = ("moments", "right", "seen", "outcome", "effects", "weight", "count")
+_AT_ONCE = 4096
+"""Clusters left out together: a bound on memory."""
 _RANK = 1e-9
 """Relative to the largest, an eigenvalue that counts as zero."""
 
@@ -72,21 +76,19 @@ def imputed_effects(paths: Paths, cluster: Codes) -> PairEffects:
         for t in range(g, paths.n_periods)
     ]
     cohort, period = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    everybody = np.ones(paths.start.size, dtype=np.bool_)
-    total = _sums(paths, everybody, cohort, period)
+    total = _sums(paths, paths.stratum, cohort, period)
     by_stratum, weight = _numerators(total, period)
     n_clusters = int(cluster.max(initial=-1)) + 1
     estimate = np.full((1 + n_clusters, cohort.size), np.nan)
     weights = np.zeros((1 + n_clusters, cohort.size))
     estimate[0], weights[0] = _mean(by_stratum, weight)
-    for code in range(n_clusters):
-        members = cluster == code
-        strata = np.unique(paths.stratum[members])
-        rest = total.less(_sums(paths, members, cohort, period), strata)
-        own, own_weight = _numerators(rest, period)
-        left, left_weight = by_stratum.copy(), weight.copy()
-        left[strata], left_weight[strata] = own, own_weight
-        estimate[1 + code], weights[1 + code] = _mean(left, left_weight)
+    for first in range(0, n_clusters, _AT_ONCE):
+        some = range(first, first + _AT_ONCE)
+        left_out = _without_each(paths, cluster, some, total, cohort, period)
+        for code, strata, own, own_weight in left_out:
+            left, left_weight = by_stratum.copy(), weight.copy()
+            left[strata], left_weight[strata] = own, own_weight
+            estimate[1 + code], weights[1 + code] = _mean(left, left_weight)
     return PairEffects(
         cohort=cohort,
         period=period,
@@ -102,11 +104,28 @@ def _is_before(paths: Paths) -> Flags:
     return np.asarray(np.arange(paths.n_periods) < paths.start[:, None])
 
 
-def _sums(paths: Paths, members: Flags, cohort: Codes, period: Codes) -> _Sums:
-    """Sum over some units."""
+def _without_each(
+    paths: Paths, cluster: Codes, chosen: range, total: _Sums, cohort: Codes, period: Codes
+) -> Iterator[tuple[int, Codes, Array, Array]]:
+    """Clusters one after the other: code, its strata, and their :func:`_numerators` without it."""
+    members = np.flatnonzero((cluster >= chosen.start) & (cluster < chosen.stop))
     n_strata = int(paths.stratum.max()) + 1
-    value, start = paths.value[members], paths.start[members]
-    weight, stratum = paths.weight[members], paths.stratum[members]
+    place = cluster[members] * n_strata + paths.stratum[members]
+    places, group = np.unique(place, return_inverse=True)
+    code, stratum = np.divmod(places, n_strata)
+    own_paths = Paths(**{f.name: getattr(paths, f.name)[members] for f in fields(paths)})
+    rest = total.less(_sums(own_paths, group, cohort, period), stratum)
+    own, own_weight = _numerators(rest, period)
+    ends = np.searchsorted(code, [*np.unique(code), chosen.stop])
+    for start, stop in pairwise(ends.tolist()):
+        here = slice(start, stop)
+        yield int(code[start]), stratum[here], own[here], own_weight[here]
+
+
+def _sums(paths: Paths, stratum: Codes, cohort: Codes, period: Codes) -> _Sums:
+    """Sum within strata, which have codes without gaps."""
+    n_strata = int(stratum.max(initial=-1)) + 1
+    value, start, weight = paths.value, paths.start, paths.weight
     seen = (np.isfinite(value) & (np.arange(paths.n_periods) < start[:, None])).astype(np.float64)
     filled = np.nan_to_num(value)
     n = seen.sum(axis=1)
@@ -137,8 +156,13 @@ def _by_stratum(stratum: Codes, values: Array, n_strata: int) -> Array:
 
 def _by_products(stratum: Codes, first: Array, second: Array, n_strata: int) -> Array:
     """Sums of outer products, (stratum, column of first, column of second)."""
-    members = [stratum == code for code in range(n_strata)]
-    return np.array([first[chosen].T @ second[chosen] for chosen in members])
+    sums = np.zeros((n_strata, first.shape[1], second.shape[1]))
+    order = np.argsort(stratum, kind="stable")
+    ends = np.searchsorted(stratum[order], np.arange(n_strata + 1))
+    for code in np.flatnonzero(np.diff(ends)):
+        chosen = order[ends[code] : ends[code + 1]]
+        sums[code] = first[chosen].T @ second[chosen]
+    return sums
 
 
 def _numerators(sums: _Sums, period: Codes) -> tuple[Array, Array]:

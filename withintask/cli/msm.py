@@ -36,6 +36,7 @@ def fit(
     profile: Names = None,
     must_reach: Annotated[bool, Parameter(negative="")] = False,
     processes: int = 2,
+    dask: str = "",
     out: Path | None = None,
 ) -> None:
     """Fit parameters to targets and print them with errors, roots and weak directions.
@@ -68,6 +69,8 @@ def fit(
         Fail if as many parameters as moments cannot meet the targets.
     processes
         Processes; results do not depend on them.
+    dask
+        Address of a running scheduler, such as tcp://127.0.0.1:8786; instead of processes.
     out
         Folder for tables and the ledger of starts; a killed fit goes on from there.
     """
@@ -87,7 +90,7 @@ def fit(
     fail_if_not_free(profile or [], movable)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    with stages() as report, pool(processes) as executor:
+    with stages() as report, pool(processes, dask=dask) as executor:
         compute = partial(
             fit_msm,
             weight=weight,
@@ -235,6 +238,7 @@ def noise(
     params: Path | None = None,
     out: Path,
     processes: int = 2,
+    dask: str = "",
 ) -> None:
     """Simulate the everything-linked design and write the covariance of its estimates of m1 to m5.
 
@@ -248,6 +252,8 @@ def noise(
         Folder for panel_noise.toml, and for the ledger from which a killed run goes on.
     processes
         Processes; results do not depend on them.
+    dask
+        Address of a running scheduler, such as tcp://127.0.0.1:8786; instead of processes.
     """
     from withintask.report.progress import stages
     from withintask.sim.params import load_params
@@ -255,7 +261,7 @@ def noise(
     from withintask.tests_of_model.moments.noise import panel_noise, save_noise
     from withintask.tests_of_model.moments.of_panel import OF_PANEL
 
-    with stages() as report, pool(processes) as executor:
+    with stages() as report, pool(processes, dask=dask) as executor:
         spread = panel_noise(
             load_params(params),
             n_replicates=replicates,
@@ -276,6 +282,7 @@ def headline(
     target: str = "illustrative",
     params: Path | None = None,
     processes: int = 2,
+    dask: str = "",
     quick: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Write the headline page: what the moments identify, how open the sign of ΔGini is, which claims hold.
@@ -290,13 +297,17 @@ def headline(
         TOML file of start and fixed parameters; the baseline if left out.
     processes
         Processes; results do not depend on them.
+    dask
+        Address of a running scheduler, such as tcp://127.0.0.1:8786; instead of processes.
     quick
         A coarse first look in about a minute.
     """
     from withintask.report.claims import statement
     from withintask.report.headline import run_headline
 
-    page = run_headline(out, target=target, params=params, n_processes=processes, is_quick=quick)
+    page = run_headline(
+        out, target=target, params=params, n_processes=processes, dask=dask, is_quick=quick
+    )
     for claim in page.claims:
         print(f"{claim.verdict:>14}  {statement(claim)}")
     print(f"{out / 'index.html'}")

@@ -31,6 +31,7 @@ def bank(
     seed: int = 0,
     cache: Path = Path("cache"),
     processes: int = 2,
+    dask: str = "",
 ) -> None:
     """Draw parameters from the priors and compute their moments, and simulate the panels whose errors `withintask sign` takes, once.
 
@@ -52,6 +53,8 @@ def bank(
         Folder of finished blocks.
     processes
         Processes; results do not depend on them.
+    dask
+        Address of a running scheduler, such as tcp://127.0.0.1:8786; instead of processes.
     """
     from withintask.report.bank import print_bank
     from withintask.report.progress import stages
@@ -60,7 +63,7 @@ def bank(
     from withintask.tests_of_model.moments.bank import make_bank
     from withintask.tests_of_model.moments.priors import load_prior
 
-    with stages() as report, pool(processes) as executor:
+    with stages() as report, pool(processes, dask=dask) as executor:
         drawn = make_bank(
             load_params(params),
             load_prior(priors),
@@ -89,6 +92,7 @@ def sign(
     cache: Path = Path("cache"),
     out: Path = Path("out/sign"),
     processes: int = 2,
+    dask: str = "",
 ) -> None:
     """Say what moments tell of the sign of ΔGini when ownership, rents, technology and the rest are not known.
 
@@ -122,6 +126,8 @@ def sign(
         Folder for the tables.
     processes
         Processes; results do not depend on them.
+    dask
+        Address of a running scheduler, such as tcp://127.0.0.1:8786; instead of processes.
     """
     from withintask.report.bank import print_quadrature
     from withintask.report.progress import stages
@@ -135,7 +141,7 @@ def sign(
 
     base, known = load_params(params), parse_values(fix or [], "--fix")
     prior, given = _checked(priors, target, known)
-    with stages() as report, pool(processes) as executor:
+    with stages() as report, pool(processes, dask=dask) as executor:
         drawn = make_bank(
             base,
             prior,
@@ -151,7 +157,7 @@ def sign(
         question = replace(question, sizes=sizes or question.sizes)
         tables = answer(
             question,
-            stages=Stages(folder=cache, key=question.key()),
+            stages=Stages(folder=cache.resolve(), key=question.key()),
             executor=executor,
             on_progress=lambda done, total: report("answers", done, total),
         )

@@ -42,6 +42,7 @@ def run_headline(
     target: Path | str,
     params: Path | None = None,
     n_processes: int = 2,
+    dask: str = "",
     is_quick: bool = False,
 ) -> Headline:
     """Compute the headline and write ``index.html``, figures and tables to a folder.
@@ -56,14 +57,16 @@ def run_headline(
         Start and fixed parameters; the packaged baseline if None.
     n_processes
         Processes.
+    dask
+        Address of a running scheduler, in the place of processes.
     is_quick
         Compute a coarse first look.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with stages() as report, processes(n_processes) as executor:
+    with stages() as report, processes(n_processes, dask=dask) as executor:
         computed = headline(
             load_target(target), load_params(params), plan=QUICK if is_quick else FULL,
-            cache=out / "cache", executor=executor, on_progress=report,
+            cache=(out / "cache").resolve(), executor=executor, on_progress=report,
         )  # fmt: skip
     write_headline(computed, out)
     return computed

@@ -91,6 +91,7 @@ def run_matrix(
         looks=make_looks(limit),
         glance=GLANCE if is_quick else 0,
         estimators=_claimed(),
+        terms=tuple(dict.fromkeys(term for _, _, term in CLAIMS)),
         run=run,
     )
     sizes = pl.DataFrame(schema=BREAKDOWN_SCHEMA)
