@@ -4,7 +4,7 @@
 
 FOLDER is a panel, such as ``withintask simulate --design rct-ability --set n_workers=62500 --set n_firms=125 --stream``
 writes (10⁷ rows). Each figure is the median of turns, in a process of its own; DuckDB's pass is count, mean and standard
-deviation of output by firm, task, period and access, over the same files.
+deviation of output by firm, task, period and access, over the same files. Processor seconds are what a busy machine leaves alike.
 """
 
 import argparse
@@ -51,19 +51,19 @@ estimate(read_panel('{folder}', check=False, verify=False), estimators='{estimat
 """
 _TIMED = """
 import json, resource, time
-started = time.perf_counter()
+started = time.perf_counter(), time.process_time()
 def warm():
     global started
-    started = time.perf_counter()
+    started = time.perf_counter(), time.process_time()
 {code}
-seconds = time.perf_counter() - started
+seconds, cpu = time.perf_counter() - started[0], time.process_time() - started[1]
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-print(json.dumps([seconds, peak]))
+print(json.dumps([seconds, cpu, peak]))
 """
 
 
-def timed(code: str, folder: Path, turns: int) -> tuple[float, float]:
-    """Median seconds and largest peak memory, GB, over turns in processes of their own."""
+def timed(code: str, folder: Path, turns: int) -> tuple[float, float, float]:
+    """Median seconds, median processor seconds and largest peak memory, GB, over turns in processes of their own."""
     text = _TIMED.format(code=code.format(folder=folder, estimator=ESTIMATOR))
     results = []
     for _ in range(turns):
@@ -71,7 +71,8 @@ def timed(code: str, folder: Path, turns: int) -> tuple[float, float]:
             [sys.executable, "-c", text], capture_output=True, text=True, check=True
         )
         results.append(json.loads(run.stdout.splitlines()[-1]))
-    return statistics.median(r[0] for r in results), max(r[1] for r in results)
+    seconds, cpu, peak = zip(*results, strict=True)
+    return statistics.median(seconds), statistics.median(cpu), max(peak)
 
 
 def main() -> None:
@@ -91,11 +92,15 @@ def main() -> None:
     if given.memory:
         ways["in memory"] = _MEMORY
     first = None
-    print(f"{'':24} {'seconds':>8} {'ratio':>6} {'peak GB':>8}")
+    print(f"{'':24} {'seconds':>8} {'ratio':>6} {'CPU s':>8} {'ratio':>6} {'peak GB':>8}")
     for name, code in ways.items():
-        seconds, peak = timed(code, given.folder, given.turns)
-        first = first or seconds
-        print(f"{name:24} {seconds:8.2f} {seconds / first:6.1f} {peak:8.2f}", flush=True)
+        seconds, cpu, peak = timed(code, given.folder, given.turns)
+        first = first or (seconds, cpu)
+        ratios = seconds / first[0], cpu / first[1]
+        print(
+            f"{name:24} {seconds:8.2f} {ratios[0]:6.1f} {cpu:8.2f} {ratios[1]:6.1f} {peak:8.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ import polars as pl
 
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.panel.own_files import n_outputs, own_files, scan_panel
-from withintask.panel.panel import Panel
+from withintask.panel.panel import Panel, PanelInfo
 from withintask.panel.validate import validate
 from withintask.results import Estimates
 from withintask.tests_of_model.harness.synthetic import with_truth
+from withintask.tests_of_model.hypotheses.estimate_cells import estimate_cells
 from withintask.tests_of_model.hypotheses.stream import estimate_streamed
 from withintask.tests_of_model.regression.errors import Errors
 from withintask.tests_of_model.regression.fitted import CovarianceKind
@@ -86,9 +87,7 @@ def streamed(
     SchemaError
         If the table of tasks breaks a rule.
     """
-    if not_served:
-        problems = [f"{name}: needs every row, in memory (--engine fast)" for name in not_served]
-        raise ParameterError(list_problems("estimates from sums by cell", problems))
+    _fail_if_rows_are_needed(not_served)
     panel = scan_panel(path, verify=verify, allow_outside=allow_outside)
     if panel.tasks is not None:
         validate(Panel(info=panel.info, tasks=panel.tasks.lazy().collect()))
@@ -102,3 +101,39 @@ def streamed(
         arm=arm,
     )
     return StreamedEstimates(with_truth(frame, panel), panel)
+
+
+def from_cells(
+    file: Path,
+    *,
+    estimators: str | Sequence[str] = (),
+    errors: Errors = "auto",
+    few_clusters: CovarianceKind | None = None,
+    not_served: Sequence[str] = (),
+    beside: Sequence[str] = (),
+) -> StreamedEstimates:
+    """Estimate from what a database answered.
+
+    Parameters
+    ----------
+    file, estimators, errors, few_clusters
+        As for :func:`withintask.tests_of_model.hypotheses.estimate_cells.estimate_cells`.
+    not_served, beside
+        Names of options that were given and need rows, or that the file decides itself.
+
+    Raises
+    ------
+    ParameterError
+        If there are any.
+    """
+    _fail_if_rows_are_needed(not_served, beside)
+    frame = estimate_cells(file, estimators=estimators, errors=errors, few_clusters=few_clusters)
+    panel = Panel(info=PanelInfo(name=file.name))
+    return StreamedEstimates(with_truth(frame, panel), panel)
+
+
+def _fail_if_rows_are_needed(options: Sequence[str], beside: Sequence[str] = ()) -> None:
+    problems = [f"{name}: needs every row, in memory (--engine fast)" for name in options]
+    problems += [f"{name}: the file of cells says what it is of; leave it out" for name in beside]
+    if problems:
+        raise ParameterError(list_problems("estimates from sums by cell", problems))

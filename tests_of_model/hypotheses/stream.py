@@ -1,6 +1,7 @@
 """Estimates on panels larger than memory, from sums by cell that DuckDB makes of them; the numbers are those of memory."""
 
 import math
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
@@ -156,13 +157,18 @@ def _rows(
         ]
 
 
-_REPEATS = "outputs.worker_id repeats over period"
-
-
 def _gaps(panel: Panel, needs: Sequence[str]) -> Sequence[str]:
-    """What a panel lacks, but that workers are seen again: sums by worker answer it, unless something else is amiss."""
-    others = missing(panel, [need for need in needs if need != _REPEATS])
-    return missing(panel, needs) if others else ()
+    """What a panel lacks, but for what sums by worker will tell unless something else is amiss."""
+    later = re.compile(r"outputs\.(output|.* varies|period spans .*|worker_id repeats .*)")
+    columns = {need.split()[0] for need in needs if later.fullmatch(need)}
+    there = [f"outputs.{name}" for name in _columns(panel)]
+    is_short = columns - {*there, "outputs.period"}
+    others = missing(panel, [need for need in needs if not later.fullmatch(need)])
+    return missing(panel, needs) if is_short or others else ()
+
+
+def _columns(panel: Panel) -> list[str]:
+    return [] if panel.outputs is None else panel.outputs.lazy().collect_schema().names()
 
 
 def _unserved(estimator: Estimator, gaps: Sequence[str]) -> tuple[Estimate, ...]:
@@ -195,8 +201,12 @@ class _Run:
         note = ""
         try:
             known = self._known(asked)
-            if _REPEATS in estimator.needs and not self._repeats():
-                return failure(term, NOT_ESTIMABLE, "; ".join(missing(self.panel, (_REPEATS,))))
+            if not known.met.issuperset(
+                n for n in estimator.needs if n.startswith("outputs.") and "->" not in n
+            ):
+                gaps = missing(self.panel, estimator.needs)
+                if gaps:
+                    return failure(term, NOT_ESTIMABLE, "; ".join(gaps))
             note = known.note
             return self._effect(term, asked, known)
         except EstimationError as error:
@@ -212,13 +222,6 @@ class _Run:
             self.known = known_rows(self.source, asked.treatment)
             self.unit = ""
         return self.known
-
-    def _repeats(self) -> bool:
-        both = self.source.frame(
-            "SELECT count(*) AS n FROM (SELECT worker_id FROM who GROUP BY worker_id "
-            "HAVING bool_or(is_post) AND bool_or(NOT is_post))"
-        )["n"][0]
-        return bool(both) or not missing(self.panel, (_REPEATS,))
 
     def _effect(self, term: str, asked: CellTerm, known: KnownRows) -> Estimate:
         has_arms = asked.form in ("by_arm", "before_after") or known.is_treatment_told

@@ -30,6 +30,8 @@ class KnownRows:
     """Whether some row tells the treatment."""
     is_weighted: bool
     """Whether rows have weights."""
+    met: frozenset[str]
+    """Needs of estimators that are known to be met, in the words of panel/capabilities.py."""
     tasks: pl.DataFrame
     """``task_id, is_exposed, time_share`` of the tasks that are used."""
 
@@ -53,11 +55,6 @@ def known_rows(source: CellSource, treatment: Treatment) -> KnownRows:
     """Find the rows of which all is known that some row tells, counting units on the way.
 
     The table ``who`` is kept: rows by worker, firm, what was assigned, before or after, treatment.
-
-    Raises
-    ------
-    EstimationError
-        If outputs are missing or not positive.
     """
     is_told = treatment in source.columns
     treated = treatment if is_told else "CAST(NULL AS BOOLEAN)"
@@ -65,10 +62,8 @@ def known_rows(source: CellSource, treatment: Treatment) -> KnownRows:
     weighted = ["weight > 0 AS is_weighted"] if "weight" in source.columns else []
     keys = ", ".join(["worker_id", *ids, "is_post", f"{treated} AS treated", *weighted])
     source.run(
-        f"CREATE OR REPLACE TEMP TABLE who AS SELECT {keys}, count(*) AS n, count(value) AS n_value, "
-        "min(value) AS low, max(value) AS high FROM outputs GROUP BY ALL"
+        f"CREATE OR REPLACE TEMP TABLE who AS SELECT {keys}, count(*) AS n FROM outputs GROUP BY ALL"
     )
-    _fail_if_not_positive(source)
     tasks, bad = _tasks(source)
     told = _told(source)
     where = _conditions(told, bad)
@@ -79,20 +74,27 @@ def known_rows(source: CellSource, treatment: Treatment) -> KnownRows:
         treatment=treatment,
         is_treatment_told=bool(told["after"][0] or told["before"][0]),
         is_weighted=bool(told["weight"][0]),
+        met=_met(source, treatment),
         tasks=tasks,
     )
 
 
-def _fail_if_not_positive(source: CellSource) -> None:
+def _met(source: CellSource, treatment: Treatment) -> frozenset[str]:
+    """What sums by worker tell of a panel, so that its rows need not be read for it."""
+    both = (
+        "SELECT count(*) FROM (SELECT worker_id FROM who GROUP BY worker_id "
+        "HAVING bool_or(is_post) AND bool_or(NOT is_post))"
+    )
     row = source.frame(
-        "SELECT sum(n) AS n, sum(n_value) AS n_value, min(low) AS low, max(high) AS high FROM who"
+        f"SELECT count(DISTINCT treated) AS treated, count(DISTINCT is_post) AS sides, ({both}) AS again FROM who"
     ).row(0, named=True)
-    if not row["n"]:
-        raise EstimationError("the panel has no outputs")
-    if row["n_value"] < row["n"] or not 0 < row["low"] <= row["high"] < float("inf"):
-        raise EstimationError(
-            "outputs are not all positive numbers; run withintask panel validate to see which"
-        )
+    tests = {
+        f"outputs.ai_{treatment} varies": row["treated"] > 1,
+        "outputs.period spans first_ai_period": row["sides"] > 1,
+        "outputs.worker_id repeats over period": row["again"] > 0,
+        "outputs.output": True,
+    }
+    return frozenset(need for need, is_met in tests.items() if is_met)
 
 
 def _tasks(source: CellSource) -> tuple[pl.DataFrame, Mapping[str, list[str]]]:

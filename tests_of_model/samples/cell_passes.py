@@ -84,18 +84,33 @@ def cell_moments(source: CellSource, rows: FormRows, measure: CellMeasure) -> pl
     Returns
     -------
     polars.DataFrame
-        Keys, ``n_rows, mean, squares``; with weights, moments are weighted by those of mean one in each part, and
-        ``weights`` is their sum.
+        Keys, ``n_rows, mean, squares``; with weights, the weighted mean and the sum of ``weights``.
+
+    Raises
+    ------
+    EstimationError
+        If outputs are missing or not positive.
     """
-    value = _value(measure)
+    # A logarithm of nothing is an error of the database; what is not positive is seen by its limits below.
+    value = "ln(CASE WHEN value > 0 THEN value END)" if measure == "log_variance" else "value"
     moments = f"avg({value}) AS mean, var_pop({value}) * count(*) AS squares"
     if rows.is_weighted:
-        # Weights are turned to mean one within whole cells afterwards; sums are taken around a first mean of the part.
         moments = f"sum(weight) AS weights, sum(weight * {value}) / sum(weight) AS mean"
     keys = ", ".join(rows.keys)
-    return source.frame(
-        f"SELECT {keys}, count(*) AS n_rows, {moments} FROM ({rows.select}) GROUP BY {keys}"
+    limits = "count(value) AS n_value, min(value) AS low, max(value) AS high"
+    frame = source.frame(
+        f"SELECT {keys}, count(*) AS n_rows, {limits}, {moments} FROM ({rows.select}) GROUP BY {keys}"
     )
+    is_whole = (
+        (pl.col("n_value") == pl.col("n_rows"))
+        & (pl.col("low") > 0)
+        & (pl.col("high") < float("inf"))
+    )
+    if not frame.select(is_whole.all()).item():
+        raise EstimationError(
+            "outputs are not all positive numbers; run withintask panel validate to see which"
+        )
+    return frame.drop("n_value", "low", "high")
 
 
 def whole_cells(
@@ -235,17 +250,3 @@ def _with_factors(rows: FormRows, measure: CellMeasure, more: str = "") -> str:
     columns += [more] if more else []
     keys = ", ".join(rows.keys)
     return f"SELECT {', '.join(columns)} FROM ({rows.select}) JOIN cells USING ({keys})"
-
-
-def fail_if_no_rows(cells: pl.DataFrame, note: str) -> None:
-    """Refuse an empty sample as estimators from rows do.
-
-    Raises
-    ------
-    EstimationError
-        If there is no cell.
-    """
-    if cells.is_empty():
-        raise EstimationError(
-            "; ".join(p for p in ("no row of an exposed task and a known arm", note) if p)
-        )

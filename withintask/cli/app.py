@@ -134,8 +134,9 @@ def simulate(
 
 @app.command
 def estimate(
-    panel: Path,
+    panel: Path | None = None,
     *,
+    cells: Path | None = None,
     hypothesis: Annotated[list[str] | None, Parameter(negative="")] = None,
     estimator: Annotated[list[str] | None, Parameter(negative="")] = None,
     recommended: Annotated[bool, Parameter(negative="")] = False,
@@ -162,6 +163,8 @@ def estimate(
     ----------
     panel
         Folder or database of a panel.
+    cells
+        In place of a panel: a CSV or Parquet file of what a database answered to `withintask panel sql`.
     hypothesis, estimator
         Names to keep; all if left out.
     recommended
@@ -203,7 +206,7 @@ def estimate(
         Read files outside the folder of the manifest, if it names some.
     """
     from withintask import results as of_panel
-    from withintask.cli.larger import Asked, is_streamed, read_whole, streamed_estimates
+    from withintask.cli.larger import Asked, estimates_of_sums, is_streamed, read_whole
     from withintask.report.style import fail_if_no_figure
     from withintask.report.tables import kind_of
 
@@ -223,8 +226,8 @@ def estimate(
         verify=verify,
         allow_outside=allow_outside,
     )
-    if is_streamed(panel, engine):
-        show(streamed_estimates(panel, asked))
+    if cells is not None or is_streamed(panel, engine):
+        show(estimates_of_sums(panel, cells, asked))
         return
     whole, chosen = read_whole(panel, asked, recommended=recommended)
     result = of_panel.estimate(

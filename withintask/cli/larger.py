@@ -34,15 +34,18 @@ class Asked:
     """Whether files outside the folder may be read."""
 
 
-def read_whole(path: Path, asked: Asked, *, recommended: bool) -> "tuple[Panel, tuple[str, ...]]":
+def read_whole(
+    path: Path | None, asked: Asked, *, recommended: bool
+) -> "tuple[Panel, tuple[str, ...]]":
     """Scan a panel whose rows are to be in memory, and name the estimators recommended for it if that is asked."""
     from withintask.panel.profile import few_people
     from withintask.panel.store import read_panel
     from withintask.report.verbosity import remark
     from withintask.tests_of_model.hypotheses.recommend import recommended_estimators
 
+    where = _given(path)
     panel = read_panel(
-        path, lazy=True, check=False, verify=asked.verify, allow_outside=asked.allow_outside
+        where, lazy=True, check=False, verify=asked.verify, allow_outside=asked.allow_outside
     )
     for sentence in few_people(panel):
         remark(sentence)
@@ -50,29 +53,49 @@ def read_whole(path: Path, asked: Asked, *, recommended: bool) -> "tuple[Panel, 
     return panel, tuple(chosen)
 
 
-def is_streamed(panel: Path, engine: str) -> bool:
+def _given(path: Path | None) -> Path:
+    """The panel named; one is needed unless cells are."""
+    from withintask.panel.errors import ParameterError
+
+    if path is None:
+        raise ParameterError("name a panel, or --cells FILE")
+    return path
+
+
+def is_streamed(path: Path | None, engine: str) -> bool:
     """Tell whether a panel is estimated from sums by cell, as asked or by its size; say which, on standard error."""
     from withintask.larger import why_streamed
     from withintask.report.verbosity import remark
 
-    reason = why_streamed(panel) if engine == "auto" else ""
+    reason = why_streamed(_given(path)) if engine == "auto" else ""
     if engine == "stream" or reason:
         remark(reason or "estimated from sums by cell; that keys are unique was not checked")
     return engine == "stream" or bool(reason)
 
 
-def streamed_estimates(panel: Path, asked: Asked) -> "StreamedEstimates":
-    """Estimate on a panel from sums by cell, refusing what needs rows."""
-    from withintask.larger import streamed
+def estimates_of_sums(path: Path | None, cells: Path | None, asked: Asked) -> "StreamedEstimates":
+    """Estimate from sums by cell, made of a panel or by a database, refusing what needs rows."""
+    from withintask.larger import from_cells, streamed
 
+    not_served = [name for name, given in asked.of_rows.items() if given]
+    if cells is not None:
+        beside = {"PANEL": path, "--hypothesis": asked.hypothesis, "--arm": asked.arm}
+        return from_cells(
+            cells,
+            estimators=asked.estimator or (),
+            errors=asked.errors,
+            few_clusters=asked.few_clusters,
+            not_served=not_served,
+            beside=[name for name, given in beside.items() if given],
+        )
     return streamed(
-        panel,
+        _given(path),
         hypotheses=asked.hypothesis or (),
         estimators=asked.estimator or (),
         errors=asked.errors,
         few_clusters=asked.few_clusters,
         arm=asked.arm,
-        not_served=[name for name, given in asked.of_rows.items() if given],
+        not_served=not_served,
         verify=asked.verify,
         allow_outside=asked.allow_outside,
     )

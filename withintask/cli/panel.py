@@ -1,4 +1,4 @@
-"""Commands of `withintask panel`: from, template, validate, describe, items, profile, pseudonymize, import."""
+"""Commands of `withintask panel`: from, template, validate, describe, items, profile, pseudonymize, sql, import."""
 
 from datetime import date
 from pathlib import Path
@@ -14,6 +14,8 @@ app = App(name="panel", help="Prepare, check and describe within-task panels.")
 Layout = Literal["parquet", "csv", "duckdb"]
 Outcome = Literal["positive", "time", "count", "binary", "score", "log"]
 Step = Literal["day", "week", "month", "quarter", "year"]
+Dialect = Literal["snowflake", "bigquery", "databricks", "postgres", "duckdb", "sqlite"]
+CellUnit = Literal["firm", "worker"]
 Aggregate = Literal["mean", "median", "sum", "min", "max"]
 
 
@@ -298,6 +300,62 @@ def pseudonymize(
         path, out, key, columns=(*PSEUDONYMIZED, *(also or ())), verify=verify
     )
     print(f"{written}: written; the key is not stored")
+
+
+@app.command
+def sql(
+    path: Path,
+    *,
+    estimator: str,
+    term: str = "",
+    dialect: Dialect = "duckdb",
+    unit: CellUnit = "firm",
+    outputs: str = "outputs",
+    tasks: str = "tasks",
+    suppress: int = 0,
+    out: Path | None = None,
+) -> None:
+    """Write the query of sums by cell that an estimator needs, to be run where the data are.
+
+    Parameters
+    ----------
+    path
+        Folder with a panel.toml, the panel.toml itself, or a DuckDB file: a few rows with the columns that the database has.
+    estimator
+        One of those of docs/scale.md, such as dispersion_by_access.
+    term
+        What it is to estimate; its first term if left out.
+    dialect
+        The SQL of which database.
+    unit
+        What sums are by: firm, or worker where firms are fewer than six or do not hold whole workers.
+    outputs, tasks
+        Names of the tables in the database, such as lab.outputs.
+    suppress
+        Withhold the figures of cells of fewer workers than this.
+    out
+        File to write; printed if left out.
+    """
+    from withintask.panel.atomic import save_text
+    from withintask.panel.own_files import scan_panel
+    from withintask.tests_of_model.hypotheses.estimate_cells import query_of
+    from withintask.tests_of_model.samples.cells_sql import cells_sql
+
+    query = query_of(
+        scan_panel(path, verify=False),
+        estimator,
+        term,
+        unit=unit,
+        dialect=dialect,
+        outputs=outputs,
+        tasks=tasks,
+        fewest=suppress,
+    )
+    if out is None:
+        print(cells_sql(query), end="")
+        return
+    save_text(out, cells_sql(query))
+    print(f"{out}: written; run it there, then: withintask estimate --cells ANSWER.csv")
 
 
 @app.command(name="import")
