@@ -69,13 +69,13 @@ def scan_panel(path: Path, *, verify: bool = True, allow_outside: bool = False) 
     return Panel(info=info, origin=path).with_tables(**frames)
 
 
-def n_outputs(path: Path) -> int | None:
-    """Return the number of outputs that the manifest states; None where it states none."""
+def largest_table(path: Path) -> tuple[str, int]:
+    """Return the largest table of a panel and its rows, as the manifest states them; ("", 0) where it states none."""
     manifest = path if path.suffix == ".toml" else path / MANIFEST
-    if not manifest.is_file():
-        return None
-    stated = read_manifest(manifest).get("tables", {}).get("outputs", {}).get("n_rows")
-    return stated if isinstance(stated, int) else None
+    tables = read_manifest(manifest).get("tables", {}) if manifest.is_file() else {}
+    stated = {name: table.get("n_rows") for name, table in tables.items() if name in TABLES}
+    rows = {name: n for name, n in stated.items() if isinstance(n, int)}
+    return max(rows.items(), key=lambda item: item[1], default=("", 0))
 
 
 def _have_our_types(files: tuple[Path, ...], table: str) -> bool:

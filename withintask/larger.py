@@ -9,7 +9,7 @@ from typing import ClassVar
 import polars as pl
 
 from withintask.panel.errors import ParameterError, list_problems
-from withintask.panel.own_files import n_outputs, own_files, scan_panel
+from withintask.panel.own_files import largest_table, own_files, scan_panel
 from withintask.panel.panel import Panel, PanelInfo
 from withintask.panel.validate import validate
 from withintask.results import Estimates
@@ -20,7 +20,7 @@ from withintask.tests_of_model.regression.errors import Errors
 from withintask.tests_of_model.regression.fitted import CovarianceKind
 
 BYTES_A_ROW = 400
-"""What estimators in memory take for a row of outputs, measured on ten million rows (docs/scale.md)."""
+"""What estimators in memory take for a row of outputs, measured on ten million rows (docs/scale.md); others take less."""
 
 
 class StreamedEstimates(Estimates):
@@ -44,14 +44,14 @@ def memory_bytes() -> int | None:
 def why_streamed(path: Path) -> str:
     """Say why a panel is to be estimated from sums by cell; empty if it fits into half of the machine's memory.
 
-    Only the number of outputs that its manifest states is looked at.
+    Only the numbers of rows that its manifest states are looked at.
     """
-    rows, memory = n_outputs(path), memory_bytes()
-    if rows is None or memory is None or rows * BYTES_A_ROW <= memory / 2:
+    (table, rows), memory = largest_table(path), memory_bytes()
+    if memory is None or rows * BYTES_A_ROW <= memory / 2:
         return ""
     return (
-        f"{rows:,} outputs would take about {rows * BYTES_A_ROW / 1e9:.0f} GB, more than half of the {memory / 1e9:.0f} GB "
-        "of this machine: estimated from sums by cell (--engine stream); --engine fast reads them all the same"
+        f"{table}: {rows:,} rows would take about {rows * BYTES_A_ROW / 1e9:.0f} GB, more than half of the {memory / 1e9:.0f} GB "
+        "of this machine: estimated from sums (--engine stream); --engine fast reads them all the same"
     )
 
 

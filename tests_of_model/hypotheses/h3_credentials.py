@@ -21,7 +21,7 @@ CLAIM = (
 
 def _linear_probability(sample: Sample) -> tuple[Estimate, ...]:
     """Requirement on exposed x post, with occupation and period effects, clustered by occupation."""
-    rows = posting_rows(sample.panel, sample.adjust)
+    rows = sample.posting_rows
     if rows.exposed.min() == rows.exposed.max():
         return (failure("delta_credential", "unusable", "all occupations are exposed, or none is"),)
     after = rows.controls * rows.post[:, None]
@@ -32,7 +32,9 @@ def _linear_probability(sample: Sample) -> tuple[Estimate, ...]:
         names=["effect", *names],
         effects=Effects(
             absorb=[rows.occupation, rows.period, *map(encode, rows.effects.T)],
-            weights=rows.weight,
+            weights=rows.weight * rows.n_rows,
+            n_obs=int(rows.n_rows.sum()),
+            pure_square=rows.weight * rows.n_rows * rows.required * (1 - rows.required),
         ),
         inference=Inference(cluster=[rows.occupation]),
         options=sample.options,

@@ -30,6 +30,7 @@ from withintask.tests_of_model.hypotheses.estimate import (
     FAILED,
     NOT_ESTIMABLE,
     UNUSABLE,
+    attempt,
     choose,
     with_adjusted,
 )
@@ -50,9 +51,18 @@ from withintask.tests_of_model.samples.cell_passes import (
 )
 from withintask.tests_of_model.samples.cell_source import CellSource, open_cells
 from withintask.tests_of_model.samples.cell_sums import as_cell_sums
+from withintask.tests_of_model.samples.firm_moments import scanned_firm_moments
+from withintask.tests_of_model.samples.postings import scanned_posting_rows
+from withintask.tests_of_model.samples.sample import Sample
 from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS, ENOUGH_FIRMS, clusters_of
 from withintask.tests_of_model.samples.unknown import joined
 
+OF_FIRMS = ("variance_contrast", "variance_change")
+"""Estimators of H4 that are made of sums of pay by firm and period."""
+OF_POSTINGS = ("linear_probability",)
+"""Estimators of H3 that are made of shares of postings by occupation and period."""
+SERVED = (*CELL_TERMS, *OF_FIRMS, *OF_POSTINGS)
+"""Estimators that sums serve."""
 NEEDS_ROWS = "needs_rows"
 """Status of a term that sums by cell do not serve."""
 _NO_SUMS = "sums by cell do not serve it: it needs every row, in memory (--engine fast)"
@@ -125,13 +135,13 @@ def fail_if_rows_are_needed(estimators: Sequence[Estimator], errors: Errors) -> 
         Names them, and what sums serve.
     """
     check_errors(errors)
-    problems = [f"{e.name}: {_NO_SUMS}" for e in estimators if e.name not in CELL_TERMS]
+    problems = [f"{e.name}: {_NO_SUMS}" for e in estimators if e.name not in SERVED]
     if errors == "randomization":
         problems.append(
             "errors randomization: access is assigned to rows anew, which sums do not hold"
         )
     if problems:
-        advice = f"Sums serve {', '.join(CELL_TERMS)}."
+        advice = f"Sums serve {', '.join(SERVED)}."
         raise ParameterError(list_problems("estimates from sums by cell", problems, advice=advice))
 
 
@@ -144,17 +154,33 @@ def _rows(
     """Rows of each estimator; the panel is opened once for all of them."""
     gaps = {e.name: _gaps(panel, e.needs) for e in estimators}
     is_served = any(e.name in CELL_TERMS and not gaps[e.name] for e in estimators)
+    rows = {e.name: _unserved(e, gaps[e.name]) or _of_small(e, panel, options) for e in estimators}
     if not is_served:
-        return [_unserved(e, gaps[e.name]) for e in estimators]
+        return [rows[e.name] for e in estimators]
     try:
         with opened as source:
             run = _Run(source, panel, options)
-            return [_unserved(e, gaps[e.name]) or run.estimates(e) for e in estimators]
+            return [rows[e.name] or run.estimates(e) for e in estimators]
     except EstimationError as error:
-        return [
-            _unserved(e, gaps[e.name]) or tuple(failure(t, UNUSABLE, str(error)) for t in e.terms)
-            for e in estimators
-        ]
+        failed = {
+            e.name: tuple(failure(t, UNUSABLE, str(error)) for t in e.terms) for e in estimators
+        }
+        return [rows[e.name] or failed[e.name] for e in estimators]
+
+
+def _of_small(estimator: Estimator, panel: Panel, options: Options) -> tuple[Estimate, ...]:
+    """Rows of an estimator that is made of the moments of firms, or of shares of postings; empty of any other."""
+    if estimator.name not in (*OF_FIRMS, *OF_POSTINGS):
+        return ()
+    sample = Sample(panel, options)
+    try:
+        if estimator.name in OF_FIRMS:
+            vars(sample)["firm_moments"] = scanned_firm_moments(panel)
+        else:
+            vars(sample)["posting_rows"] = scanned_posting_rows(panel)
+    except EstimationError as error:
+        return tuple(failure(term, UNUSABLE, str(error)) for term in estimator.terms)
+    return attempt(estimator, sample)
 
 
 def _gaps(panel: Panel, needs: Sequence[str]) -> Sequence[str]:
@@ -175,7 +201,7 @@ def _unserved(estimator: Estimator, gaps: Sequence[str]) -> tuple[Estimate, ...]
     """Rows of an estimator that cannot be run, with the reason; empty if it can."""
     if gaps:
         return tuple(failure(term, NOT_ESTIMABLE, "; ".join(gaps)) for term in estimator.terms)
-    if estimator.name not in CELL_TERMS:
+    if estimator.name not in SERVED:
         return tuple(failure(term, NEEDS_ROWS, _NO_SUMS) for term in estimator.terms)
     return ()
 

@@ -106,6 +106,7 @@ def read_problem(
         covariance=kind,
         convention=inference.convention,
         n_obs=len(outcome) if effects.n_obs is None else effects.n_obs,
+        pure_square=None if effects.pure_square is None else _floats(effects.pure_square),
     )
 
 

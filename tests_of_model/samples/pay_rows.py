@@ -109,7 +109,7 @@ def pay_rows(panel: Panel, adjust: Adjust = NOTHING) -> PayRows:
         is_post=np.zeros(period.size, dtype=np.bool_) if first is None else period >= first,
         pay=floats(frame["pay"]),
         firm=told(codes(optional(frame, "firm_id", pl.String)), 0),
-        firm_key=_firm_key(frame, panel),
+        firm_key=firm_keys(frame, panel),
         occupation=codes(occupation),
         exposure=floats(exposure["exposure"]),
         educ_cog=floats(of_worker["educ_cog"]),
@@ -122,7 +122,8 @@ def pay_rows(panel: Panel, adjust: Adjust = NOTHING) -> PayRows:
     )
 
 
-def _firm_key(frame: pl.DataFrame, panel: Panel) -> Codes:
+def firm_keys(frame: pl.DataFrame, panel: Panel) -> Codes:
+    """Row of the table of firms that each row's firm and period has, -1 where there is none, (row,)."""
     if panel.firms is None or "firm_id" not in frame.columns:
         return np.full(frame.height, -1)
     keys = eager(panel.firms).select("firm_id", "period").with_row_index("key")

@@ -15,7 +15,7 @@ from withintask.tests_of_model.samples.controls import (
     level_codes,
     weights_of,
 )
-from withintask.tests_of_model.samples.unknown import joined, known_rows
+from withintask.tests_of_model.samples.unknown import joined, known_rows, left_out_counts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,7 +31,9 @@ class PostingRows:
     exposure: Array
     """Exposure of the occupation."""
     required: Array
-    """1 where a credential is required, else 0."""
+    """1 where a credential is required, else 0; of a row that stands for several, their share."""
+    n_rows: Array
+    """Postings that a row stands for."""
     controls: Array
     """Controls that were asked for, alone and after AI's arrival, (row, control)."""
     effects: Codes
@@ -70,10 +72,50 @@ def posting_rows(panel: Panel, adjust: Adjust = NOTHING) -> PostingRows:
         post=(frame["period"] >= (panel.info.first_ai_period or 0)).cast(pl.Float64).to_numpy(),
         exposure=frame["exposure"].to_numpy(),
         required=frame["is_credential_required"].cast(pl.Float64).to_numpy(),
+        n_rows=np.ones(frame.height),
         controls=columns.to_numpy().reshape(frame.height, -1),
         effects=np.array(effects, dtype=np.int64).reshape(len(effects), frame.height).T,
         weight=weight,
         message=note,
+    )
+
+
+def scanned_posting_rows(panel: Panel) -> PostingRows:
+    """Prepare the postings of a lazy panel in one pass, those of one occupation and period as one row."""
+    assert panel.postings is not None
+    required = pl.col("is_credential_required")
+    sums = (
+        panel.postings.lazy()
+        .group_by("occupation_code", "period")
+        .agg(
+            pl.len().alias("n_all"),
+            required.count().alias("n"),
+            required.cast(pl.Float64).mean().alias("share"),
+        )
+        .sort("occupation_code", "period")
+        .collect(engine="streaming")
+    )
+    exposure = lookup(sums, "occupation_code", panel.occupations, ("exposure",))["exposure"]
+    sums = sums.with_columns(exposure=exposure.cast(pl.Float64).fill_nan(None))
+    n_all = pl.col("n_all")
+    counts = sums.select(
+        occupation_code=n_all.filter(pl.col("occupation_code").is_null()).sum(),
+        is_credential_required=(n_all - pl.col("n")).sum(),
+        exposure=n_all.filter(pl.col("exposure").is_null()).sum(),
+    ).row(0, named=True)
+    known = sums.drop_nulls(["occupation_code", "exposure"]).filter(pl.col("n") > 0)
+    total, left = int(sums["n_all"].sum()), int(known["n"].sum())
+    return PostingRows(
+        occupation=codes(known["occupation_code"]),
+        period=codes(known["period"]),
+        post=(known["period"] >= (panel.info.first_ai_period or 0)).cast(pl.Float64).to_numpy(),
+        exposure=known["exposure"].to_numpy(),
+        required=known["share"].to_numpy(),
+        n_rows=known["n"].cast(pl.Float64).to_numpy(),
+        controls=np.empty((known.height, 0)),
+        effects=np.empty((known.height, 0), dtype=np.int64),
+        weight=np.ones(known.height),
+        message=left_out_counts(counts, total - left, total),
     )
 
 

@@ -16,6 +16,7 @@ from withintask.tests_of_model.samples.controls import NOTHING, Adjust
 from withintask.tests_of_model.samples.firm_moments import FirmMoments, firm_moments
 from withintask.tests_of_model.samples.item_rows import ItemRows, item_rows, with_arms
 from withintask.tests_of_model.samples.pay_rows import PayRows, pay_rows
+from withintask.tests_of_model.samples.postings import PostingRows, posting_rows
 from withintask.tests_of_model.samples.task_rows import TaskRows, task_rows
 
 
@@ -90,6 +91,11 @@ class Sample:
     def pay_rows(self) -> PayRows:
         """Pay."""
         return pay_rows(self.panel, self.adjust)
+
+    @cached_property
+    def posting_rows(self) -> PostingRows:
+        """Postings."""
+        return posting_rows(self.panel, self.adjust)
 
     @cached_property
     def firm_moments(self) -> FirmMoments:

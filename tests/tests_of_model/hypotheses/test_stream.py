@@ -18,7 +18,12 @@ from withintask.panel.store import write_panel
 from withintask.tests_of_model.hypotheses.dispersion_of_cells import CELL_TERMS
 from withintask.tests_of_model.hypotheses.estimate import estimate
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
-from withintask.tests_of_model.hypotheses.stream import NEEDS_ROWS, estimate_streamed
+from withintask.tests_of_model.hypotheses.stream import (
+    NEEDS_ROWS,
+    OF_FIRMS,
+    OF_POSTINGS,
+    estimate_streamed,
+)
 from withintask.tests_of_model.samples.cell_source import open_cells
 
 SERVED = tuple(CELL_TERMS)
@@ -167,6 +172,34 @@ def test_other_layouts_are_copied_and_give_the_same(layout, tmp_path):
     assert [path] == list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("unknown_firms", [False, True])
+def test_between_firm_variances_come_from_sums_of_pay_by_firm(unknown_firms, tmp_path):
+    panel = wt.draw_panel("linked-pay-assets", seed=4, settings=["n_workers=400", "n_firms=24"])
+    if unknown_firms:
+        lost = pl.Series(np.random.default_rng(2).random(panel.pay.height) < 0.05)
+        pay = panel.pay.with_columns(firm_id=pl.when(~lost).then("firm_id"))
+        panel = panel.with_tables(pay=pay)
+    rows = estimate(panel, estimators=OF_FIRMS)
+    assert "ok" in rows["status"].to_list()
+    assert_same(rows, streamed(panel, tmp_path / "p", estimators=OF_FIRMS))
+
+
+@pytest.mark.parametrize("errors", ["auto", "CR1", "CR3"])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_requirements_come_from_shares_of_postings_by_occupation(is_known, errors, tmp_path):
+    panel = wt.draw_panel("postings", seed=4)
+    if not is_known:
+        draw = pl.Series(np.random.default_rng(2).random(panel.postings.height))
+        postings = panel.postings.with_columns(
+            occupation_code=pl.when(draw > 0.05).then("occupation_code"),
+            is_credential_required=pl.when(draw < 0.9).then("is_credential_required"),
+        )
+        panel = panel.with_tables(postings=postings)
+    rows = estimate(panel, estimators=OF_POSTINGS, errors=errors)
+    assert rows["status"].to_list() == ["ok"]
+    assert_same(rows, streamed(panel, tmp_path / "p", estimators=OF_POSTINGS, errors=errors))
+
+
 def test_arms_of_a_trial_tell_access(tmp_path):
     panel = trial_of_two_arms()
     assert_same(
@@ -238,7 +271,7 @@ def test_a_panel_of_more_than_half_the_memory_is_streamed(tmp_path, monkeypatch)
     )
     assert larger.why_streamed(tmp_path / "p") == ""
     monkeypatch.setattr(larger, "memory_bytes", lambda: larger.BYTES_A_ROW * panel.outputs.height)
-    assert "estimated from sums by cell" in larger.why_streamed(tmp_path / "p")
+    assert "estimated from sums" in larger.why_streamed(tmp_path / "p")
 
 
 def test_the_command_line_streams_on_request(tmp_path):
