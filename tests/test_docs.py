@@ -12,6 +12,7 @@ from withintask.sim.worlds import load_world
 from withintask.tests_of_model.harness.replicate import solved
 from withintask.tests_of_model.harness.synthetic import draw_panel
 from withintask.tests_of_model.hypotheses.estimate import estimate
+from withintask.tests_of_model.hypotheses.options import options_table
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -67,3 +68,15 @@ def test_the_files_shown_on_the_page_of_ones_own_are_read(tmp_path):
         "staggered",
         0.2,
     )
+
+
+def test_the_table_of_options_is_what_estimators_take():
+    table = options_table()
+    options = table.columns[2:]
+    text = (ROOT / "docs" / "estimators.md").read_text(encoding="utf-8")
+    shown = text.partition("## Which estimator takes which option")[2].partition("\n## ")[0]
+    assert "| estimator | " + " | ".join(f"`{option}`" for option in options) + " |" in shown
+    for row in table.iter_rows(named=True):
+        marks = " | ".join("+" if row[option] else "–" for option in options)
+        assert f"| `{row['estimator']}` | {marks} |" in shown
+    assert shown.count("\n| `") == table.height

@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from withintask.tests_of_model.hypotheses.hypothesis import Estimator as Estimator
     from withintask.tests_of_model.hypotheses.hypothesis import Hypothesis as Hypothesis
     from withintask.tests_of_model.hypotheses.joint import joint as joint
+    from withintask.tests_of_model.hypotheses.options import options_table as options_table
     from withintask.tests_of_model.hypotheses.panel_components import components as components
     from withintask.tests_of_model.hypotheses.registry import HYPOTHESES as HYPOTHESES
     from withintask.tests_of_model.hypotheses.spillovers import spillovers as spillovers
@@ -142,6 +143,7 @@ _WHERE = {
     f"{_MODEL}.hypotheses.confounding": ("confounding",),
     f"{_MODEL}.hypotheses.distribution": ("distribution",),
     f"{_MODEL}.hypotheses.joint": ("joint",),
+    f"{_MODEL}.hypotheses.options": ("options_table",),
     f"{_MODEL}.hypotheses.panel_components": ("components",),
     f"{_MODEL}.hypotheses.spillovers": ("spillovers",),
     f"{_MODEL}.hypotheses.registry": ("HYPOTHESES",),

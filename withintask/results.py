@@ -17,7 +17,6 @@ from withintask.tests_of_model.harness.synthetic import with_truth
 from withintask.tests_of_model.hypotheses.estimate import estimate as run_estimators
 from withintask.tests_of_model.hypotheses.recommend import RECOMMENDED, recommendations
 from withintask.tests_of_model.regression.errors import Errors
-from withintask.tests_of_model.regression.fitted import CovarianceKind
 from withintask.tests_of_model.regression.options import Engine
 from withintask.tests_of_model.samples.controls import Adjust
 
@@ -272,7 +271,6 @@ def estimate(
     control_arm: str | None = None,
     info: PanelInfo | None = None,
     engine: Engine = "fast",
-    few_clusters: CovarianceKind | None = None,
     arm: str = "",
     errors: Errors = "auto",
     distance: int | None = None,
@@ -294,13 +292,13 @@ def estimate(
         First period in which AI exists, kind of outcome and the control among the arms; as the panel says if None.
     info
         All of a panel's head, such as limits of a score and covariates, for frames in memory.
-    engine, few_clusters
+    engine
         How regressions are fitted, see :class:`withintask.tests_of_model.regression.options.Options`.
     arm
         The arm that is compared with the control, of several; all with AI together if empty.
     errors
-        ``auto`` (by the number of clusters), ``CR1``, ``CR2``, ``CR3``, ``wild``, or ``randomization``: the p-value of
-        assigning access anew. What was chosen is in convention and message.
+        ``auto`` (by the number of clusters), ``CR1``, ``CR2``, ``CR3``, ``jackknife``, ``wild``, or ``randomization``: the
+        p-value of assigning access anew. What was chosen is in convention and message.
     distance, crossed
         Of estimators by pairs: smallest distance of a pair in the worker's own order, chosen from the panel if None; and
         whether items' difficulty must be taken out, with items of one worker left out.
@@ -340,7 +338,6 @@ def estimate(
         hypotheses=hypotheses,
         estimators=estimators,
         engine=engine,
-        few_clusters=few_clusters,
         arm=arm,
         errors=errors,
         distance=distance,

@@ -47,7 +47,7 @@ def _frame(truth=None):
         [
             _row("dispersion_by_access", "delta_log_cv", -0.1161, LONG, truth=truth),
             _row("gradient_iv", "ability_gradient", -0.3012, "50 % of <rows> & $x_1", p=0.2),
-            _row("permutation", "delta_log_cv", -0.1162, LONG, p=0.005),
+            _row("dispersion_by_use", "delta_log_cv", -0.1162, LONG, p=0.005),
             _row("leave_out", "delta_x", float("nan"), "no table pay", status="not_estimable"),
         ],
         schema_overrides={"truth": pl.Float64},

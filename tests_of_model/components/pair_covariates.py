@@ -12,10 +12,12 @@ from withintask.tests_of_model.samples.comparisons import Comparison
 
 _NEGLIGIBLE = 1e-8
 """Share of a covariate's variance within workers below which it is one value a worker."""
+_MOST_LEVELS = 200
+"""Levels of a fixed effect above which indicators are not written out."""
 
 
 def without_covariates(comparison: Comparison) -> Comparison:
-    """Take covariates of rows, items and tasks out of output; those of workers are part of ability.
+    """Take covariates of rows, items and tasks, and fixed effects, out of output; those of workers are part of ability.
 
     Parameters
     ----------
@@ -25,13 +27,13 @@ def without_covariates(comparison: Comparison) -> Comparison:
     Returns
     -------
     Comparison
-        The same if no covariate is declared, or the outcome is a count; else rows of which all that vary within workers are
+        The same if no covariate is declared and no effect asked for, or the outcome is a count; else rows of which all that vary within workers are
         known, their values less covariates times slopes, and what was done in the message.
 
     Raises
     ------
     EstimationError
-        If no row has them all.
+        If no row has them all, a fixed effect has too many levels, or effects are to be taken out of counts.
 
     Notes
     -----
@@ -41,16 +43,37 @@ def without_covariates(comparison: Comparison) -> Comparison:
     """
     rows = comparison.rows
     of_items = np.array([not name.startswith("workers.") for name in rows.covariate_names])
-    if not of_items.any():
+    if not of_items.any() and not rows.effect_names:
         return comparison
     if rows.kind == "count":
+        if rows.effect_names:
+            raise EstimationError(
+                "pairs: fixed effects are not taken out of counts; do without, or take effect_* for the mean"
+            )
         return _noting(comparison, "covariates are not taken out of counts")
-    known: Flags = np.asarray(np.isfinite(rows.covariates[:, of_items]).all(axis=1))
+    chosen = of_items.astype(np.bool_)
+    known: Flags = np.asarray(np.isfinite(rows.covariates[:, chosen]).all(axis=1))
     if not known.any():
         raise EstimationError("pairs: no row of which all covariates are known")
     comparison = _take(comparison, known)
-    names = [name for name, is_kept in zip(rows.covariate_names, of_items, strict=True) if is_kept]
-    return _adjusted(comparison, comparison.rows.covariates[:, of_items], names)
+    names = [name for name, is_kept in zip(rows.covariate_names, chosen, strict=True) if is_kept]
+    levels, level_names = _indicators(comparison)
+    columns = np.hstack([comparison.rows.covariates[:, chosen], levels])
+    return _adjusted(comparison, columns, [*names, *level_names])
+
+
+def _indicators(comparison: Comparison) -> tuple[Array, list[str]]:
+    """Indicators of all levels of the fixed effects but the first of each, and the effect of each, (row, level)."""
+    columns, names = [np.empty((comparison.side.size, 0))], []
+    for name, code in zip(comparison.rows.effect_names, comparison.rows.effects.T, strict=True):
+        levels = np.unique(code)
+        if levels.size > _MOST_LEVELS:
+            raise EstimationError(
+                f"pairs: fixed effects {name} have {levels.size:,} levels, expected at most {_MOST_LEVELS}; take a coarser column"
+            )
+        columns.append((code[:, None] == levels[1:]).astype(np.float64))
+        names += [name] * (levels.size - 1)
+    return np.hstack(columns), names
 
 
 def _take(comparison: Comparison, known: Flags) -> Comparison:
@@ -74,12 +97,16 @@ def _adjusted(comparison: Comparison, covariates: Array, names: list[str]) -> Co
     left = projector.residuals(np.vstack([rows.value, covariates.T]))
     varies = left[1:].var(axis=1) > _NEGLIGIBLE * covariates.var(axis=0)
     if not varies.any():
-        return _noting(comparison, "no covariate varies within workers, so none is taken out")
+        return _noting(
+            comparison,
+            "no covariate or fixed effect varies within workers, so none is taken out",
+        )
     root = np.sqrt(rows.weight)
     slopes, *_ = np.linalg.lstsq((left[1:][varies] * root).T, left[0] * root, rcond=None)
     used = covariates[:, varies]
     value = rows.value - (used - used.mean(axis=0)) @ slopes
-    listed = ", ".join(name for name, is_used in zip(names, varies, strict=True) if is_used)
+    taken = [name for name, is_used in zip(names, varies, strict=True) if is_used]
+    listed = ", ".join(dict.fromkeys(taken))
     adjusted = replace(comparison, rows=replace(rows, value=value))
     return _noting(adjusted, f"taken out: {listed}")
 

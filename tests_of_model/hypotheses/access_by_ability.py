@@ -10,7 +10,8 @@ from withintask.panel.errors import EstimationError
 from withintask.panel.transform import lookup
 from withintask.tests_of_model.hypotheses.average_effect import EffectRows, effect_rows
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit
-from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator
+from withintask.tests_of_model.hypotheses.hypothesis import ALL_ADJUSTMENTS, Estimate, Estimator
+from withintask.tests_of_model.regression.errors import INSTRUMENTED, LEAST_SQUARES
 from withintask.tests_of_model.regression.grouping import compact_codes
 from withintask.tests_of_model.regression.options import Effects, Instruments
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
@@ -110,8 +111,9 @@ ACCESS_ESTIMATORS = tuple(
         needs=needs,
         terms=(GRADIENT,),
         run=partial(access_by_ability, instrumented=instrumented),
-        version=2,
-        takes_controls=True,
+        version=3 if instrumented else 2,
+        adjusts=ALL_ADJUSTMENTS,
+        errors=INSTRUMENTED if instrumented else LEAST_SQUARES,
     )
     for suffix, summary, needs, instrumented in (
         (

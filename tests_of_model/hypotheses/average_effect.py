@@ -10,8 +10,8 @@ import numpy as np
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.hypotheses.estimates import LEVEL, failure
-from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator
-from withintask.tests_of_model.regression.absorb import Projector
+from withintask.tests_of_model.hypotheses.hypothesis import ALL_ADJUSTMENTS, OK, Estimate, Estimator
+from withintask.tests_of_model.regression.errors import LEAST_SQUARES
 from withintask.tests_of_model.regression.fitted import Fit
 from withintask.tests_of_model.regression.grouping import (
     compact_codes,
@@ -32,11 +32,6 @@ TERMS = (LOG, PERCENT, LEVELS)
 
 _ENOUGH = 0.9
 """Share of rows that must lie in cells of both sides for the cells' means to be taken out."""
-N_ASSIGNMENTS = 499
-"""With the observed assignment this makes p-values multiples of 1/500."""
-_MOST_UNITS = 20_000
-"""Units above which the clustered test says the same and assignments would take long."""
-_SEED = 20_260_102
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -299,95 +294,6 @@ def _mapped(row: Estimate, term: str, scale: Callable[[float], float], slope: fl
     )
 
 
-# Randomization inference -------------------------------------------------------------------------
-
-
-def randomization(sample: Sample) -> tuple[Estimate, ...]:
-    """Test no average effect by assigning access anew within strata, as the trial might have.
-
-    Parameters
-    ----------
-    sample
-        Of a panel in which access was assigned after AI's arrival, to workers or groups of them, or to single items.
-
-    Returns
-    -------
-    tuple of Estimate
-        The estimate in log points (levels where output is not in logs) with the p-value of the assignments; no standard error.
-
-    Notes
-    -----
-    Exact where AI has no effect on anybody (Fisher 1935). The statistic is divided by its clustered error, so that the test
-    also holds in large samples where effects differ and are zero on average (Wu and Ding 2021). Assignments have a fixed seed.
-    """
-    rows = sample.item_rows
-    forms: tuple[Form, ...] = ("between", "within")
-    for form in forms:
-        try:
-            chosen = effect_rows(rows, form, arm=sample.arm_number)
-        except EstimationError:
-            continue
-        return (_randomized(chosen, form),)
-    reason = (
-        "access after AI's arrival differs neither between workers nor between a worker's items"
-    )
-    return (failure(LOG, "unusable", reason),)
-
-
-def _randomized(chosen: EffectRows, form: str) -> Estimate:
-    rows = chosen.rows
-    left = Projector(chosen.absorb, weights=rows.weight).residuals(rows.value) * rows.weight
-    unit, stratum = _assigned(chosen, form)
-    first = np.unique(unit, return_index=True)[1]
-    total, has_ai = group_sums(unit, left), chosen.has_ai[first]
-    if first.size > _MOST_UNITS:
-        reason = f"{first.size:,} units were assigned; from {_MOST_UNITS:,} on the clustered test says the same"
-        return failure(LOG, "unusable", reason)
-    statistic = np.abs(_statistics(total, has_ai, encode(stratum[first])))
-    extreme = statistic >= statistic[0] * (1 - statistic.size * np.finfo(float).eps)
-    fit = _fit(chosen, rows.value, Options())
-    return Estimate(
-        term=LOG,
-        estimate=float(fit.params[0]),
-        std_error=math.nan,
-        p_value=float(extreme.mean()),
-        n_obs=fit.n_obs,
-        n_clusters=int(first.size),
-        message=f"{N_ASSIGNMENTS} assignments of {first.size} units; {chosen.message}",
-        convention="randomization",
-    )
-
-
-def _assigned(chosen: EffectRows, form: str) -> tuple[Codes, Codes]:
-    """Units assigned and strata within which: items within their worker, else what was assigned as one."""
-    rows = chosen.rows
-    if form == "within":
-        access = chosen.has_ai.astype(np.int64)
-        item = rows.item if _is_by_worker(rows) else rows.assignment
-        return encode(rows.worker, item, access), encode(rows.worker, rows.stratum)
-    return encode(rows.assignment), rows.stratum
-
-
-def _statistics(total: Array, has_ai: Array, block: Codes) -> Array:
-    """Statistic of the observed assignment, then of assignments with as many units with access in every block."""
-    size = np.bincount(block)
-    centred = total - (group_sums(block, total) / size)[block]
-    share = (group_sums(block, has_ai) / size)[block]
-    random = np.random.default_rng(_SEED)
-    order = np.argsort(block, kind="stable")
-    statistics, drawn = [_studentized(centred, has_ai - share)], np.empty_like(has_ai)
-    for _ in range(N_ASSIGNMENTS):
-        drawn[order] = has_ai[np.argsort(block + random.random(block.size))]
-        statistics.append(_studentized(centred, drawn - share))
-    return np.array(statistics)
-
-
-def _studentized(centred: Array, treated: Array) -> float:
-    """Sum of units' residuals over those with access, both in deviation from their block, over its robust error."""
-    left = centred - (treated @ centred) / (treated @ treated) * treated
-    return float((treated @ centred) / np.sqrt(((treated * left) ** 2).sum()))
-
-
 _ITEMS = ("outputs.output", "outputs.ai_access varies")
 _SPANS = (*_ITEMS, "info.first_ai_period", "outputs.period spans first_ai_period")
 _FOLLOWED = (*_SPANS, "outputs.worker_id repeats over period")
@@ -404,27 +310,17 @@ _SUMMARIES: dict[Form, str] = {
     "difference": "average effect: the change of workers with AI less that of workers without",
 }
 
-EFFECT_ESTIMATORS = (
-    *(
-        Estimator(
-            name=f"effect_{form}",
-            summary=_SUMMARIES[form],
-            needs=_NEEDS[form],
-            terms=TERMS,
-            run=partial(average_effect, form=form),
-            version=2,
-            takes_controls=True,
-        )
-        for form in _NEEDS
-    ),
+EFFECT_ESTIMATORS = tuple(
     Estimator(
-        name="effect_randomization",
-        summary="average effect tested by assigning access anew within strata, as the trial might have",
-        needs=_ITEMS,
-        terms=(LOG,),
-        run=randomization,
-        has_interval=False,
-        can_stand=False,
-    ),
+        name=f"effect_{form}",
+        summary=_SUMMARIES[form],
+        needs=_NEEDS[form],
+        terms=TERMS,
+        run=partial(average_effect, form=form),
+        version=2,
+        adjusts=ALL_ADJUSTMENTS,
+        errors=LEAST_SQUARES,
+    )
+    for form in _NEEDS
 )
-"""Estimators of the average effect, one a form, and its randomization test."""
+"""Estimators of the average effect, one a form."""

@@ -82,7 +82,7 @@ def _check(form: str, quantiles: Sequence[float], errors: str) -> None:
     ]
     if errors == "randomization":
         problems.append(
-            "errors 'randomization' is for withintask estimate; use auto, CR1, CR2, CR3 or wild"
+            "errors 'randomization' is for withintask estimate; use auto, CR1, CR2, CR3, jackknife or wild"
         )
     if problems:
         raise ParameterError("distribution: " + "; ".join(problems))

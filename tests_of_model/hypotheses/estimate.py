@@ -19,10 +19,10 @@ from withintask.panel.panel import Panel
 from withintask.panel.trial_arms import of_arm, with_access
 from withintask.tests_of_model.hypotheses.estimates import failure
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator, Hypothesis
+from withintask.tests_of_model.hypotheses.options import refusal, replaced_by
 from withintask.tests_of_model.hypotheses.randomize import randomized
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 from withintask.tests_of_model.regression.errors import Errors, check_errors
-from withintask.tests_of_model.regression.fitted import CovarianceKind
 from withintask.tests_of_model.regression.options import Engine, Options
 from withintask.tests_of_model.samples.controls import NOTHING, Adjust, check_adjust
 from withintask.tests_of_model.samples.sample import Sample
@@ -61,7 +61,6 @@ def estimate(
     hypotheses: str | Sequence[str] = (),
     estimators: str | Sequence[str] = (),
     engine: Engine = "fast",
-    few_clusters: CovarianceKind | None = None,
     arm: str = "",
     errors: Errors = "auto",
     distance: int | None = None,
@@ -76,18 +75,19 @@ def estimate(
         Any panel; it is read into memory.
     hypotheses, estimators
         One name or several; all if empty.
-    engine, few_clusters
+    engine
         How regressions are fitted, see :class:`withintask.tests_of_model.regression.options.Options`.
     arm
         Name of the arm that is compared with the control, of several; all with AI together if empty.
     errors
-        ``auto`` (by the number of clusters), ``CR1``, ``CR2``, ``CR3``, ``wild``, or ``randomization``: the p-value of
-        assigning access anew. What was chosen is in convention and message.
+        ``auto`` (by the number of clusters), ``CR1``, ``CR2``, ``CR3``, ``jackknife``, ``wild``, or ``randomization``: the
+        p-value of assigning access anew. What was chosen is in convention and message.
     distance, crossed
         Of estimators by pairs: smallest distance of a pair in the worker's own order, chosen from the panel if None; and
         whether items' difficulty must be taken out, with items of one worker left out.
     adjust
-        Controls, fixed effects and weights by name.
+        Controls, fixed effects and weights by name. An estimator that cannot take one of these or the errors asked for is
+        refused by name, before it begins.
 
     Returns
     -------
@@ -106,8 +106,9 @@ def estimate(
     Where no row says who has access, it follows from the arms.
     """
     check_errors(errors)
+    _check_engine(engine, errors)
     chosen = choose(hypotheses, estimators)
-    options = Options(engine=engine, few_clusters=few_clusters, errors=errors)
+    options = Options(engine=engine, errors=errors)
     panel = with_access(panel.collect())
     if arm:
         of_arm(panel, arm)
@@ -121,10 +122,17 @@ def estimate(
             "p_value_adjusted": math.nan,
         }
         for hypothesis, estimator in chosen
-        for row in _noted(estimator, run_estimator(estimator, sample), adjust, warnings)
+        for row in _warned(estimator, run_estimator(estimator, sample), warnings)
     ]
     frame = pl.DataFrame(rows, schema=ESTIMATE_SCHEMA, orient="row")
     return with_adjusted(frame)
+
+
+def _check_engine(engine: Engine, errors: Errors) -> None:
+    if engine == "reference" and errors not in ("auto", "CR1", "randomization"):
+        raise ParameterError(
+            f"estimate: the reference engine has no errors {errors}; take CR1 or auto, or engine fast"
+        )
 
 
 def choose(
@@ -138,6 +146,9 @@ def choose(
         Names every unknown name and the known ones, or every estimator that none of the named hypotheses has.
     """
     hypotheses, estimators = several(hypotheses), several(estimators)
+    gone = [f"{name} is gone: {advice}" for name in estimators if (advice := replaced_by(name))]
+    if gone:
+        raise ParameterError(list_problems("estimators", gone))
     known = {h.name for h in HYPOTHESES}, {e.name for h in HYPOTHESES for e in h.estimators}
     unknown = [
         (name, nearest(name, names))
@@ -190,6 +201,9 @@ def attempt(estimator: Estimator, sample: Sample, gaps: Sequence[str] = ()) -> t
     terms = sample.wanted(estimator.terms)
     if gaps:
         return tuple(failure(term, NOT_ESTIMABLE, "; ".join(gaps)) for term in terms)
+    refused = refusal(estimator, sample.options, sample.adjust)
+    if refused:
+        return tuple(failure(term, UNUSABLE, refused) for term in terms)
     try:
         run = partial(randomized, estimator) if _is_randomized(sample) else estimator.run
         estimates = {row.term: row for row in run(sample)}
@@ -203,16 +217,14 @@ def attempt(estimator: Estimator, sample: Sample, gaps: Sequence[str] = ()) -> t
     )
 
 
-def _noted(
-    estimator: Estimator, rows: tuple[Estimate, ...], adjust: Adjust, warnings: tuple[str, ...]
+def _warned(
+    estimator: Estimator, rows: tuple[Estimate, ...], warnings: tuple[str, ...]
 ) -> tuple[Estimate, ...]:
-    """Say of each row what the controls did not do, or may hide."""
-    if adjust.is_empty:
+    """Say of each estimate what the controls may hide."""
+    if not warnings or "control" not in estimator.adjusts:
         return rows
-    unused = ("controls, fixed effects and weights that were named do not enter",)
-    notes = warnings if estimator.takes_controls else unused
     return tuple(
-        replace(row, message="; ".join(n for n in (*notes, row.message) if n))
+        replace(row, message="; ".join(n for n in (*warnings, row.message) if n))
         if row.status == OK
         else row
         for row in rows

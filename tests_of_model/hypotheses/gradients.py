@@ -118,7 +118,9 @@ def _fit(
         names=list(regressors),
         clusters=pairs.clusters,
         options=options,
-        effects=Effects(absorb=[encode(pairs.group, pairs.arm)], weights=pairs.time_share),
+        effects=Effects(
+            absorb=[encode(pairs.group, pairs.arm)], weights=pairs.time_share * pairs.rows.weight
+        ),
         instruments=Instruments(endogenous=endogenous, excluded=instruments),
     )
     return from_fit(fitted, {"ability_gradient": "treated_ability"}, message=pairs.message)

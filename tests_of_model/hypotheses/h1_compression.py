@@ -19,12 +19,17 @@ from withintask.tests_of_model.hypotheses.average_effect import EFFECT_ESTIMATOR
 from withintask.tests_of_model.hypotheses.dispersion import fit_effects, group_effects, make_cells
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit
 from withintask.tests_of_model.hypotheses.gradients import gradient_of_ability, gradient_of_output
-from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
+from withintask.tests_of_model.hypotheses.hypothesis import (
+    ALL_ADJUSTMENTS,
+    Estimate,
+    Estimator,
+    Hypothesis,
+)
 from withintask.tests_of_model.hypotheses.pairs import PAIR_ESTIMATORS
-from withintask.tests_of_model.hypotheses.permutation import permute_arms
 from withintask.tests_of_model.hypotheses.repeated import variance_net_of_noise
 from withintask.tests_of_model.hypotheses.staggered import STAGGERED_ESTIMATORS
 from withintask.tests_of_model.regression.absorb import compact_codes
+from withintask.tests_of_model.regression.errors import INSTRUMENTED, LEAST_SQUARES
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.options import Effects, Options
 from withintask.tests_of_model.samples.arms import find_arms
@@ -221,20 +226,6 @@ def _two_way_effects(sample: Sample) -> tuple[Estimate, ...]:
     return (two_way_effect(paths, sample.options),)
 
 
-def _permutation(sample: Sample) -> tuple[Estimate, ...]:
-    """Exact test of no effect on any worker, by permuting arms within firms."""
-    rows, note = usable(sample.task_rows, "firm", "exposure", "access")
-    arms = find_arms(rows, rows.access)
-    if arms.unit != "worker":
-        reason = (
-            arms.problem
-            or "access varies between a worker's tasks, so that it was not workers who were assigned"
-        )
-        raise EstimationError(reason)
-    known = is_exposed(rows) & (arms.arm >= 0)
-    return (permute_arms(rows.take(known), arms.arm[known], term="delta_log_cv", note=note),)
-
-
 _OUTPUTS = ("outputs.output", "info.first_ai_period", "outputs.period spans first_ai_period")
 _ACCESS = (*_OUTPUTS, "outputs.ai_access varies", "outputs.worker_id repeats over period")
 _USE = (*_OUTPUTS, "outputs.ai_use varies", "outputs.worker_id repeats over period")
@@ -271,7 +262,8 @@ HYPOTHESIS = Hypothesis(
             terms=("delta_log_cv",),
             run=partial(_dispersion_by_arm, treatment="access", terms=("delta_log_cv",)),
             version=2,
-            takes_controls=True,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="other_measures_by_access",
@@ -280,7 +272,8 @@ HYPOTHESIS = Hypothesis(
             terms=_OTHER,
             run=partial(_dispersion_by_arm, treatment="access", terms=_OTHER),
             version=2,
-            takes_controls=True,
+            adjusts=("control", "absorb"),
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="dispersion_by_use",
@@ -289,7 +282,8 @@ HYPOTHESIS = Hypothesis(
             terms=("delta_log_cv",),
             run=partial(_dispersion_by_arm, treatment="use", terms=("delta_log_cv",)),
             version=2,
-            takes_controls=True,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="dispersion_between_arms",
@@ -298,7 +292,8 @@ HYPOTHESIS = Hypothesis(
             terms=_ONE_SAMPLE,
             run=partial(_dispersion_between_arms, terms=_ONE_SAMPLE),
             version=2,
-            takes_controls=True,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="dispersion_before_after",
@@ -307,7 +302,8 @@ HYPOTHESIS = Hypothesis(
             terms=_ONE_SAMPLE,
             run=partial(_dispersion_before_after, terms=_ONE_SAMPLE),
             version=2,
-            takes_controls=True,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="dispersion_by_exposure",
@@ -316,7 +312,8 @@ HYPOTHESIS = Hypothesis(
             terms=("delta_log_cv",),
             run=partial(_dispersion_by_exposure, terms=("delta_log_cv",)),
             version=2,
-            takes_controls=True,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="other_measures_by_exposure",
@@ -325,7 +322,8 @@ HYPOTHESIS = Hypothesis(
             terms=_OTHER[:2],
             run=partial(_dispersion_by_exposure, terms=_OTHER[:2]),
             version=2,
-            takes_controls=True,
+            adjusts=("control", "absorb"),
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="occupation_percentiles",
@@ -342,6 +340,7 @@ HYPOTHESIS = Hypothesis(
             run=_occupation_percentiles,
             can_stand=False,
             version=2,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="deviation_regression",
@@ -356,7 +355,8 @@ HYPOTHESIS = Hypothesis(
             ),
             can_stand=False,
             version=2,
-            takes_controls=True,
+            adjusts=("control", "absorb"),
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="variance_net_of_noise",
@@ -365,6 +365,7 @@ HYPOTHESIS = Hypothesis(
             terms=("delta_log_mean_variance",),
             run=variance_net_of_noise,
             version=2,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="dispersion_two_way_effects",
@@ -374,15 +375,7 @@ HYPOTHESIS = Hypothesis(
             run=_two_way_effects,
             can_stand=False,
             version=2,
-        ),
-        Estimator(
-            name="permutation",
-            summary="the same difference in differences, tested by permuting access among each firm's workers",
-            needs=_ACCESS,
-            terms=("delta_log_cv",),
-            run=_permutation,
-            has_interval=False,
-            can_stand=False,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="gradient",
@@ -390,8 +383,9 @@ HYPOTHESIS = Hypothesis(
             needs=(*_ACCESS, _PAIRS, "workers.ability_log", "workers.educ_cog", "workers.educ_soc"),
             terms=("ability_gradient",),
             run=partial(gradient_of_ability, instrumented=False),
-            version=2,
-            takes_controls=True,
+            version=3,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="gradient_iv",
@@ -406,8 +400,9 @@ HYPOTHESIS = Hypothesis(
             ),
             terms=("ability_gradient",),
             run=partial(gradient_of_ability, instrumented=True),
-            version=2,
-            takes_controls=True,
+            version=3,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=INSTRUMENTED,
         ),
         Estimator(
             name="gradient_of_output",
@@ -415,8 +410,9 @@ HYPOTHESIS = Hypothesis(
             needs=(*_ACCESS, _PAIRS),
             terms=("ability_gradient",),
             run=gradient_of_output,
-            version=2,
-            takes_controls=True,
+            version=3,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=INSTRUMENTED,
         ),
         *PAIR_ESTIMATORS,
         *EFFECT_ESTIMATORS,

@@ -10,7 +10,13 @@ from withintask.panel.errors import EstimationError
 from withintask.panel.transform import codes, eager
 from withintask.tests_of_model.estimands import returns
 from withintask.tests_of_model.hypotheses.estimates import from_fit
-from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
+from withintask.tests_of_model.hypotheses.hypothesis import (
+    ALL_ADJUSTMENTS,
+    Estimate,
+    Estimator,
+    Hypothesis,
+)
+from withintask.tests_of_model.regression.errors import INSTRUMENTED, LEAST_SQUARES
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.fitted import Fit
 from withintask.tests_of_model.regression.grouping import encode
@@ -180,7 +186,8 @@ HYPOTHESIS = Hypothesis(
             terms=(*_LEVEL, *_LOG),
             run=partial(_change_in_returns, ability="ols"),
             version=2,
-            takes_controls=True,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="mincer_iv",
@@ -188,7 +195,9 @@ HYPOTHESIS = Hypothesis(
             needs=_RETEST,
             terms=(*_LEVEL, *_LOG),
             run=partial(_change_in_returns, ability="iv"),
-            takes_controls=True,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=INSTRUMENTED,
+            version=2,
         ),
         Estimator(
             name="mincer_no_ability",
@@ -197,7 +206,8 @@ HYPOTHESIS = Hypothesis(
             terms=(*_LEVEL, *_LOG),
             run=partial(_change_in_returns, ability="none"),
             version=2,
-            takes_controls=True,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="exposure_triple_iv",
@@ -209,7 +219,9 @@ HYPOTHESIS = Hypothesis(
             ),
             terms=_BY_EXPOSURE,
             run=partial(_by_exposure, ability="iv"),
-            takes_controls=True,
+            version=2,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=INSTRUMENTED,
         ),
         Estimator(
             name="exposure_triple_no_ability",
@@ -222,7 +234,8 @@ HYPOTHESIS = Hypothesis(
             terms=_BY_EXPOSURE,
             run=partial(_by_exposure, ability="none"),
             version=2,
-            takes_controls=True,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="mincer_pooled",
@@ -231,7 +244,8 @@ HYPOTHESIS = Hypothesis(
             terms=_LOG,
             run=_pooled_mincer,
             version=2,
-            takes_controls=True,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="education_cells",
@@ -244,6 +258,7 @@ HYPOTHESIS = Hypothesis(
             terms=_LOG,
             run=_education_cells,
             version=2,
+            errors=LEAST_SQUARES,
         ),
     ),
 )

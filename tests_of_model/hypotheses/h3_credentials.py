@@ -5,7 +5,13 @@ import polars as pl
 
 from withintask.tests_of_model.estimands import credentials
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
-from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
+from withintask.tests_of_model.hypotheses.hypothesis import (
+    ALL_ADJUSTMENTS,
+    Estimate,
+    Estimator,
+    Hypothesis,
+)
+from withintask.tests_of_model.regression.errors import INSTRUMENTED, LEAST_SQUARES
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.grouping import encode
 from withintask.tests_of_model.regression.options import Effects, Inference, Instruments
@@ -162,7 +168,8 @@ HYPOTHESIS = Hypothesis(
             terms=("delta_credential",),
             run=_linear_probability,
             version=2,
-            takes_controls=True,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="logit",
@@ -170,6 +177,7 @@ HYPOTHESIS = Hypothesis(
             needs=_POSTINGS,
             terms=("delta_credential",),
             run=_logit,
+            errors=("auto", "CR1"),
         ),
         Estimator(
             name="compression_iv",
@@ -177,6 +185,8 @@ HYPOTHESIS = Hypothesis(
             needs=(*_POSTINGS, *_SIGNALS),
             terms=("credential_slope",),
             run=lambda sample: _requirement_on_compression(sample, instrumented=True),
+            errors=INSTRUMENTED,
+            version=2,
         ),
         Estimator(
             name="compression_ols",
@@ -185,6 +195,7 @@ HYPOTHESIS = Hypothesis(
             terms=("credential_slope",),
             run=lambda sample: _requirement_on_compression(sample, instrumented=False),
             version=2,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="signal_reliability",
@@ -193,6 +204,7 @@ HYPOTHESIS = Hypothesis(
             terms=("delta_log_reliability",),
             run=_reliability,
             version=2,
+            errors=LEAST_SQUARES,
         ),
     ),
 )

@@ -7,8 +7,14 @@ from withintask.panel.transform import eager
 from withintask.tests_of_model.components.leave_out import leave_out_change
 from withintask.tests_of_model.estimands import between
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
-from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator, Hypothesis
+from withintask.tests_of_model.hypotheses.hypothesis import (
+    ALL_ADJUSTMENTS,
+    Estimate,
+    Estimator,
+    Hypothesis,
+)
 from withintask.tests_of_model.regression.absorb import encode
+from withintask.tests_of_model.regression.errors import LEAST_SQUARES
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.fitted import Fit
 from withintask.tests_of_model.regression.options import DEFAULT, Effects, Inference, Options
@@ -209,6 +215,7 @@ HYPOTHESIS = Hypothesis(
             terms=("between_variance_contrast", "log_ratio_contrast"),
             run=_variance_contrast,
             version=2,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="variance_change",
@@ -217,6 +224,7 @@ HYPOTHESIS = Hypothesis(
             terms=("delta_between_variance", "delta_within_variance", "delta_between_share"),
             run=_variance_change,
             version=2,
+            errors=LEAST_SQUARES,
         ),
         Estimator(
             name="leave_out",
@@ -231,8 +239,9 @@ HYPOTHESIS = Hypothesis(
             needs=(*_FIRMS, "firms.rent_per_worker varies", "firms.human_pay_mean"),
             terms=("rent_sharing",),
             run=_rent_sharing,
-            takes_controls=True,
+            adjusts=ALL_ADJUSTMENTS,
             version=2,
+            errors=LEAST_SQUARES,
         ),
     ),
 )

@@ -2,10 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from withintask.sim.params import Params
 from withintask.tests_of_model.estimands.truth import Estimand
+from withintask.tests_of_model.regression.errors import Errors
 from withintask.tests_of_model.samples.sample import Sample
+
+Adjustment = Literal["control", "absorb", "weight"]
+ALL_ADJUSTMENTS: tuple[Adjustment, ...] = ("control", "absorb", "weight")
+"""Covariates, fixed effects and sampling weights by name."""
 
 OK = "ok"
 """Status of an estimate that may be used."""
@@ -63,8 +69,21 @@ class Estimator:
     """Raised whenever its numbers change, so that stored replicates are not reused."""
     can_stand: bool = True
     """Whether it may stand for its hypothesis; False for a test alone, another estimand or a known bias."""
-    takes_controls: bool = False
-    """Whether controls, fixed effects and weights that a user names enter."""
+    adjusts: tuple[Adjustment, ...] = ()
+    """What a user may name and it takes into account."""
+    errors: tuple[Errors, ...] = ("auto",)
+    """Errors that a user may ask for; randomization is for all that compare access, see ``takes_errors``."""
+
+    @property
+    def compares_access(self) -> bool:
+        """Whether it compares what was assigned: access, and neither use, exposure nor schooling."""
+        needs = " ".join(self.needs)
+        return "ai_access" in needs and "outputs.ai_use" not in needs
+
+    @property
+    def takes_errors(self) -> tuple[Errors, ...]:
+        """All errors that a user may ask for."""
+        return (*self.errors, "randomization") if self.compares_access else self.errors
 
 
 @dataclass(frozen=True, kw_only=True)

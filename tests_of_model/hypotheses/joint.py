@@ -9,7 +9,7 @@ import polars as pl
 from scipy import special, stats
 
 from withintask.panel.arrays import Array, Codes
-from withintask.panel.errors import EstimationError
+from withintask.panel.errors import EstimationError, ParameterError
 from withintask.panel.memory import Data, as_panel
 from withintask.panel.panel import Panel
 from withintask.panel.transform import eager
@@ -57,11 +57,19 @@ def joint(
     hypotheses
         Which.
     errors
-        Of the single terms: ``auto``, ``CR1``, ``CR2``, ``CR3`` or ``wild``.
+        Of the single terms: ``auto``, ``CR1``, ``CR2``, ``CR3``, ``jackknife`` or ``wild``; a term is estimated by the most
+        trusted estimator that takes them.
 
     Returns
     -------
     Joint
+
+    Raises
+    ------
+    ParameterError
+        If errors are not known, or randomization, which H2 to H4 cannot have.
+    EstimationError
+        If no term can be estimated.
 
     Notes
     -----
@@ -72,8 +80,12 @@ def joint(
     the largest one-sided one (Berger 1982).
     """
     check_errors(errors)
+    if errors == "randomization":
+        raise ParameterError(
+            "joint: errors 'randomization' are for terms that compare access alone; use withintask estimate, or auto here"
+        )
     panel = with_access(as_panel(data).collect())
-    options = Options(errors="auto" if errors == "randomization" else errors)
+    options = Options(errors=errors)
     found, lost = _primaries(panel, hypotheses, options)
     if not found:
         raise EstimationError("joint: no primary term could be estimated: " + "; ".join(lost))

@@ -22,13 +22,14 @@ from withintask.tests_of_model.components.pairs import (
     unit_moments,
 )
 from withintask.tests_of_model.hypotheses.estimates import failure
-from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator
+from withintask.tests_of_model.hypotheses.hypothesis import ALL_ADJUSTMENTS, Estimate, Estimator
 from withintask.tests_of_model.hypotheses.pair_terms import (
     LOG_LOGIT,
     Ability,
     estimate_term,
     terms_of,
 )
+from withintask.tests_of_model.regression.errors import Errors
 from withintask.tests_of_model.samples.comparisons import Form, compare, first_form
 from withintask.tests_of_model.samples.item_rows import ItemRows
 from withintask.tests_of_model.samples.sample import Sample
@@ -221,6 +222,10 @@ _SUMMARIES: dict[Form, str] = {
 }
 
 
+_ERRORS: tuple[Errors, ...] = ("auto", "CR1")
+"""Sets by inversion have clustered errors and t quantiles; randomization puts assignments in their place."""
+
+
 def _logits(sample: Sample) -> tuple[Estimate, ...]:
     return (spread_of_logits(sample),)
 
@@ -234,7 +239,8 @@ PAIR_ESTIMATORS = (
             terms=terms_of(form),
             run=partial(pairs, form=form),
             version=2,
-            takes_controls=True,
+            adjusts=ALL_ADJUSTMENTS,
+            errors=_ERRORS,
         )
         for form in _NEEDS
     ),
@@ -245,6 +251,8 @@ PAIR_ESTIMATORS = (
         terms=(LOG_LOGIT,),
         run=_logits,
         can_stand=False,
+        adjusts=ALL_ADJUSTMENTS,
+        errors=_ERRORS,
     ),
 )
 """Estimators of H1 by pairs of items, one a form, and the spread of logits."""

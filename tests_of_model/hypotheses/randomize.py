@@ -73,14 +73,9 @@ def randomized(estimator: Estimator, sample: Sample) -> tuple[Estimate, ...]:
 
 
 def _fail_if_not_assigned(estimator: Estimator) -> None:
-    needs = " ".join(estimator.needs)
-    if "outputs.ai_use" in needs:
+    if not estimator.compares_access:
         raise EstimationError(
-            "randomization: it compares use of AI, which nobody assigned; use auto"
-        )
-    if "ai_access" not in needs:
-        raise EstimationError(
-            "randomization: it compares exposure, schooling or firms, which nobody assigned; use auto, CR2 or wild"
+            "randomization: it compares use of AI, exposure, schooling or firms, which nobody assigned; use auto, CR2 or wild"
         )
 
 

@@ -69,6 +69,9 @@ def few_clusters_covariance(problem: Problem, within: Within, residuals: Array) 
     - CR3: A_g = (I − H_gg)⁻¹ and factor (G−1)/G: the cluster jackknife around the estimate
       (MacKinnon, Nielsen and Webb 2023, CV3).
     - jackknife: the same around the mean of the leave-one-cluster-out estimates (CV3J).
+
+    Instrumented regressions: X are the regressors projected on the instruments, e the residuals of the regressors themselves,
+    as ``clubSandwich`` takes ``ivreg``: the working model treats the first stage as known. The jackknife is not for these.
     """
     codes = problem.clusters[0]
     basis = _hat_basis(problem, within)
@@ -76,7 +79,7 @@ def few_clusters_covariance(problem: Problem, within: Within, residuals: Array) 
     bounds = np.concatenate([[0], np.cumsum(np.bincount(codes))])
     groups = [order[start:stop] for start, stop in pairwise(bounds)]
     power = 0.5 if problem.covariance == "CR2" else 1.0
-    bread_rows = within.back.matrix @ within.bread @ within.regressors
+    bread_rows = within.back.matrix @ within.bread @ within.fitted
     blocks = [_adjusted(basis[:, rows], bread_rows[:, rows], power) for rows in groups]
     adjusted = [rows for rows, _ in blocks]
     squares = np.einsum("ki,ki->k", bread_rows, bread_rows)
@@ -106,7 +109,7 @@ def _messages(problem: Problem, within: Within, hanging: Flags) -> tuple[str, ..
 
 def _hat_basis(problem: Problem, within: Within) -> Array:
     """Orthonormal rows (r, n_rows) spanning regressors and the effects not nested in clusters."""
-    rows = within.regressors
+    rows = within.fitted
     projector = problem.projector
     if projector is not None:
         nested = nested_factors(projector, problem.clusters)

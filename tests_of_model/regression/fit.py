@@ -72,7 +72,7 @@ def fit(
     inference
         Clusters, covariance and small-sample factors.
     options
-        Engine, and the correction for few clusters where ``inference`` does not choose a covariance.
+        Engine, and the errors where ``inference`` chooses neither kind nor errors.
 
     Returns
     -------
@@ -101,12 +101,6 @@ def fit(
         raise ParameterError(
             f"regression: engine is {options.engine!r}, expected 'fast' or 'reference'"
         )
-    if (
-        inference.kind is None
-        and len(inference.cluster) == 1
-        and not (instruments and instruments.endogenous)
-    ):
-        inference = replace(inference, kind=options.few_clusters)
     problem = read_problem(
         y, X, names=names, effects=effects, instruments=instruments, inference=inference
     )
@@ -133,8 +127,8 @@ def _with_errors(problem: Problem, errors: Errors, tested: Sequence[str], option
     """Fit with the errors that the rule chooses; rows are the clusters where none are given."""
     n_clusters = problem.n_clusters or (problem.n_obs,)
     choice = choose_errors(errors, n_clusters, is_instrumented=bool(problem.endogenous))
-    if options.engine == "reference" and choice.kind != "cluster":
-        choice = Choice(kind="cluster", reason="errors CR1, as the reference engine has no others")
+    if options.engine == "reference" and (choice.kind != "cluster" or choice.is_wild):
+        choice = _of_reference(errors)
     if not problem.clusters and (choice.kind != "cluster" or choice.is_wild):
         problem = replace(problem, clusters=(np.arange(problem.n_obs),))
     if problem.clusters:
@@ -143,6 +137,14 @@ def _with_errors(problem: Problem, errors: Errors, tested: Sequence[str], option
     if choice.reason:
         fitted = replace(fitted, messages=(choice.reason, *fitted.messages))
     return _tested(problem, fitted, tested or problem.names) if choice.is_wild else fitted
+
+
+def _of_reference(errors: Errors) -> Choice:
+    if errors != "auto":
+        raise ParameterError(
+            f"regression: the reference engine has no errors {errors}; take CR1 or auto, or engine fast"
+        )
+    return Choice(kind="cluster", reason="errors CR1, as the reference engine has no others")
 
 
 def _tested(problem: Problem, fitted: Fit, names: Sequence[str]) -> Fit:

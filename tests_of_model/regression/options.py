@@ -50,8 +50,9 @@ class Inference:
     """``cluster`` if clusters are given, else ``robust`` (HC1). ``CR2`` (Bell and McCaffrey, with Satterthwaite degrees of
     freedom), ``CR3`` and ``jackknife`` correct for few clusters and take one clustering dimension."""
     errors: Errors | None = None
-    """A rule instead of a kind: ``auto`` (by the number of clusters), ``CR1``, ``CR2``, ``CR3`` or ``wild``, which gives
-    p-values and intervals by the wild cluster bootstrap beside CR1's errors."""
+    """A rule instead of a kind: ``auto`` (by the number of clusters), ``CR1``, ``CR2``, ``CR3``, ``jackknife`` or ``wild``,
+    which gives p-values and intervals by the wild cluster bootstrap beside CR1's errors. Instrumented regressions take all
+    but the last two."""
     tested: Sequence[str] = ()
     """Regressors that the bootstrap tests; all if empty."""
     convention: Convention = "withintask"
@@ -64,9 +65,6 @@ class Options:
 
     engine: Engine = "fast"
     """``fast``, or ``reference`` (linearmodels, statsmodels; small samples, explicit dummies)."""
-    few_clusters: CovarianceKind | None = None
-    """``CR2``, ``CR3`` or ``jackknife`` for least squares clustered in one dimension; regressions clustered in two or
-    instrumented stay as they are, as the corrections do not cover them."""
     errors: Errors | None = None
     """As in :class:`Inference`, for regressions that choose neither kind nor errors."""
 

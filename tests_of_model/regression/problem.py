@@ -129,8 +129,10 @@ def _check_options(kind: str, convention: str, n_ways: int, *, is_iv: bool) -> N
         problems.append("covariance is 'cluster' but no clusters are given")
     if kind in FEW_CLUSTER_KINDS and n_ways != 1:
         problems.append(f"covariance {kind} takes one clustering dimension, found {n_ways}")
-    if kind in FEW_CLUSTER_KINDS and is_iv:
-        problems.append(f"covariance {kind} is for least squares; use 'cluster' with instruments")
+    if kind == "jackknife" and is_iv:
+        problems.append(
+            "covariance jackknife is for least squares; use CR2 or CR3 with instruments"
+        )
     if problems:
         raise ParameterError(list_problems("regression", problems))
 

@@ -67,7 +67,7 @@ def fit_two_way(
             options=how,
         )
 
-    bare = replace(options, errors="CR1", few_clusters=None)
+    bare = replace(options, errors="CR1")
     plain = replace(options, errors="CR1" if options.errors == "wild" else options.errors)
     # The second dimension (tasks) stays CR1: effects of workers cross it by hundreds, and nobody assigned tasks.
     fits = [clustered((clusters[0],), plain), *(clustered((code,), bare) for code in clusters[1:])]
@@ -76,14 +76,21 @@ def fit_two_way(
         fits.insert(0, _corrected(both, fits, clustered((intersection(clusters),), bare)))
     largest = max(range(len(fits)), key=lambda place: _variance(fits[place]))
     fewest = np.fmin.reduce([each.dof for each in fits])
-    dropped = [message for each in fits for message in each.messages if "dropped" in message]
+    dropped = [
+        m for each in fits for m in each.messages if "dropped" in m or m.startswith("errors CR1")
+    ]
     messages = tuple(dict.fromkeys((*fits[largest].messages, *dropped)))
     if options.errors == "wild":
         ways = range(len(fits) - len(clusters), len(fits))
         way = max(ways, key=lambda place: _variance(fits[place])) - ways[0]
         tested = clustered((clusters[way],), options)
         return replace(tested, messages=tuple(dict.fromkeys((*tested.messages, *dropped))))
+    if fits[largest].covariance_kind != fits[len(fits) - len(clusters)].covariance_kind:
+        messages = (*messages, _SECOND)
     return replace(fits[largest], dof=fewest, messages=messages)
+
+
+_SECOND = "errors CR1 by the second dimension, whose variance is the largest"
 
 
 def _variance(fitted: Fit) -> float:

@@ -186,6 +186,12 @@ def level_codes(panel: Panel, table: str, frame: pl.DataFrame, names: Sequence[s
     return found
 
 
+def level_columns(panel: Panel, table: str, frame: pl.DataFrame, names: Sequence[str]) -> Codes:
+    """:func:`level_codes` side by side, (row, effect)."""
+    found = level_codes(panel, table, frame, names)
+    return np.array(found, dtype=np.int64).reshape(len(found), frame.height).T
+
+
 def weights_of(panel: Panel, table: str, frame: pl.DataFrame, name: str) -> Array:
     """Named weights of rows, NaN where not known; ones if no name is given or the rows have none, (row,)."""
     column = _column(panel, table, frame, name) if name else None

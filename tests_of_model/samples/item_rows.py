@@ -15,7 +15,7 @@ from withintask.tests_of_model.samples.controls import (
     NOTHING,
     Adjust,
     control_columns,
-    level_codes,
+    level_columns,
     weights_of,
 )
 from withintask.tests_of_model.samples.unknown import known_or_unasked, left_out, told
@@ -77,6 +77,8 @@ class ItemRows:
     """Their names; a text has one for each value but its first."""
     effects: Codes
     """Levels of fixed effects that were asked for, (row, effect)."""
+    effect_names: tuple[str, ...]
+    """Their names."""
     kind: OutcomeKind
     """Kind of outcome."""
     arm_names: tuple[str, ...]
@@ -143,7 +145,6 @@ def item_rows(panel: Panel, adjust: Adjust = NOTHING) -> ItemRows:
     weight, sequence = _weight(frame, task), _numbers(frame, "sequence")
     weight = weight * weights_of(panel, "outputs", frame, adjust.weight)
     covariates = _controls(panel, frame, adjust)
-    effects = level_codes(panel, "outputs", frame, adjust.absorb)
     return ItemRows(
         worker=worker,
         task=codes(frame["task_id"]),
@@ -172,7 +173,8 @@ def item_rows(panel: Panel, adjust: Adjust = NOTHING) -> ItemRows:
         use=np.where(is_post, _numbers(frame, "ai_use"), 0.0),
         covariates=covariates.to_numpy().reshape(frame.height, -1),
         covariate_names=tuple(covariates.columns),
-        effects=np.array(effects, dtype=np.int64).reshape(len(effects), frame.height).T,
+        effects=level_columns(panel, "outputs", frame, adjust.absorb),
+        effect_names=adjust.absorb,
         kind=panel.info.outcome_kind,
         arm_names=names,
         has_items=_is_named(frame, "item_id"),

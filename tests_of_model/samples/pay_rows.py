@@ -13,7 +13,7 @@ from withintask.tests_of_model.samples.controls import (
     NOTHING,
     Adjust,
     control_columns,
-    level_codes,
+    level_columns,
     weights_of,
 )
 from withintask.tests_of_model.samples.unknown import known_or_unasked, left_out, told
@@ -101,7 +101,7 @@ def pay_rows(panel: Panel, adjust: Adjust = NOTHING) -> PayRows:
     )
     period = frame["period"].to_numpy()
     first = panel.info.first_ai_period
-    effects = level_codes(panel, "pay", frame, adjust.absorb)
+    effects = level_columns(panel, "pay", frame, adjust.absorb)
     controls = control_columns(panel, "pay", frame, adjust.controls)
     return PayRows(
         worker=codes(frame["worker_id"]),
@@ -117,7 +117,7 @@ def pay_rows(panel: Panel, adjust: Adjust = NOTHING) -> PayRows:
         ability=floats(of_worker["ability_log"]),
         retest=floats(of_worker["ability_retest_log"]),
         controls=controls.to_numpy().reshape(frame.height, -1),
-        effects=np.array(effects, dtype=np.int64).reshape(len(effects), frame.height).T,
+        effects=effects,
         weight=weights_of(panel, "pay", frame, adjust.weight),
     )
 

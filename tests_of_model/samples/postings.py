@@ -12,7 +12,7 @@ from withintask.tests_of_model.samples.controls import (
     NOTHING,
     Adjust,
     control_columns,
-    level_codes,
+    level_columns,
     weights_of,
 )
 from withintask.tests_of_model.samples.unknown import joined, known_rows, left_out_counts
@@ -65,7 +65,7 @@ def posting_rows(panel: Panel, adjust: Adjust = NOTHING) -> PostingRows:
     if not known.all():
         note = joined(note, f"{int((~known).sum())} postings left out, a control not known")
         frame, columns, weight = frame.filter(known), columns.filter(known), weight[known]
-    effects = level_codes(panel, "postings", frame, adjust.absorb)
+    effects = level_columns(panel, "postings", frame, adjust.absorb)
     return PostingRows(
         occupation=codes(frame["occupation_code"]),
         period=codes(frame["period"]),
@@ -74,7 +74,7 @@ def posting_rows(panel: Panel, adjust: Adjust = NOTHING) -> PostingRows:
         required=frame["is_credential_required"].cast(pl.Float64).to_numpy(),
         n_rows=np.ones(frame.height),
         controls=columns.to_numpy().reshape(frame.height, -1),
-        effects=np.array(effects, dtype=np.int64).reshape(len(effects), frame.height).T,
+        effects=effects,
         weight=weight,
         message=note,
     )

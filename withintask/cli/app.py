@@ -70,8 +70,7 @@ TableFormat = Literal[
     "stata",
 ]
 RegressionEngine = Literal["auto", "fast", "reference", "stream"]
-FewClusters = Literal["CR2", "CR3", "jackknife"]
-Errors = Literal["auto", "CR1", "CR2", "CR3", "wild", "randomization"]
+Errors = Literal["auto", "CR1", "CR2", "CR3", "jackknife", "wild", "randomization"]
 Engine = Literal["serial", "threads", "processes"]
 Settings = Annotated[list[str] | None, Parameter(name="--set", negative="")]
 
@@ -141,7 +140,6 @@ def estimate(
     estimator: Annotated[list[str] | None, Parameter(negative="")] = None,
     recommended: Annotated[bool, Parameter(negative="")] = False,
     engine: RegressionEngine = "auto",
-    few_clusters: FewClusters | None = None,
     arm: str = "",
     errors: Errors = "auto",
     distance: int | None = None,
@@ -173,12 +171,11 @@ def estimate(
         fast: in memory. stream: from sums by cell, for panels of any size and the estimators of docs/scale.md. auto: stream
         where the panel would take more than half of the memory, else fast. reference: linearmodels and statsmodels on
         explicit dummies: slow, for small panels, as a check.
-    few_clusters
-        Correction of errors clustered in one dimension, instead of errors.
     arm
         Of several arms, the one compared with the control; all with AI together if left out.
     errors
-        auto: CR2 with Satterthwaite degrees of freedom below 40 clusters, else CR1. wild: the wild cluster bootstrap.
+        auto: CR2 with Satterthwaite degrees of freedom below 40 clusters, else CR1. jackknife: CR3 around the mean of the
+        estimates without a cluster. wild: the wild cluster bootstrap.
         randomization: assign access anew within strata, as the trial might have, and estimate again.
     distance
         Smallest distance between the items of a pair in the worker's own order; chosen from the panel if left out.
@@ -235,7 +232,6 @@ def estimate(
         hypotheses=hypothesis or (),
         estimators=(*(estimator or ()), *chosen),
         engine="reference" if engine == "reference" else "fast",
-        few_clusters=few_clusters,
         arm=arm,
         errors=errors,
         distance=distance,

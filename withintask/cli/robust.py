@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 Names = Annotated[list[str] | None, Parameter(negative="")]
-Errors = Literal["auto", "CR1", "CR2", "CR3", "wild"]
+Errors = Literal["auto", "CR1", "CR2", "CR3", "jackknife", "wild"]
 
 
 def compliance(

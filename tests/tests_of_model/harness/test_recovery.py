@@ -5,7 +5,6 @@ unbiased estimator that happens with probability 6e-5 a case. Coverage may fall 
 Designs are the plain ones, of hardly any noise, where each estimator's own property is seen; what noise does is the matrix's.
 """
 
-import polars as pl
 import pytest
 from plain_designs import plain_design
 
@@ -203,22 +202,6 @@ def test_dispersion_rises_where_skill_and_ai_are_complements(diagnosis):
     ]
     assert row["truth"] > 0
     assert abs(row["bias"]) < ERRORS * row["bias_mc_se"]
-
-
-def test_p_values_of_the_permutation_test_are_uniform_without_ai():
-    study = plan(
-        load_params(),
-        [plain_design("rct")],
-        [load_world("no_ai")],
-        seed=5,
-        replicates=N,
-        estimators=["permutation"],
-    )
-    p = replicate(study).filter(pl.col("status") == "ok")["p_value"].sort().to_numpy()
-    assert p.size == N
-    ecdf_gap = max(abs(p[i] - (i + 0.5) / N) for i in range(N))
-    # Kolmogorov's bound at a false-alarm rate of 1e-4: sqrt(ln(2/1e-4)/2)/sqrt(N), and half a grid step.
-    assert ecdf_gap < 2.226 / N**0.5 + 0.001
 
 
 FEW_TASKS = {"n_tasks": 4}

@@ -13,9 +13,9 @@ from withintask.tests_of_model.hypotheses.average_effect import (
     LOG,
     PERCENT,
     average_effect,
-    randomization,
 )
 from withintask.tests_of_model.hypotheses.effect_by_baseline import effect_by_baseline
+from withintask.tests_of_model.hypotheses.estimate import estimate
 from withintask.tests_of_model.samples.sample import Sample
 
 FORMS = ("within", "between", "before_after", "difference")
@@ -118,27 +118,10 @@ def test_teams_that_were_assigned_are_the_clusters():
     assert by_term(panel, "between")[LOG].n_clusters == 80
 
 
-@pytest.mark.parametrize("form", ["between", "within"])
-def test_p_values_of_randomization_are_uniform_without_an_effect(form):
-    settings = Items(form=form, n_workers=8, n_items=3)
-    random, n = np.random.default_rng(11), 100
-    p = []
-    for _ in range(n):
-        panel = draw_items(settings, random)
-        null = pl.when(pl.col("ai_access")).then(pl.col("output") * np.exp(-EFFECT))
-        outputs = panel.outputs.with_columns(output=null.otherwise(pl.col("output")))
-        # The drawn gap would change spread, not the mean; a sharp null needs both to be none.
-        (row,) = randomization(Sample(panel.with_tables(outputs=outputs)))
-        p.append(row.p_value)
-    ranks = (np.arange(n) + 0.5) / n
-    # Kolmogorov's bound at a false-alarm rate of 1e-4.
-    assert np.abs(np.sort(p) - ranks).max() < 2.226 / n**0.5
-
-
 def test_randomization_finds_a_large_effect():
     panel = draw_items(Items(n_workers=40, n_items=10), np.random.default_rng(12))
-    (row,) = randomization(Sample(panel))
-    assert row.p_value == pytest.approx(1 / 500)
+    row = estimate(panel, estimators="effect_within", errors="randomization").row(0, named=True)
+    assert row["p_value"] == pytest.approx(1 / 500)
 
 
 @pytest.fixture(scope="module")

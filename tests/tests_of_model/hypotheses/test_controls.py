@@ -9,7 +9,7 @@ import pytest
 import withintask as wt
 from withintask.panel.errors import ParameterError
 from withintask.tests_of_model.hypotheses.dispersion import log_dispersion, make_cells
-from withintask.tests_of_model.hypotheses.estimate import estimate
+from withintask.tests_of_model.hypotheses.estimate import choose, estimate, run_estimator
 from withintask.tests_of_model.samples.controls import Adjust
 
 SETTINGS = ["n_firms=8", "n_workers=160", "n_tasks=4", "n_items=1", "output_noise=0.1"]
@@ -142,12 +142,18 @@ def test_a_collinear_control_is_named(trial):
     assert "collinear with earlier terms, dropped: workers.double" in rows["message"][0]
 
 
-def test_estimators_that_take_no_controls_say_so(trial):
-    row = _row(trial, "variance_net_of_noise", controls="tenure")
-    assert row["status"] != "ok" or "do not enter" in row["message"]
+def test_estimators_that_take_no_controls_are_refused_by_name_before_they_begin(trial):
+    def never(sample):
+        raise AssertionError("it began")
+
+    ((_, estimator),) = choose(estimators="dispersion_two_way_effects")
+    asked = Adjust(controls=("tenure",), absorb=("site",))
+    (row,) = run_estimator(replace(estimator, run=never, needs=()), wt.Sample(trial, adjust=asked))
+    assert "does not take --control, --absorb" in row.message
     pay = wt.draw_panel("linked-pay", seed=1, settings=["n_workers=400", "n_firms=30"])
     row = _row(pay, "variance_change", controls="educ_cog")
-    assert "do not enter" in row["message"]
+    assert row["message"].startswith("variance_change does not take --control")
+    assert row["status"] == "unusable"
 
 
 @pytest.mark.parametrize(

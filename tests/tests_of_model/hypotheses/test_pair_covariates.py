@@ -12,6 +12,7 @@ from withintask.tests_of_model.components.pair_covariates import without_covaria
 from withintask.tests_of_model.hypotheses.effect_by_baseline import effect_by_baseline
 from withintask.tests_of_model.hypotheses.pairs import pairs
 from withintask.tests_of_model.samples.comparisons import compare
+from withintask.tests_of_model.samples.controls import Adjust
 from withintask.tests_of_model.samples.item_rows import item_rows
 from withintask.tests_of_model.samples.sample import Sample
 
@@ -70,7 +71,10 @@ def test_a_covariate_that_is_one_a_worker_is_named_and_left(panel):
     outputs = panel.outputs.with_columns(site=pl.col("worker_id").cast(pl.Float64))
     info = replace(panel.info, covariates=("outputs.site",))
     comparison = compare(item_rows(replace(panel, info=info, outputs=outputs)), "within")
-    assert "no covariate varies within workers" in without_covariates(comparison).message
+    assert (
+        "no covariate or fixed effect varies within workers"
+        in without_covariates(comparison).message
+    )
 
 
 def test_rows_without_a_covariate_are_left_out_and_counted(panel):
@@ -108,3 +112,37 @@ def test_groups_by_baseline_are_free_of_the_covariate(panel):
     left = effect_by_baseline(Sample(ignored), "within", n_groups=2)
     near, far = ((f["estimate"] - plain["estimate"]).abs().max() for f in (moved, left))
     assert near < far
+
+
+def test_a_fixed_effect_of_rows_is_taken_out_as_its_indicators_are(panel):
+    random = np.random.default_rng(5)
+    shift = random.integers(0, 3, panel.outputs.height)
+    outputs = panel.outputs.with_columns(
+        shift=pl.Series(shift).cast(pl.String),
+        late=pl.Series(shift == 1).cast(pl.Float64),
+        night=pl.Series(shift == 2).cast(pl.Float64),
+        output=pl.col("output") * pl.Series(np.exp(0.5 * shift)),
+    )
+    info = replace(panel.info, covariates=("outputs.shift", "outputs.late", "outputs.night"))
+    moved = replace(panel, info=info, outputs=outputs)
+    asked = Adjust(controls=("late", "night")), Adjust(controls=("late",), absorb=("shift",))
+    expected, found = (pairs(Sample(moved, adjust=adjust), form="within") for adjust in asked)
+    for row, other in zip(expected, found, strict=True):
+        assert other.estimate == pytest.approx(row.estimate, rel=1e-9)
+        assert other.std_error == pytest.approx(row.std_error, rel=1e-9)
+    assert "taken out: outputs.late, shift" in found[0].message
+
+
+def test_what_pairs_cannot_absorb_is_refused_by_name(panel):
+    outputs = panel.outputs.with_columns(number=pl.int_range(pl.len()).cast(pl.String))
+    asked = Adjust(absorb=("number",))
+    many = replace(panel, outputs=outputs)
+    message = pairs(Sample(many, adjust=asked), form="within")[0].message
+    assert "fixed effects number have" in message and "at most 200" in message
+    counts = replace(
+        many,
+        info=replace(panel.info, outcome="count"),
+        outputs=outputs.with_columns(output=pl.col("output").round() + 1),
+    )
+    message = pairs(Sample(counts, adjust=asked), form="within")[0].message
+    assert "fixed effects are not taken out of counts" in message

@@ -1,6 +1,7 @@
 """Assignments read from panels, and randomization inference for the estimators of H1."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ import withintask as wt
 from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.hypotheses.estimate import run_estimator
 from withintask.tests_of_model.hypotheses.h1_compression import HYPOTHESIS
+from withintask.tests_of_model.hypotheses.randomize import randomized
 from withintask.tests_of_model.samples.assignment import (
     drawn,
     listed,
@@ -218,11 +220,13 @@ def test_the_test_keeps_its_size_where_ai_does_nothing():
     assert rejected <= 12
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [("dispersion_by_use", "use of AI"), ("dispersion_by_exposure", "nobody assigned")],
-)
-def test_what_nobody_assigned_is_not_randomized(trial, name, reason):
-    row = run_estimator(ESTIMATORS[name], wt.Sample(trial).with_errors("randomization"))[0]
-    assert row.status in ("unusable", "not_estimable")
-    assert reason in row.message or "exposure" in row.message
+@pytest.mark.parametrize("name", ["dispersion_by_use", "dispersion_by_exposure"])
+def test_what_nobody_assigned_is_not_randomized(trial, name):
+    exposed = replace(
+        ESTIMATORS[name], needs=tuple(n for n in ESTIMATORS[name].needs if "tasks" not in n)
+    )
+    row = run_estimator(exposed, wt.Sample(trial).with_errors("randomization"))[0]
+    assert row.status == "unusable"
+    assert "which is for what was assigned" in row.message
+    with pytest.raises(EstimationError, match="which nobody assigned"):
+        randomized(ESTIMATORS[name], wt.Sample(trial))
