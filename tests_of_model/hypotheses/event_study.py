@@ -1,22 +1,28 @@
 """Event studies of a staggered roll-out: effects by cohort and period, averaged, with bands and a test of the leads."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypedDict, get_args
 
 import numpy as np
 import polars as pl
 from scipy import special
 
 from withintask.panel.arrays import Array, Flags
-from withintask.panel.errors import EstimationError, ParameterError, list_problems
+from withintask.panel.errors import ParameterError, list_problems, several
 from withintask.panel.memory import Data, as_panel
 from withintask.tests_of_model.hypotheses.estimates import LEVEL
-from withintask.tests_of_model.hypotheses.rollout_averages import (
-    Method,
-    averages_of,
-    effects_of,
-    jackknife_clusters,
+from withintask.tests_of_model.hypotheses.event_averages import (
+    AVERAGES,
+    EVENT_TIME,
+    GROUP_TIME,
+    OVERALL,
+    EventAverages,
+    event_averages,
+    take,
 )
+from withintask.tests_of_model.hypotheses.event_randomized import Randomized, randomized_study
+from withintask.tests_of_model.hypotheses.rollout_averages import Method
 from withintask.tests_of_model.hypotheses.rollout_outcomes import (
     TERMS,
     Outcome,
@@ -24,8 +30,9 @@ from withintask.tests_of_model.hypotheses.rollout_outcomes import (
     outcome_paths,
 )
 from withintask.tests_of_model.regression.aggregates import Averages
-from withintask.tests_of_model.regression.group_time import Controls, PairEffects
+from withintask.tests_of_model.regression.group_time import Controls
 from withintask.tests_of_model.regression.simultaneous import JointTest, band_factors, joint_test
+from withintask.tests_of_model.samples.controls import Adjust, check_adjust
 from withintask.tests_of_model.samples.sample import Sample
 from withintask.tests_of_model.samples.unknown import joined
 
@@ -47,11 +54,17 @@ SCHEMA = {
 }
 """Columns of the effects."""
 
-OVERALL, SETTLED, EVENT_TIME = "overall", "settled", "event_time"
-COHORT, CALENDAR, GROUP_TIME = "cohort", "calendar", "group_time"
-AVERAGES = (OVERALL, SETTLED, EVENT_TIME, COHORT, CALENDAR, GROUP_TIME)
-"""What effects are averaged over: all periods with AI; all but the first; by periods since the start; by period of the
-start; by period; and not at all."""
+StudyErrors = Literal["auto", "randomization"]
+STUDY_ERRORS: tuple[str, ...] = get_args(StudyErrors)
+
+
+class _Asked(TypedDict):
+    """What an event study was asked for."""
+
+    outcome: Outcome
+    method: Method
+    controls: Controls
+    level: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,6 +144,9 @@ def event_study(
     method: Method = "group_time",
     controls: Controls = "not_yet",
     level: float = LEVEL,
+    covariates: str | Sequence[str] = (),
+    weight: str = "",
+    errors: StudyErrors = "auto",
     first_ai_period: int | None = None,
 ) -> EventStudy:
     """Estimate the effects of a staggered roll-out on dispersion, gradients or means.
@@ -148,6 +164,14 @@ def event_study(
         ``not_yet``, those without AI in the periods compared; or ``never``.
     level
         Coverage of intervals and bands.
+    covariates
+        Columns to control for, as ``controls`` of :func:`withintask.estimate`: ``tenure``, ``C(site)``. Units' means of them, with
+        slopes from values without AI; one slope a period where a unit's mean does not change.
+    weight
+        Column of sampling weights, beside ``outputs.weight``.
+    errors
+        ``auto``, the cluster jackknife; or ``randomization``: p-values, intervals and bands from dealing out the dates anew
+        among what was assigned, within strata.
     first_ai_period
         First period in which AI exists; as the panel says if None.
 
@@ -159,15 +183,23 @@ def event_study(
     ------
     EstimationError
         If there is nothing to compare: every reason, and what would do.
+    ParameterError
+        If a column is not there, or errors are not known.
     """
-    panel = as_panel(data, first_ai_period=first_ai_period)
-    return study(
-        outcome_paths(Sample(panel), outcome),
-        outcome=outcome,
-        method=method,
-        controls=controls,
-        level=level,
-    )
+    panel = as_panel(data, first_ai_period=first_ai_period).collect()
+    adjust = Adjust(controls=several(covariates), weight=weight)
+    warnings = check_adjust(panel, adjust)
+    if errors not in STUDY_ERRORS:
+        known = ", ".join(STUDY_ERRORS)
+        raise ParameterError(f"event study: errors is {errors!r}, expected one of {known}")
+    sample = Sample(panel, adjust=adjust)
+    paths = outcome_paths(sample, outcome)
+    paths = replace(paths, message=joined(*warnings, paths.message))
+    _fail_if_impossible(paths, method, controls, level)
+    made = event_averages(paths, method=method, controls=controls)
+    asked: _Asked = {"outcome": outcome, "method": method, "controls": controls, "level": level}
+    draws = randomized_study(sample, paths, made, **asked) if errors == "randomization" else None
+    return _study(paths, made, draws, **asked)
 
 
 def group_time_effects(
@@ -196,94 +228,72 @@ def group_time_effects(
     return result.tidy(GROUP_TIME)
 
 
-def study(
+def _study(
     paths: OutcomePaths,
+    made: EventAverages,
+    draws: Randomized | None,
     *,
     outcome: Outcome,
-    method: Method = "group_time",
-    controls: Controls = "not_yet",
-    level: float = LEVEL,
+    method: Method,
+    controls: Controls,
+    level: float,
 ) -> EventStudy:
-    """Estimate the effects of a roll-out on paths of an outcome; see :func:`event_study`.
-
-    Raises
-    ------
-    EstimationError
-        If no pair of cohort and period can be compared.
-    """
-    _fail_if_impossible(paths, method, controls, level)
-    effects = effects_of(paths, jackknife_clusters(paths), method=method, controls=controls)
-    labels = list(_labels(effects))
-    if not any(label[0] == OVERALL for label, _ in labels):
-        raise EstimationError(_nothing(paths))
-    averages, convention = averages_of(
-        paths, effects, [chosen for _, chosen in labels], method=method, controls=controls
+    used = made.effects.used(
+        paths.rollout.n_waves, np.ones(made.effects.cohort.size, dtype=np.bool_)
     )
-    names = np.array([label[0] for label, _ in labels])
-    by_event_time = _take(averages, names == EVENT_TIME)
-    used = effects.used(paths.rollout.n_waves, np.ones(effects.cohort.size, dtype=np.bool_))
-    is_lead = np.array([label[3] is not None and label[3] < 0 for label, _ in labels])
+    leads = joint_test(take(made.averages, made.is_lead))
+    frame = _frame(made, level, paths)
+    convention, words = made.convention, ""
+    if draws is not None:
+        frame, words = _with_draws(frame, draws), draws.words
+        leads = replace(leads, p_value=draws.leads_p_value)
+        convention = f"randomization; t by {convention}"
     return EventStudy(
         outcome=outcome,
         term=TERMS[outcome],
         method=method,
         controls=controls,
         level=level,
-        effects=_frame(labels, averages, names, level, paths),
-        by_event_time=by_event_time,
-        pre_trends=joint_test(_take(averages, (names == EVENT_TIME) & is_lead)),
+        effects=frame,
+        by_event_time=take(made.averages, made.named(EVENT_TIME)),
+        pre_trends=leads,
         n_obs=int(paths.n_rows[used].sum()),
         n_clusters=_n_clusters(paths, used),
-        message=joined(paths.message, _told(paths, used)),
+        message=joined(words, paths.message, _told(paths, used)),
         convention=convention,
     )
 
 
-_Label = tuple[str, int | None, int | None, int | None]
+def _with_draws(frame: pl.DataFrame, draws: Randomized) -> pl.DataFrame:
+    """Put the shares and quantiles of assignments in the place of the t distribution's; ends without a bound are infinite."""
+    estimate, error = frame["estimate"].to_numpy(), frame["std_error"].to_numpy()
+    half, band = draws.critical * error, draws.joint_critical * error
+    return frame.with_columns(
+        p_value=draws.p_value,
+        conf_low=estimate - half,
+        conf_high=estimate + half,
+        band_low=estimate - band,
+        band_high=estimate + band,
+    )
 
 
-def _labels(effects: PairEffects) -> Iterator[tuple[_Label, Flags]]:
-    """Averages by name, cohort, period and event time, with the pairs of each; those of no known pair are left out."""
-    known = np.isfinite(effects.estimate[0])
-    age = effects.event_time
-    has_ai = known & (age >= 0)
-    if has_ai.any():
-        yield (OVERALL, None, None, None), has_ai
-    if (has_ai & (age > 0)).any():
-        yield (SETTLED, None, None, None), has_ai & (age > 0)
-    for event_time in np.unique(age[known]):
-        yield (EVENT_TIME, None, None, int(event_time)), known & (age == event_time)
-    for cohort in np.unique(effects.cohort[has_ai]):
-        yield (COHORT, int(cohort), None, None), has_ai & (effects.cohort == cohort)
-    for period in np.unique(effects.period[has_ai]):
-        yield (CALENDAR, None, int(period), None), has_ai & (effects.period == period)
-    for place in np.flatnonzero(known):
-        pair = int(effects.cohort[place]), int(effects.period[place])
-        yield (GROUP_TIME, *pair, pair[1] - pair[0]), np.arange(known.size) == place
-
-
-def _frame(
-    labels: list[tuple[_Label, Flags]],
-    averages: Averages,
-    names: np.ndarray,
-    level: float,
-    paths: OutcomePaths,
-) -> pl.DataFrame:
+def _frame(made: EventAverages, level: float, paths: OutcomePaths) -> pl.DataFrame:
+    averages, labels = made.averages, made.labels
     error = np.sqrt(np.square(averages.influence).sum(axis=0))
     error = np.where(error > 0, error, np.nan)
     half = special.stdtrit(averages.dof, (1 + level) / 2) * error
     band = np.full(error.size, np.nan)
     for name in AVERAGES:
-        chosen = names == name
-        band[chosen] = band_factors(_take(averages, chosen), level=level) * error[chosen]
+        chosen = made.named(name)
+        band[chosen] = band_factors(take(averages, chosen), level=level) * error[chosen]
     statistic = averages.estimate / error
     periods = dict(enumerate(paths.rollout.periods))
     return pl.DataFrame(
         {
-            "average": [label[0] for label, _ in labels],
-            "cohort": [None if label[1] is None else periods[label[1]] for label, _ in labels],
-            "period": [None if label[2] is None else periods[label[2]] for label, _ in labels],
-            "event_time": [label[3] for label, _ in labels],
+            "average": [label[0] for label in labels],
+            "cohort": [None if label[1] is None else periods[label[1]] for label in labels],
+            "period": [None if label[2] is None else periods[label[2]] for label in labels],
+            "event_time": [label[3] for label in labels],
             "estimate": averages.estimate,
             "std_error": error,
             "dof": averages.dof,
@@ -296,15 +306,6 @@ def _frame(
             "n_clusters": averages.n_clusters,
         },
         schema=SCHEMA,
-    )
-
-
-def _take(averages: Averages, chosen: Flags) -> Averages:
-    return Averages(
-        estimate=averages.estimate[chosen],
-        influence=averages.influence[:, chosen],
-        dof=averages.dof[chosen],
-        weight=averages.weight[chosen],
     )
 
 
@@ -332,14 +333,6 @@ def _fail_if_impossible(
         )
     if problems:
         raise ParameterError(list_problems("event study", problems))
-
-
-def _nothing(paths: OutcomePaths) -> str:
-    return joined(
-        "roll-out: no cohort has both a period before its start and others without AI to compare with in its stratum "
-        "(stratum of assignment and task); strata that hold starts of several periods would do",
-        paths.message,
-    )
 
 
 def _told(paths: OutcomePaths, used: Flags) -> str:

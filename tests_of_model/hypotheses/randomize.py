@@ -11,9 +11,9 @@ from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.hypotheses.estimates import LEVEL
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator
 from withintask.tests_of_model.samples.assignment import (
-    MOST_LISTED,
     Assignment,
     drawn,
+    is_listed,
     listed,
     read_assignment,
     reassigned,
@@ -59,13 +59,11 @@ def randomized(estimator: Estimator, sample: Sample) -> tuple[Estimate, ...]:
     plain = sample.with_errors("CR1")
     rows = tuple(estimator.run(plain))
     assignment = read_assignment(sample.panel)
-    is_listed = assignment.log_count <= math.log(MOST_LISTED)
     observed = np.array([_statistic(row) for row in rows])
     if not np.isfinite(observed).any():
         return rows
-    statistics = _statistics(estimator, plain, assignment, observed, is_listed=is_listed)
-    count = f"all {len(statistics):,}" if is_listed else f"{len(statistics) - 1}"
-    words = f"randomization: {count} assignments of {assignment.words}"
+    statistics = _statistics(estimator, plain, assignment, observed)
+    words = describe_draws(assignment, len(statistics))
     return tuple(
         _row(row, statistics[:, place], words) if math.isfinite(observed[place]) else row
         for place, row in enumerate(rows)
@@ -91,25 +89,33 @@ def _statistics(
     sample: Sample,
     assignment: Assignment,
     observed: Array,
-    *,
-    is_listed: bool,
 ) -> Array:
     """Absolute statistics of every assignment, (assignment, term); the observed one is among them or first."""
-    collected = [] if is_listed else [observed]
-    for source in listed(assignment) if is_listed else _draws(assignment):
+    collected = [] if is_listed(assignment) else [observed]
+    for source in possible_assignments(assignment):
         panel = reassigned(sample.panel, assignment, source)
         collected.append(_attempt(estimator, sample.with_access(panel), observed.size))
-        if not is_listed and len(collected) == _FEWEST_DRAWS + 1:
+        if not is_listed(assignment) and len(collected) == _FEWEST_DRAWS + 1:
             extreme = (_as_extreme(np.array(collected), observed)).sum(axis=0)
             if (extreme[np.isfinite(observed)] > _CLEARLY).all():
                 break
     return np.array(collected)
 
 
-def _draws(assignment: Assignment) -> Iterator[Codes]:
+def possible_assignments(assignment: Assignment) -> Iterator[Codes]:
+    """All assignments that might have been where they are few, the observed one among them; else N_DRAWS with a fixed seed."""
+    if is_listed(assignment):
+        yield from listed(assignment)
+        return
     random = np.random.default_rng(_SEED)
     for _ in range(N_DRAWS):
         yield drawn(assignment, random)
+
+
+def describe_draws(assignment: Assignment, n_statistics: int) -> str:
+    """Say how many assignments of what a p-value is a share of; where they are drawn the observed one is among them."""
+    count = f"all {n_statistics:,}" if is_listed(assignment) else f"{n_statistics - 1}"
+    return f"randomization: {count} assignments of {assignment.words}"
 
 
 def _attempt(estimator: Estimator, sample: Sample, n_terms: int) -> Array:

@@ -11,10 +11,13 @@ from withintask.tests_of_model.regression.aggregates import Averages, average
 from withintask.tests_of_model.regression.group_time import (
     Controls,
     PairEffects,
+    Paths,
     pair_effects,
     pair_weights,
 )
+from withintask.tests_of_model.regression.grouping import group_sums
 from withintask.tests_of_model.regression.imputation import imputed_effects
+from withintask.tests_of_model.regression.rollout_controls import fit_slopes, with_covariates
 from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS
 
 Method = Literal["group_time", "imputation"]
@@ -31,10 +34,16 @@ _CONVENTION = {
 def effects_of(
     outcome: OutcomePaths, cluster: Codes, *, method: Method, controls: Controls
 ) -> PairEffects:
-    """Effects of pairs of cohort and period, with all clusters and without each."""
-    if method == "imputation":
-        return imputed_effects(outcome.paths, cluster)
-    return pair_effects(outcome.paths, cluster, controls=controls)
+    """Effects of pairs of cohort and period, with all clusters and without each; given the controls asked for."""
+
+    def effects(paths: Paths) -> PairEffects:
+        if method == "imputation":
+            return imputed_effects(paths, cluster)
+        return pair_effects(paths, cluster, controls=controls)
+
+    if not len(outcome.covariates):
+        return effects(outcome.paths)
+    return with_covariates(outcome.paths, outcome.covariates, cluster, effects)
 
 
 def jackknife_clusters(outcome: OutcomePaths) -> Codes:
@@ -121,14 +130,15 @@ def _by_rows(
     sets: list[Flags],
     controls: Controls,
 ) -> Averages:
-    """Influences of what was assigned within units, from the influences of its rows; units are taken as given."""
+    """Influences of what was assigned within units, from the influences of its rows; units, and slopes on controls, as given."""
     weights = _path_weights(outcome, effects, sets, controls)
+    of_row = outcome.row_influence - _of_controls(outcome)
     n_clusters = int(outcome.row_cluster.max()) + 1
     influence = np.column_stack(
         [
             np.bincount(
                 outcome.row_cluster,
-                by_place.ravel()[outcome.row_place] * outcome.row_influence,
+                by_place.ravel()[outcome.row_place] * of_row,
                 minlength=n_clusters,
             )
             for by_place in weights
@@ -141,6 +151,22 @@ def _by_rows(
     return replace(
         averages, influence=influence * factor * known, dof=np.maximum(enters - 1.0, 1.0)
     )
+
+
+def _of_controls(outcome: OutcomePaths) -> Array:
+    """Influence of each row on what the controls explain of its unit's value, (row,)."""
+    place, rows = outcome.row_place, outcome.rollout.rows
+    if not len(outcome.covariates):
+        return np.zeros(place.size)
+    found = fit_slopes(outcome.paths, outcome.covariates, np.zeros_like(outcome.team))
+    n_waves = outcome.rollout.n_waves
+    total = group_sums(place, rows.weight, outcome.paths.value.size)[place]
+    moved = np.zeros(place.size)
+    for slope, mean, column in zip(
+        found.by_period, outcome.covariates, rows.covariates.T, strict=True
+    ):
+        moved += slope[place % n_waves] * (column - mean.ravel()[place])
+    return np.nan_to_num(rows.weight * moved / total)
 
 
 def _path_weights(

@@ -1,7 +1,7 @@
 """Outcomes of teams over the periods of a roll-out: dispersion, ability net of noise, gradients and means."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -60,6 +60,10 @@ class OutcomePaths:
     """What was assigned as one, (row,)."""
     row_influence: Array
     """Influence of each row on its unit's value in its period, (row,)."""
+    unit_weight: Array
+    """Weight of each unit in each period, (unit, period)."""
+    covariates: Array
+    """Means of the controls that were asked for, NaN where not known, (control, unit, period)."""
     rollout: RolloutRows
     """The rows."""
     message: str
@@ -86,7 +90,51 @@ def outcome_paths(sample: Sample, outcome: Outcome) -> OutcomePaths:
     if outcome not in _MAKERS:
         raise ParameterError(f"outcome {unknown_name(outcome, _MAKERS)}")
     rollout = rollout_rows(sample.item_rows)
-    return _MAKERS[outcome](sample, rollout)
+    made = _MAKERS[outcome](sample, rollout)
+    return _controlled(made) if sample.adjust.controls else made
+
+
+def restarted(outcome: OutcomePaths, start: Codes) -> OutcomePaths:
+    """Return the outcome as if its units had begun in other periods, their values as they are.
+
+    Parameters
+    ----------
+    outcome
+        Of units whose composition does not hang on when they began.
+    start
+        First wave with AI, the number of waves if never, (unit,).
+    """
+    weight = _weights(outcome.unit_weight, start)
+    unit = outcome.row_place // outcome.rollout.n_waves
+    return replace(
+        outcome,
+        paths=replace(outcome.paths, start=start, weight=weight),
+        rollout=replace(outcome.rollout, start=start[unit]),
+    )
+
+
+def _controlled(outcome: OutcomePaths) -> OutcomePaths:
+    """Add the means of the controls of each unit and period; values without them are not known."""
+    rows, size = outcome.rollout.rows, outcome.paths.value.size
+    total = group_sums(outcome.row_place, rows.weight, size)
+    means = []
+    for column in rows.covariates.T:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = group_sums(outcome.row_place, rows.weight * column, size) / total
+        means.append(mean.reshape(outcome.paths.value.shape))
+    covariates = np.array(means)
+    lost = np.isfinite(outcome.paths.value) & ~np.isfinite(covariates).all(axis=0)
+    value = np.where(lost, np.nan, outcome.paths.value)
+    n_lost = int(lost.sum())
+    note = f"{n_lost} values left out: a control of a row is not known" if n_lost else ""
+    names = f"controls, as means of units: {', '.join(rows.covariate_names)}"
+    return replace(
+        outcome,
+        paths=replace(outcome.paths, value=value),
+        n_rows=np.where(lost, 0.0, outcome.n_rows),
+        covariates=covariates,
+        message=joined(names, note, outcome.message),
+    )
 
 
 def _finish(
@@ -99,22 +147,18 @@ def _finish(
     message: str,
 ) -> OutcomePaths:
     """Put units' values, weights and strata together."""
-    n_waves, n_units = rollout.n_waves, value.shape[0]
+    n_units = value.shape[0]
     rows, place = rollout.rows, unit * rollout.n_waves + rollout.wave
     # A worker may have moved between strata or assignments: the earliest counts, whatever the order of rows.
     first = earliest(unit, rollout.wave, rows.stratum, rollout.cluster)
     stratum, task = rows.stratum[first], rows.task[first] if by_task else np.zeros_like(first)
     n_rows = np.bincount(place, minlength=value.size).astype(np.float64).reshape(value.shape)
     weight = group_sums(place, rows.weight, value.size).reshape(value.shape)
-    is_before = np.arange(n_waves) < rollout.start[first][:, None]
-    is_before |= ~is_before.any(axis=1, keepdims=True)
-    n_before = (is_before & (n_rows > 0)).sum(axis=1)
     return OutcomePaths(
         paths=Paths(
             value=value,
             start=rollout.start[first],
-            weight=np.where(is_before, weight, 0.0).sum(axis=1) / np.maximum(n_before, 1)
-            + (n_before == 0),
+            weight=_weights(weight, rollout.start[first]),
             stratum=encode(stratum, task),
         ),
         cluster=encode(rollout.cluster[first]),
@@ -124,9 +168,20 @@ def _finish(
         row_place=place,
         row_cluster=encode(rollout.cluster),
         row_influence=influence,
+        unit_weight=weight,
+        covariates=np.empty((0, *value.shape)),
         rollout=rollout,
         message=joined(rollout.message, message, _empty(value, n_rows, n_units)),
     )
+
+
+def _weights(weight: Array, start: Codes) -> Array:
+    """Mean weight of each unit in the periods before its start in which it is seen, (unit,)."""
+    is_before = np.arange(weight.shape[1]) < start[:, None]
+    is_before |= ~is_before.any(axis=1, keepdims=True)
+    n_before = (is_before & (weight > 0)).sum(axis=1)
+    total = np.where(is_before, weight, 0.0).sum(axis=1)
+    return np.asarray(total / np.maximum(n_before, 1) + (n_before == 0))
 
 
 def _empty(value: Array, n_rows: Array, n_units: int) -> str:
@@ -146,7 +201,7 @@ def _dispersion(sample: Sample, rollout: RolloutRows) -> OutcomePaths:
         )
     unit = encode(rollout.team, rows.task)
     cells = make_cells(unit, np.zeros_like(unit), rollout.wave, rows.is_post)
-    theta, influence = log_dispersion(cells, np.exp(rows.value), "log_cv")
+    theta, influence = log_dispersion(cells, np.exp(rows.value), "log_cv", rows.weight)
     value = theta.reshape(cells.n_groups, 2, rollout.n_waves)[:, 0]
     scaled = influence / cells.count[cells.of_row]
     return _finish(rollout, unit, value, scaled, by_task=True, message="")
@@ -194,10 +249,13 @@ def _net(sample: Sample, rollout: RolloutRows) -> OutcomePaths:
     size = (int(unit.max()) + 1) * rollout.n_waves
     known = np.isfinite(product)
     n = group_sums(place[known], np.ones(int(known.sum())), size)
+    weight = group_sums(within, rows.weight) / np.bincount(within)
+    total = group_sums(place[known], weight[known], size)
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = group_sums(place[known], product[known], size) / n
+        variance = group_sums(place[known], (weight * product)[known], size) / total
         value = np.where((n >= SMALLEST_CELL) & (variance > 0), np.log(variance) / 2, np.nan)
-        own = np.where(known, product - variance[place], 0.0) / (2 * variance[place] * n[place])
+        own = weight * np.where(known, product - variance[place], 0.0)
+        own = own / (2 * variance[place] * total[place])
     share = np.bincount(within)
     influence = np.nan_to_num(own, posinf=0.0, neginf=0.0)[within] / share[within]
     return _finish(
@@ -230,9 +288,12 @@ def _gradient(sample: Sample, rollout: RolloutRows) -> OutcomePaths:
     place = unit * rollout.n_waves + rollout.wave
     size = (int(unit.max()) + 1) * rollout.n_waves
     within = encode(place, rows.task)
-    regressors = _centred(np.column_stack(columns), within, known)
-    instruments = _centred(np.column_stack([second, *columns[1:]]), within, known)
-    y = _centred(rows.value[:, None], within, known)[:, 0]
+    weight = np.where(known, rows.weight, 0.0)
+    regressors = _centred(np.column_stack(columns), within, weight)
+    instruments = weight[:, None] * _centred(
+        np.column_stack([second, *columns[1:]]), within, weight
+    )
+    y = _centred(rows.value[:, None], within, weight)[:, 0]
     value, influence = _slopes(y, regressors, instruments, place, size, known)
     distinct = encode(rows.worker, place)
     n_workers = np.bincount(place[first_rows(distinct)], minlength=size)
@@ -251,12 +312,14 @@ def _gradient(sample: Sample, rollout: RolloutRows) -> OutcomePaths:
     )
 
 
-def _centred(columns: Array, cell: Codes, known: Flags) -> Array:
-    """Columns less their means over the cell's known rows; zero where not known, (row, column)."""
-    filled = np.where(known[:, None], columns, 0.0)
-    n = np.maximum(group_sums(cell, known.astype(np.float64)), 1.0)
-    means = np.column_stack([group_sums(cell, column) for column in filled.T]) / n[:, None]
-    return np.where(known[:, None], filled - means[cell], 0.0)
+def _centred(columns: Array, cell: Codes, weight: Array) -> Array:
+    """Columns less their weighted means over the cell's rows; zero where the weight is, (row, column)."""
+    known = (weight > 0)[:, None]
+    filled = np.where(known, columns, 0.0)
+    total = group_sums(cell, weight)
+    total = np.where(total > 0, total, 1.0)
+    means = np.column_stack([group_sums(cell, weight * column) for column in filled.T])
+    return np.where(known, filled - (means / total[:, None])[cell], 0.0)
 
 
 def _slopes(

@@ -6,7 +6,7 @@ import numpy as np
 
 from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.hypotheses.estimates import from_moments
-from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator
+from withintask.tests_of_model.hypotheses.hypothesis import Adjustment, Estimate, Estimator
 from withintask.tests_of_model.hypotheses.rollout_averages import (
     Method,
     averages_of,
@@ -82,6 +82,9 @@ _OUTPUTS = (
     "outputs.ai_access varies",
 )
 
+_ADJUSTS: tuple[Adjustment, ...] = ("control", "weight")
+"""Units' effects, and those of periods within strata, are out anyway: no further ones are absorbed."""
+
 STAGGERED_ESTIMATORS = (
     Estimator(
         name="dispersion_staggered",
@@ -89,7 +92,8 @@ STAGGERED_ESTIMATORS = (
         needs=_OUTPUTS,
         terms=("delta_log_cv",),
         run=partial(staggered, outcome="dispersion"),
-        version=3,
+        version=4,
+        adjusts=_ADJUSTS,
     ),
     Estimator(
         name="dispersion_staggered_imputed",
@@ -97,6 +101,8 @@ STAGGERED_ESTIMATORS = (
         needs=_OUTPUTS,
         terms=("delta_log_cv",),
         run=partial(staggered, outcome="dispersion", method="imputation"),
+        version=2,
+        adjusts=_ADJUSTS,
     ),
     Estimator(
         name="pairs_staggered",
@@ -104,6 +110,8 @@ STAGGERED_ESTIMATORS = (
         needs=(*_OUTPUTS, "outputs.worker_id repeats over period"),
         terms=("delta_log_sd",),
         run=partial(staggered, outcome="dispersion_net"),
+        version=2,
+        adjusts=_ADJUSTS,
     ),
     Estimator(
         name="gradient_staggered",
@@ -111,6 +119,8 @@ STAGGERED_ESTIMATORS = (
         needs=(*_OUTPUTS, "workers.ability_log"),
         terms=("ability_gradient",),
         run=partial(staggered, outcome="gradient"),
+        version=2,
+        adjusts=_ADJUSTS,
     ),
     Estimator(
         name="effect_staggered",
@@ -118,6 +128,7 @@ STAGGERED_ESTIMATORS = (
         needs=_OUTPUTS,
         terms=("average_effect_log",),
         run=partial(staggered, outcome="mean"),
+        adjusts=_ADJUSTS,
     ),
 )
 """Estimators for roll-outs, of H1's terms."""

@@ -10,7 +10,8 @@ from scipy import special
 
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError, ParameterError, list_problems
-from withintask.tests_of_model.hypotheses.event_study import EVENT_TIME, EventStudy
+from withintask.tests_of_model.hypotheses.event_averages import EVENT_TIME
+from withintask.tests_of_model.hypotheses.event_study import EventStudy
 from withintask.tests_of_model.regression.relative_trends import relative_interval
 from withintask.tests_of_model.regression.smooth_trends import Interval, smooth_interval
 

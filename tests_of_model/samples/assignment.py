@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
-from math import inf
+from math import inf, log
 
 import numpy as np
 import polars as pl
@@ -87,6 +87,11 @@ def read_assignment(panel: Panel) -> Assignment:
             f"assignment: {start.size} {name} were assigned, and no stratum holds some with access and some without"
         )
     return replace(found, words=f"{start.size} {name}{within}")
+
+
+def is_listed(assignment: Assignment) -> bool:
+    """Whether all assignments are so few that they are listed instead of drawn."""
+    return assignment.log_count <= log(MOST_LISTED)
 
 
 def drawn(assignment: Assignment, random: np.random.Generator) -> Codes:

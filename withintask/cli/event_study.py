@@ -8,6 +8,7 @@ from cyclopts import Parameter
 StudyOutcome = Literal["dispersion", "dispersion_net", "gradient", "mean"]
 StudyMethod = Literal["group_time", "imputation"]
 StudyControls = Literal["not_yet", "never"]
+StudyErrors = Literal["auto", "randomization"]
 Trends = Literal["relative", "smooth", "none"]
 
 
@@ -17,6 +18,9 @@ def event_study(
     outcome: StudyOutcome = "dispersion",
     method: StudyMethod = "group_time",
     controls: StudyControls = "not_yet",
+    control: Annotated[list[str] | None, Parameter(negative="")] = None,
+    weight: str = "",
+    errors: StudyErrors = "auto",
     level: float = 0.95,
     trends: Trends = "relative",
     bound: Annotated[list[float] | None, Parameter(negative="")] = None,
@@ -39,6 +43,13 @@ def event_study(
         group_time compares each cohort with those without AI; imputation fits those and predicts, and has no leads.
     controls
         Compare with those that do not have AI yet, or with those that never do.
+    control
+        Columns to control for, such as tenure or 'C(site)', as means of units; their slopes come from values without AI.
+    weight
+        Column of sampling weights, beside the weight of outputs.
+    errors
+        auto, the cluster jackknife; or randomization: p-values, intervals and bands from dealing out the dates anew among
+        what was assigned, within strata.
     level
         Coverage of intervals and bands.
     trends
@@ -63,7 +74,16 @@ def event_study(
     from withintask.tests_of_model.hypotheses.trend_sensitivity import trend_sensitivity
 
     whole = read_panel(panel, verify=verify, allow_outside=allow_outside)
-    study = run(whole, outcome=outcome, method=method, controls=controls, level=level)
+    study = run(
+        whole,
+        outcome=outcome,
+        method=method,
+        controls=controls,
+        level=level,
+        covariates=tuple(control or ()),
+        weight=weight,
+        errors=errors,
+    )
     table, why = None, ""
     if trends != "none" and method == "group_time":
         try:

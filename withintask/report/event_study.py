@@ -12,14 +12,14 @@ from withintask.panel.errors import EstimationError, ParameterError
 from withintask.panel.escape import in_spreadsheet
 from withintask.report.style import FAINT, FALLS, FIRST, NEUTRAL, new_figure
 from withintask.report.terminal import print_rows
-from withintask.tests_of_model.hypotheses.event_study import (
+from withintask.tests_of_model.hypotheses.event_averages import (
     CALENDAR,
     COHORT,
     EVENT_TIME,
     OVERALL,
     SETTLED,
-    EventStudy,
 )
+from withintask.tests_of_model.hypotheses.event_study import EventStudy
 
 OUTCOMES: Mapping[str, str] = MappingProxyType(
     {
