@@ -7,8 +7,12 @@ from withintask.panel.design_kind import DesignKind
 from withintask.panel.outcome import OUTCOMES
 from withintask.panel.panel import Panel
 
-_SHOWN, _FEW, _TWO = 8, 3, 2
-_EACH = "; estimate compares each with the control (--arm NAME), or all with AI together"
+_SHOWN, _FEW, _TWO, _ONE = 8, 3, 2, 1
+ENOUGH_TASKS = 10
+"""Tasks from which on they count as drawn from a population; below they are taken as given."""
+_EACH = (
+    "; estimate compares each with the control (--each-arm, or --arm NAME), or all with AI together"
+)
 _NAMES = {"ai_access": "access to AI", "arm": "the arm", "ai_use": "use of AI"}
 
 
@@ -28,6 +32,7 @@ def design_sentences(panel: Panel, kind: DesignKind) -> tuple[str, ...]:
         *_treatment(kind),
         *_assigned(kind),
         *_items(kind),
+        *_tasks(kind),
         *_ability(kind),
         *_covariates(panel),
     )
@@ -141,6 +146,15 @@ def _items(kind: DesignKind) -> Iterator[str]:
         yield f"{shared}; {_crossing(items.n_shared, items.n_items)}"
     if items.n_raters:
         yield f"{_count(items.n_raters, 'rater')} rated them."
+
+
+def _tasks(kind: DesignKind) -> Iterator[str]:
+    """Say for which tasks the sets are, where tasks are few."""
+    if _ONE < kind.n_tasks < ENOUGH_TASKS:
+        yield (
+            f"{kind.n_tasks} tasks are taken as given: intervals and sets are for these. For all tasks of their kind they are too "
+            f"narrow, and {ENOUGH_TASKS} tasks or more are needed (docs/items.md)."
+        )
 
 
 def _crossing(n_shared: int, n_items: int) -> str:

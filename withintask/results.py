@@ -272,6 +272,7 @@ def estimate(
     info: PanelInfo | None = None,
     engine: Engine = "fast",
     arm: str = "",
+    each_arm: bool = False,
     errors: Errors = "auto",
     distance: int | None = None,
     crossed: bool = False,
@@ -296,6 +297,9 @@ def estimate(
         How regressions are fitted, see :class:`withintask.tests_of_model.regression.options.Options`.
     arm
         The arm that is compared with the control, of several; all with AI together if empty.
+    each_arm
+        Compare every arm with the control in turn: the rows have a column ``arm``, and p-values are adjusted over the primary
+        terms of all arms.
     errors
         ``auto`` (by the number of clusters), ``CR1``, ``CR2``, ``CR3``, ``jackknife``, ``wild``, or ``randomization``: the
         p-value of assigning access anew. What was chosen is in convention and message.
@@ -339,6 +343,7 @@ def estimate(
         estimators=estimators,
         engine=engine,
         arm=arm,
+        each_arm=each_arm,
         errors=errors,
         distance=distance,
         crossed=crossed,

@@ -46,7 +46,7 @@ class PairDesign:
     spans_tasks: bool
     """Whether pairs are of different tasks."""
     is_single: bool
-    """Whether counts have one item a worker, task and side, so that factorial moments stand in for pairs."""
+    """Whether counts have one item a worker and side, on like tasks too, so that factorial moments stand in for pairs."""
     notes: tuple[str, ...]
     """What was decided and left out, for a reader."""
 
@@ -71,7 +71,7 @@ class FormedRows:
     spans_tasks: bool
     """Whether pairs are of different tasks."""
     is_single: bool
-    """Whether counts have one item a worker, task and side."""
+    """Whether counts have one item a worker and side, on like tasks too."""
 
 
 def pair_design(
@@ -115,11 +115,13 @@ def form_rows(comparison: Comparison, *, is_crossed: bool = False) -> FormedRows
     known = np.ones(rows.worker.size, dtype=np.bool_)
     if rows.has_raters:
         known = rows.rater != UNKNOWN
-    unit, has_second = _units(comparison)
-    is_single = rows.kind == "count" and not has_second
+    unit = encode(rows.worker, rows.task)
+    like = encode(rows.worker, rows.measure)
+    has_second = _has_second(comparison, unit)
+    is_single = rows.kind == "count" and not has_second and not _has_second(comparison, like)
     spans_tasks = not has_second and not is_single
     if spans_tasks:
-        unit = encode(rows.worker, rows.measure)
+        unit = like
     cell, removed = _item_cells(comparison) if is_crossed else _cells(comparison, unit)
     if rows.kind == "count":
         # A cell in which nobody has any says nothing of shares of its mean.
@@ -195,16 +197,15 @@ def _finish(comparison: Comparison, sided: SidedRows, kept: Flags) -> PairDesign
     )
 
 
-def _units(comparison: Comparison) -> tuple[Codes, bool]:
-    """Worker and task, and whether most rows have a second item there."""
+def _has_second(comparison: Comparison, unit: Codes) -> bool:
+    """Whether most rows have a second item on their side in their unit."""
     rows = comparison.rows
-    unit = encode(rows.worker, rows.task)
     place = encode(unit, comparison.side)
     item = (
         first_rows(encode(place, rows.item)) if _has_repeats(rows.item) else np.arange(place.size)
     )
     n_items = np.bincount(place[item], minlength=int(place.max()) + 1)
-    return unit, bool(np.mean(n_items[place] > 1) >= 1 / 2)
+    return bool(np.mean(n_items[place] > 1) >= 1 / 2)
 
 
 def _cells(comparison: Comparison, unit: Codes) -> tuple[Codes, str]:
@@ -327,7 +328,7 @@ def _no_pair(comparison: Comparison, distance: int) -> str:
 _SPANS = (
     "one item a worker, task and side: pairs are of different tasks, so ability is what they share"
 )
-_SINGLE = "one count a worker, task and side: what is beyond a Poisson's variance counts as ability"
+_SINGLE = "one count a worker and side, on like tasks too: what is beyond a Poisson's variance counts as ability"
 
 
 def _notes(kept: Flags, known: Flags, removed: str, distance: int) -> Iterator[str]:

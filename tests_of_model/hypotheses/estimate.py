@@ -13,10 +13,11 @@ from withintask.panel.errors import (
     ParameterError,
     list_problems,
     nearest,
+    quoted,
     several,
 )
 from withintask.panel.panel import Panel
-from withintask.panel.trial_arms import of_arm, with_access
+from withintask.panel.trial_arms import arms_of, of_arm, with_access
 from withintask.tests_of_model.hypotheses.estimates import failure
 from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estimator, Hypothesis
 from withintask.tests_of_model.hypotheses.options import refusal, replaced_by
@@ -62,6 +63,7 @@ def estimate(
     estimators: str | Sequence[str] = (),
     engine: Engine = "fast",
     arm: str = "",
+    each_arm: bool = False,
     errors: Errors = "auto",
     distance: int | None = None,
     crossed: bool = False,
@@ -79,6 +81,9 @@ def estimate(
         How regressions are fitted, see :class:`withintask.tests_of_model.regression.options.Options`.
     arm
         Name of the arm that is compared with the control, of several; all with AI together if empty.
+    each_arm
+        Compare every arm with the control in turn: the rows have a column ``arm``, and p-values are adjusted over the primary
+        terms of all arms.
     errors
         ``auto`` (by the number of clusters), ``CR1``, ``CR2``, ``CR3``, ``jackknife``, ``wild``, or ``randomization``: the
         p-value of assigning access anew. What was chosen is in convention and message.
@@ -99,7 +104,7 @@ def estimate(
     Raises
     ------
     ParameterError
-        If a name is not known.
+        If a name is not known, or the panel has no arms to compare in turn.
 
     Notes
     -----
@@ -112,20 +117,49 @@ def estimate(
     panel = with_access(panel.collect())
     if arm:
         of_arm(panel, arm)
+    names = _arms(panel, arm) if each_arm else (arm,)
     warnings = check_adjust(panel, adjust)
-    sample = Sample(panel, options, arm=arm, distance=distance, is_crossed=crossed, adjust=adjust)
+    sample = Sample(panel, options, distance=distance, is_crossed=crossed, adjust=adjust)
+    samples = {name: replace(sample, arm=name) for name in names}
     rows = [
         {
             "hypothesis": hypothesis.name,
             "estimator": estimator.name,
+            "arm": name,
             **asdict(row),
             "p_value_adjusted": math.nan,
         }
         for hypothesis, estimator in chosen
-        for row in _warned(estimator, run_estimator(estimator, sample), warnings)
+        for name in (names if _reads_outputs(estimator) else ("",))
+        for row in _warned(estimator, run_estimator(estimator, samples.get(name, sample)), warnings)
     ]
-    frame = pl.DataFrame(rows, schema=ESTIMATE_SCHEMA, orient="row")
-    return with_adjusted(frame)
+    frame = with_adjusted(pl.DataFrame(rows, schema=_WITH_ARM, orient="row"))
+    return frame if each_arm else frame.drop("arm")
+
+
+_WITH_ARM = {
+    "hypothesis": pl.String,
+    "estimator": pl.String,
+    "arm": pl.String,
+    **ESTIMATE_SCHEMA,
+}
+
+
+def _arms(panel: Panel, arm: str) -> tuple[str, ...]:
+    """Names of the arms beside the control."""
+    if arm:
+        raise ParameterError(f"estimate: arm {quoted(arm)} or each arm in turn, not both")
+    names = arms_of(panel)[1:]
+    if not names:
+        raise ParameterError(
+            f"panel {panel.info.name}: no arms to compare in turn; state outputs.arm and control_arm, or leave each arm out"
+        )
+    return names
+
+
+def _reads_outputs(estimator: Estimator) -> bool:
+    """Whether it compares rows of outputs, which have arms."""
+    return any(need.startswith("outputs.") for need in estimator.needs)
 
 
 def _check_engine(engine: Engine, errors: Errors) -> None:
@@ -236,10 +270,13 @@ def _is_randomized(sample: Sample) -> bool:
 
 
 def with_adjusted(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add Holm's p-values over one primary term a hypothesis."""
+    """Add Holm's p-values over one primary term a hypothesis and, where rows have one, arm."""
     from statsmodels.stats.multitest import multipletests
 
-    primary = [place for h in HYPOTHESES if (place := _primary_row(frame, h)) is not None]
+    arms = frame["arm"].unique() if "arm" in frame.columns else [""]
+    by_arm = frame if "arm" in frame.columns else frame.with_columns(arm=pl.lit(""))
+    places = [_primary_row(by_arm, h, arm) for h in HYPOTHESES for arm in arms]
+    primary = sorted({place for place in places if place is not None})
     values = frame["p_value_adjusted"].to_list()
     if primary:
         p_values = [frame["p_value"][place] for place in primary]
@@ -248,9 +285,10 @@ def with_adjusted(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(p_value_adjusted=pl.Series(values, dtype=pl.Float64))
 
 
-def _primary_row(frame: pl.DataFrame, hypothesis: Hypothesis) -> int | None:
+def _primary_row(frame: pl.DataFrame, hypothesis: Hypothesis, arm: str) -> int | None:
     usable = frame.with_row_index("place").filter(
         (pl.col("hypothesis") == hypothesis.name)
+        & (pl.col("arm") == arm)
         & (pl.col("term") == hypothesis.primary)
         & (pl.col("status") == OK)
         & pl.col("p_value").is_not_nan()

@@ -237,6 +237,14 @@ def _dof(pooled: Pooled, variances: Array) -> float:
     return float(n.sum())
 
 
+def few_tasks(design: PairDesign) -> str:
+    """Say that tasks are taken as given, where they are several and too few to count as drawn."""
+    n_tasks = np.unique(design.task).size
+    if design.spans_tasks or not 1 < n_tasks < ENOUGH_CLUSTERS:
+        return ""
+    return f"{n_tasks} tasks taken as given: sets are for these, not for all tasks of their kind, which takes {ENOUGH_CLUSTERS}"
+
+
 def _row(
     ability: Ability,
     term: str,
@@ -254,6 +262,7 @@ def _row(
     notes = (
         *ability.design.notes,
         undetected,
+        few_tasks(ability.design),
         "" if is_single and kept.is_bounded else kept.describe(),
     )
     return Estimate(

@@ -238,7 +238,7 @@ PAIR_ESTIMATORS = (
             needs=_NEEDS[form],
             terms=terms_of(form),
             run=partial(pairs, form=form),
-            version=2,
+            version=3,
             adjusts=ALL_ADJUSTMENTS,
             errors=_ERRORS,
         )

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from withintask.panel.arrays import Array, Codes, Flags, floats
+from withintask.panel.design_words import ENOUGH_TASKS
 from withintask.panel.errors import EstimationError
 from withintask.panel.outcome import OutcomeKind
 from withintask.panel.panel import Panel
@@ -162,7 +163,7 @@ def _positive(output: Array, kind: OutcomeKind) -> Array:
     return np.asarray(np.exp(output)) if kind == "log" else output
 
 
-ENOUGH_CLUSTERS = 10
+ENOUGH_CLUSTERS = ENOUGH_TASKS
 """Tasks from which on they count as drawn from a population, below as given."""
 ENOUGH_FIRMS = 6
 """Firms from which on they are the clusters, if they hold whole units of what was assigned: effects differ between firms.

@@ -141,6 +141,7 @@ def estimate(
     recommended: Annotated[bool, Parameter(negative="")] = False,
     engine: RegressionEngine = "auto",
     arm: str = "",
+    each_arm: Annotated[bool, Parameter(negative="")] = False,
     errors: Errors = "auto",
     distance: int | None = None,
     crossed: Annotated[bool, Parameter(negative="")] = False,
@@ -173,6 +174,8 @@ def estimate(
         explicit dummies: slow, for small panels, as a check.
     arm
         Of several arms, the one compared with the control; all with AI together if left out.
+    each_arm
+        Compare every arm with the control in turn, p-values adjusted over all of them.
     errors
         auto: CR2 with Satterthwaite degrees of freedom below 40 clusters, else CR1. jackknife: CR3 around the mean of the
         estimates without a cluster. wild: the wild cluster bootstrap.
@@ -233,6 +236,7 @@ def estimate(
         estimators=(*(estimator or ()), *chosen),
         engine="reference" if engine == "reference" else "fast",
         arm=arm,
+        each_arm=each_arm,
         errors=errors,
         distance=distance,
         crossed=crossed,

@@ -8,7 +8,7 @@ import polars as pl
 
 from withintask.panel.errors import EstimationError
 from withintask.report.estimate_table import ordered
-from withintask.report.estimate_words import estimator_words, term_words
+from withintask.report.estimate_words import row_words, term_words
 from withintask.report.style import FALLS, FIRST, NEUTRAL, SECOND, Axes, new_figure
 from withintask.report.term_meanings import term_unit
 
@@ -76,7 +76,7 @@ def _draw_unit(ax: Axes, rows: Sequence[_Row], recommended: Collection[str], uni
             labels.append((place, term_words(term), True))
             place += 1
         _draw_row(ax, row, place, (low, high), row["estimator"] in recommended)
-        labels.append((place, estimator_words(row["estimator"]), False))
+        labels.append((place, row_words(row), False))
         place += 1
     ax.axvline(0, color=NEUTRAL, lw=0.6, ls=":")
     ax.set_yticks([at for at, _, _ in labels], [words for _, words, _ in labels], fontsize=8)

@@ -16,7 +16,7 @@ from withintask.report.estimate_table import (
     p_value_words,
     usable,
 )
-from withintask.report.estimate_words import estimator_words, term_words
+from withintask.report.estimate_words import estimator_words, row_words, term_words
 from withintask.report.term_meanings import PERCENT, is_log_change, term_meaning, term_unit
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 
@@ -70,7 +70,8 @@ def _of_hypothesis(
     if first:
         lines.append(f"\nRecommended: {estimator_words(str(first[0]['estimator']))}")
         for row in first:
-            lines += [_filled(_sentence(row), width, 1), _filled(_more(row), width, 2)]
+            arm = f"{row['arm']}: " if row.get("arm") else ""
+            lines += [_filled(arm + _sentence(row), width, 1), _filled(_more(row), width, 2)]
     else:
         lines.append(
             "\nThe recommended estimator is not among these; withintask panel describe names it."
@@ -91,7 +92,7 @@ def _of_term(term: str, rows: list[_Row], width: int) -> list[str]:
         name = str(row["estimator"])
         how = summaries.get(name, "")
         lines.append(
-            _filled(f"{_numbers(row)}  {estimator_words(name)}{': ' if how else ''}{how}", width, 2)
+            _filled(f"{_numbers(row)}  {row_words(row)}{': ' if how else ''}{how}", width, 2)
         )
     return lines
 

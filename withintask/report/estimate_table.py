@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from withintask.panel.errors import one_line
-from withintask.report.estimate_words import estimator_words, term_words
+from withintask.report.estimate_words import estimator_words, row_words, term_words
 from withintask.tests_of_model.hypotheses.hypothesis import OK
 
 MISSING = "–"
@@ -145,7 +145,7 @@ def _cells(row: _Row, notes: tuple[str, ...], *, has_truth: bool, stars: bool) -
     note = estimate_note(row)
     mark = f" ({notes.index(note) + 1})" if note else ""
     return (
-        estimator_words(str(row["estimator"])) + mark,
+        row_words(row) + mark,
         starred(row) if stars else decimals(row["estimate"]),
         decimals(row["std_error"]),
         interval_words(row),

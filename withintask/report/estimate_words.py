@@ -1,5 +1,7 @@
 """Words for the names of estimators and estimands; the code names stay in the files for programs."""
 
+from collections.abc import Mapping
+
 ESTIMATORS = {
     "dispersion_by_access": "Difference in differences by access",
     "other_measures_by_access": "Difference in differences by access, other measures",
@@ -90,6 +92,12 @@ TERMS = {
 def estimator_words(name: str) -> str:
     """Return an estimator's words; its name with spaces for one of a user's own."""
     return ESTIMATORS.get(name, name.replace("_", " "))
+
+
+def row_words(row: Mapping[str, object]) -> str:
+    """Return the words of a row's estimator, and its arm where arms are compared in turn."""
+    words, arm = estimator_words(str(row["estimator"])), row.get("arm")
+    return f"{words}, {arm}" if arm else words
 
 
 def term_words(name: str) -> str:

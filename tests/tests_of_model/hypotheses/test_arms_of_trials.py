@@ -1,13 +1,17 @@
 """Trials with arms alone, and with several: access follows from the arm, each arm is compared with the control."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
+import withintask as wt
 from withintask.panel.errors import ParameterError
 from withintask.panel.panel import Panel, PanelInfo
 from withintask.panel.trial_arms import arms_of, of_arm, with_access
 from withintask.panel.validate import validate
+from withintask.tests_of_model.harness.synthetic import draw_panel
 from withintask.tests_of_model.hypotheses.estimate import estimate
 from withintask.tests_of_model.hypotheses.recommend import recommendations
 
@@ -110,3 +114,50 @@ def test_an_arm_of_a_panel_without_arms_is_refused():
     plain = Panel(info=PanelInfo(name="plain"), outputs=panel.outputs.drop("arm"))
     with pytest.raises(ParameterError, match="the panel has no arms"):
         estimate(plain, hypotheses="H1", arm="chat")
+
+
+def test_every_arm_is_compared_with_the_control_in_one_call():
+    panel = trial(sd=0.2)
+    frame = estimate(panel, estimators=["effect_between", "pairs_between"], each_arm=True)
+    assert frame.columns[:3] == ["hypothesis", "estimator", "arm"]
+    assert frame["arm"].unique().sort().to_list() == ["chat", "search"]
+    for arm in ("chat", "search"):
+        alone = estimate(panel, estimators=["effect_between", "pairs_between"], arm=arm)
+        assert frame.filter(arm=arm).drop("arm").equals(alone, null_equal=True)
+
+
+def test_p_values_are_adjusted_over_arms():
+    panel = trial(n_workers=150, n_items=8, first_ai_period=1, sd=0.2)
+    positive = panel.with_tables(outputs=panel.outputs.with_columns(pl.col("output").exp()))
+    positive = replace(positive, info=replace(panel.info, outcome="positive"))
+    frame = estimate(positive, estimators="dispersion_by_access", each_arm=True)
+    p, adjusted = frame["p_value"].to_list(), frame["p_value_adjusted"].to_list()
+    assert min(adjusted) == pytest.approx(min(1.0, 2 * min(p)))
+    assert max(adjusted) == pytest.approx(max(*p, min(adjusted)))
+
+
+def test_what_reads_no_outputs_runs_once_beside_arms():
+    panel = draw_panel("linked-pay", settings=["n_workers=300", "n_firms=20"])
+    arms = trial().outputs.with_columns(worker_id=pl.lit("w") + pl.col("worker_id"))
+    both = replace(
+        panel, outputs=arms, info=replace(panel.info, control_arm="human", outcome="log")
+    )
+    frame = estimate(both, estimators=["variance_change", "effect_between"], each_arm=True)
+    assert frame.filter(estimator="variance_change")["arm"].to_list() == [""] * 3
+    assert frame.filter(estimator="effect_between").height == 2 * 3
+
+
+def test_arms_in_turn_need_arms_and_no_single_one():
+    panel = trial()
+    with pytest.raises(ParameterError, match="not both"):
+        estimate(panel, arm="chat", each_arm=True)
+    bare = panel.with_tables(outputs=panel.outputs.drop("arm"))
+    with pytest.raises(ParameterError, match="no arms to compare in turn"):
+        estimate(bare, each_arm=True)
+
+
+def test_arms_stand_beside_their_estimates_in_the_table():
+    result = wt.estimate(trial(sd=0.2), estimators="effect_between", each_arm=True)
+    text = result.table("markdown")
+    assert "Workers with AI against without, chat" in text
+    assert "Workers with AI against without, search" in text

@@ -5,6 +5,8 @@ import polars as pl
 import pytest
 from scipy import special
 
+from withintask.panel.design_kind import design_kind
+from withintask.panel.design_words import design_sentences
 from withintask.panel.panel import Panel, PanelInfo
 from withintask.tests_of_model.components.logits import logit_variance
 from withintask.tests_of_model.hypotheses.hypothesis import OK
@@ -56,6 +58,33 @@ def test_counts_give_the_spread_of_log_rates(n_items):
         covers = [row[term].conf_low <= truth <= row[term].conf_high for row in rows]
         assert np.mean(covers) > LEAST, term
     assert ("a Poisson's variance" in rows[0][LOG_SD].message) == (n_items == 1)
+
+
+def test_single_counts_on_like_tasks_are_paired_so_that_noise_is_not_taken_for_ability():
+    """Rates have noise of their own in every item, .6 in logs, which AI halves; ability's spread shrinks by 40 percent."""
+    random, covers = np.random.default_rng(3), []
+    for _ in range(N):
+        noise = random.normal(size=(150, 2, 4)) * np.array([0.6, 0.3])[None, :, None]
+        rate = 3.0 * np.exp(ability(random, 150)[:, :, None] + noise)
+        panel = panel_of("count", random.poisson(rate))
+        outputs = panel.outputs.with_columns(
+            task_id=pl.int_range(pl.len()).mod(4).cast(pl.String)
+        ).drop("item_id")
+        row = {r.term: r for r in pairs(Sample(panel.with_tables(outputs=outputs)), form="within")}
+        covers.append(row[LOG_SD].conf_low <= np.log(1 + GAP) <= row[LOG_SD].conf_high)
+    assert "pairs are of different tasks" in row[LOG_SD].message
+    assert np.mean(covers) > LEAST
+
+
+@pytest.mark.parametrize(("n_tasks", "told"), [(1, False), (4, True), (10, False)])
+def test_few_tasks_are_told_to_be_taken_as_given(n_tasks, told):
+    panel = counts(np.random.default_rng(4), n_workers=60, n_items=40)
+    task = pl.int_range(pl.len()).mod(n_tasks).cast(pl.String)
+    drawn = panel.with_tables(outputs=panel.outputs.with_columns(task_id=task))
+    row = pairs(Sample(drawn), form="within")[0]
+    assert ("tasks taken as given" in row.message) == told
+    sentences = design_sentences(drawn, design_kind(drawn))
+    assert any("are taken as given" in sentence for sentence in sentences) == told
 
 
 def _log_cv(log_sd):
