@@ -11,7 +11,7 @@ from withintask.sim.params import Params, load_sources
 from withintask.sim.worlds import load_world
 from withintask.tests_of_model.harness.replicate import solved
 from withintask.tests_of_model.harness.synthetic import draw_panel
-from withintask.tests_of_model.hypotheses.estimate import estimate
+from withintask.tests_of_model.hypotheses.estimate import choose, estimate
 from withintask.tests_of_model.hypotheses.options import options_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,3 +80,39 @@ def test_the_table_of_options_is_what_estimators_take():
         marks = " | ".join("+" if row[option] else "–" for option in options)
         assert f"| `{row['estimator']}` | {marks} |" in shown
     assert shown.count("\n| `") == table.height
+
+
+PARTS = ("Estimand", "Design", "Formula", "Error", "Fails", "Nearest")
+PAGES = [
+    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("estimators.md", "rollouts.md")
+]
+
+
+def _blocks():
+    """Text under each heading that names estimators, by estimator."""
+    for page in PAGES:
+        for block in re.split(r"^#{2,3} (?=`)", page, flags=re.MULTILINE)[1:]:
+            heading, _, text = block.partition("\n")
+            yield from (
+                (name, text.partition("\n## ")[0]) for name in re.findall(r"`(\w+)`", heading)
+            )
+
+
+@pytest.mark.parametrize("name", [e.name for _, e in choose()])
+def test_every_estimator_has_all_parts_on_its_page(name):
+    text = dict(_blocks())[name]
+    missing = [part for part in PARTS if not re.search(rf"\*\*[^*]*{part}", text, re.IGNORECASE)]
+    assert missing == []
+
+
+def test_every_test_that_a_page_names_exists():
+    code = "\n".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")
+    )
+    defined = set(re.findall(r"def (test_\w+)", code))
+    for page in (ROOT / "docs").glob("*.md"):
+        for name in re.findall(r"`(test_\w+)(?:…)?`", page.read_text(encoding="utf-8")):
+            is_file = (ROOT / "tests").rglob(f"{name}.py")
+            assert any(test.startswith(name) for test in defined) or any(is_file), (
+                f"{page.name}: {name}"
+            )

@@ -15,7 +15,11 @@ from withintask.tests_of_model.regression.errors import INSTRUMENTED, LEAST_SQUA
 from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.grouping import encode
 from withintask.tests_of_model.regression.options import Effects, Inference, Instruments
-from withintask.tests_of_model.samples.postings import change_of_requirements, posting_rows
+from withintask.tests_of_model.samples.postings import (
+    PostingRows,
+    change_of_requirements,
+    posting_rows,
+)
 from withintask.tests_of_model.samples.sample import Sample
 from withintask.tests_of_model.samples.signals import signal_rows
 from withintask.tests_of_model.samples.unknown import joined
@@ -54,6 +58,9 @@ def _logit(sample: Sample) -> tuple[Estimate, ...]:
     from statsmodels.discrete.discrete_model import Logit
 
     rows = posting_rows(sample.panel)
+    separation = _separation(rows)
+    if separation:
+        return (failure("delta_credential", "unusable", separation),)
     X = np.column_stack(
         [np.ones(rows.post.size), rows.post, rows.exposure, rows.post * rows.exposure]
     )
@@ -86,6 +93,27 @@ def _logit(sample: Sample) -> tuple[Estimate, ...]:
             message=rows.message,
         ),
     )
+
+
+def _separation(rows: PostingRows) -> str:
+    """Say on which side of AI's arrival exposure parts the postings that require from the others; empty if on none.
+
+    On each side the logit is one of a constant and exposure, which has finite coefficients iff the two overlap in exposure.
+    """
+    for is_post, when in ((0, "before AI's arrival"), (1, "after AI's arrival")):
+        side = rows.post == is_post
+        requires = rows.exposure[side & (rows.required > 0)]
+        others = rows.exposure[side & (rows.required == 0)]
+        if requires.size == 0 or others.size == 0:
+            what = (
+                "no posting requires a credential" if others.size else "every posting requires one"
+            )
+        elif others.max() <= requires.min() or requires.max() <= others.min():
+            what = "exposure parts the postings that require a credential from all others"
+        else:
+            continue
+        return f"separation: {when} {what}, so that the logit has no finite coefficients; linear_probability needs none"
+    return ""
 
 
 def _requirement_on_compression(sample: Sample, *, instrumented: bool) -> tuple[Estimate, ...]:

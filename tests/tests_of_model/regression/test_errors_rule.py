@@ -69,6 +69,25 @@ def test_auto_in_two_dimensions_is_cr1():
     assert choose_errors("auto", (8, 9), is_instrumented=False).kind == "cluster"
 
 
+def test_size_is_kept_with_few_treated_clusters_where_sandwich_errors_over_reject():
+    """Two of eight clusters treated, levels that differ between clusters and have nothing to do with treatment."""
+    random, n, rejected = np.random.default_rng(9), 200, {"CR1": 0, "auto": 0}
+    for _ in range(n):
+        cluster = np.repeat(np.arange(8), random.integers(5, 40, 8))
+        y = random.normal(size=8)[cluster] + random.normal(size=cluster.size)
+        X = np.column_stack([cluster < 2, np.ones(cluster.size)]).astype(float)
+        for errors in rejected:
+            fitted = wt.fit(
+                y,
+                X,
+                names=["treated", "constant"],
+                inference=wt.Inference(cluster=[cluster], errors=errors),
+            )
+            rejected[errors] += fitted.p_value[0] < 0.05
+    # Binomial: over 21 of 200 at .05 has a probability of 1 in 1,800; CR1 rejects about a fifth (seed fixed).
+    assert rejected["auto"] <= 21 < rejected["CR1"]
+
+
 # Instruments -------------------------------------------------------------------------------------
 
 
