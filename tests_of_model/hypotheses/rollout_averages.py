@@ -26,7 +26,7 @@ Method = Literal["group_time", "imputation"]
 _MOST_UNITS = 5_000
 """Units that are left out one by one."""
 _CONVENTION = {
-    "firm": "cluster jackknife of what was assigned, unbiased for white noise, Satterthwaite",
+    "firm": "cluster jackknife of what was assigned, unbiased in a working model, Satterthwaite",
     "worker": "influence of rows, clustered by what was assigned",
 }
 

@@ -128,6 +128,7 @@ STAGGERED_ESTIMATORS = (
         needs=_OUTPUTS,
         terms=("average_effect_log",),
         run=partial(staggered, outcome="mean"),
+        version=2,
         adjusts=_ADJUSTS,
     ),
 )

@@ -10,6 +10,8 @@ from withintask.tests_of_model.regression.group_time import PairEffects
 
 _ROUNDING = 64 * np.finfo(float).eps
 """Relative to the largest change, a change of an estimate that is rounding."""
+_EFFECT_VARIANCE = 1.0
+"""Variance of clusters' own effects in the working model, relative to that of the noise of a period."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,9 +58,11 @@ def average(effects: PairEffects, sets: Sequence[Flags]) -> Averages:
     -----
     Without a cluster the average runs over the pairs that can still be compared, so that the jackknife holds both the
     noise of units and how their effects differ. The n influences are the leave-one-out estimates less their mean, times
-    sqrt((n - 1)/n) (MacKinnon, Nielsen and Webb 2023, CV3J), scaled so that the variance is unbiased where clusters' paths
-    are white noise; degrees of freedom are Satterthwaite's under the same noise (Bell and McCaffrey 2002). Both are known
-    from the comparisons alone. A cluster without which there is no average leaves its error unknown.
+    sqrt((n - 1)/n) (MacKinnon, Nielsen and Webb 2023, CV3J), scaled so that the variance is unbiased in a working model, of
+    which degrees of freedom are Satterthwaite's too (Bell and McCaffrey 2002): clusters' paths are white noise, and each
+    cluster has an effect of its own of the same variance in all periods with AI. Both are known from the comparisons alone.
+    Without effects that differ, tests of two clusters with AI against late ones rejected a true null in .026 instead of .05
+    of draws. A cluster without which there is no average leaves its error unknown.
     """
     values = np.full((effects.estimate.shape[0], len(sets)), np.nan)
     working = np.ones((len(sets), 2)) * (float(effects.estimate.shape[0] - 2), 1.0)
@@ -98,23 +102,29 @@ def _influences(estimate: Array, without: Array) -> Array:
 
 
 def _working(effects: PairEffects, pairs: Codes, share: Array) -> tuple[float, float]:
-    """Degrees of freedom, and the jackknife's bias taken off, where clusters' paths are white noise."""
+    """Degrees of freedom, and the jackknife's bias taken off, in the working model of :func:`average`."""
     n_clusters = share.shape[0] - 1
     if effects.reach is None or not np.isfinite(share).all():
         return float(n_clusters - 1), 1.0
-    maps = _maps(effects, pairs, share)
-    change = maps[1:] - maps[0]
-    change = change[np.abs(change).max(axis=1, initial=0.0) > _ROUNDING]
-    n = len(change)
+    noise, own = _maps(effects, pairs, share)
+    change = noise[1:] - noise[0]
+    enters = np.abs(change).max(axis=1, initial=0.0) > _ROUNDING
+    n = int(enters.sum())
     if n < 2:
         return float(n_clusters - 1), 1.0
+    scaled = np.hstack([noise, np.sqrt(_EFFECT_VARIANCE) * own])
+    change = (scaled[1:] - scaled[0])[enters]
     gram = (change - change.mean(axis=0)) @ (change - change.mean(axis=0)).T * (n - 1) / n
     trace = float(np.trace(gram))
-    return trace**2 / float(np.square(gram).sum()), float(np.square(maps[0]).sum()) / trace
+    return trace**2 / float(np.square(gram).sum()), float(np.square(scaled[0]).sum()) / trace
 
 
-def _maps(effects: PairEffects, pairs: Codes, share: Array) -> Array:
-    """Weights of clusters' paths in an average, with all clusters and without each, (1 + cluster, cluster x period)."""
+def _maps(effects: PairEffects, pairs: Codes, share: Array) -> tuple[Array, Array]:
+    """Weights in an average, with all clusters and without each, of clusters' paths and of their own effects.
+
+    Paths are (1 + cluster, cluster x period); effects, which clusters with AI alone have in the periods since its start,
+    (1 + cluster, cluster).
+    """
     assert effects.reach is not None
     n_clusters = share.shape[0] - 1
     n_periods = int(max(effects.period.max(), effects.cohort.max())) + 1
@@ -123,4 +133,6 @@ def _maps(effects: PairEffects, pairs: Codes, share: Array) -> Array:
     for place, pair in enumerate(pairs):
         weights[:, :, effects.period[pair]] += flow[:, :, place]
         weights[:, :, effects.cohort[pair] - 1] -= flow[:, :, place]
-    return weights.reshape(1 + n_clusters, -1)
+    has_ai = effects.event_time[pairs] >= 0
+    own = np.maximum(flow, 0.0)[:, :, has_ai].sum(axis=2)
+    return weights.reshape(1 + n_clusters, -1), own

@@ -77,9 +77,10 @@ def test_a_difference_of_two_means_by_hand():
     effects = pair_effects(paths, np.arange(4))
     assert effects.estimate[0].tolist() == pytest.approx([2.0 - 0.6])
     found = average(effects, [np.ones(1, dtype=bool)])
-    # Two and two: the variance of a difference of means, each with its n - 1, and Welch's two degrees of freedom.
+    # Two and two: the variance of a difference of means, each with its n - 1. In the working model changes have variance 2, of
+    # noise, and 1 more with AI: Satterthwaite's (3/2 + 2/2)² / ((3/2)² + (2/2)²).
     assert found.covariance[0, 0] == pytest.approx((2.0 + 0.02) / 2)
-    assert found.dof[0] == pytest.approx(2.0)
+    assert found.dof[0] == pytest.approx(6.25 / 3.25)
 
 
 def test_weights_of_changes_reproduce_the_effects():
@@ -93,12 +94,15 @@ def test_weights_of_changes_reproduce_the_effects():
             assert weights[:, k].sum() == pytest.approx(0.0, abs=EXACT)
 
 
-def test_the_variance_is_unbiased_where_paths_are_white_noise():
-    """Exact: estimate and influences are linear, so that sums over an orthonormal basis are expectations."""
+def test_the_variance_is_unbiased_where_paths_are_white_noise_and_units_have_effects_of_their_own():
+    """Exact: estimate and influences are linear, so that sums over directions of the working model are expectations."""
     plan = drawn(5, n_units=8, n_periods=6, n_strata=1, missing=0.0)
     basis = np.linalg.qr(np.random.default_rng(1).standard_normal((48, 48)))[0]
+    has_ai = np.arange(6) >= plan.start[:, None]
+    own = [(has_ai * (np.arange(8) == u)[:, None]).ravel().astype(float) for u in range(8)]
+    root = np.linalg.cholesky(np.eye(48) + sum(np.outer(z, z) for z in own))
     expected, given = np.zeros(2), np.zeros(2)
-    for direction in basis:
+    for direction in basis @ root.T:
         value = direction.reshape(plan.value.shape)
         effects = pair_effects(replace(plan, value=value), np.arange(8))
         age = effects.event_time
