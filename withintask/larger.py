@@ -17,7 +17,6 @@ from withintask.tests_of_model.harness.synthetic import with_truth
 from withintask.tests_of_model.hypotheses.estimate_cells import estimate_cells
 from withintask.tests_of_model.hypotheses.stream import estimate_streamed
 from withintask.tests_of_model.regression.errors import Errors
-from withintask.tests_of_model.regression.fitted import CovarianceKind
 
 BYTES_A_ROW = 400
 """What estimators in memory take for a row of outputs, measured on ten million rows (docs/scale.md); others take less."""
@@ -61,7 +60,6 @@ def streamed(
     hypotheses: str | Sequence[str] = (),
     estimators: str | Sequence[str] = (),
     errors: Errors = "auto",
-    few_clusters: CovarianceKind | None = None,
     arm: str = "",
     not_served: Sequence[str] = (),
     verify: bool = True,
@@ -73,7 +71,7 @@ def streamed(
     ----------
     path
         Where the panel is.
-    hypotheses, estimators, errors, few_clusters, arm
+    hypotheses, estimators, errors, arm
         As for :func:`withintask.tests_of_model.hypotheses.stream.estimate_streamed`.
     not_served
         Names of options that were given and need rows.
@@ -97,7 +95,6 @@ def streamed(
         hypotheses=hypotheses,
         estimators=estimators,
         errors=errors,
-        few_clusters=few_clusters,
         arm=arm,
     )
     return StreamedEstimates(with_truth(frame, panel), panel)

@@ -37,7 +37,6 @@ from withintask.tests_of_model.hypotheses.estimate import (
 from withintask.tests_of_model.hypotheses.estimates import failure
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator
 from withintask.tests_of_model.regression.errors import Errors, check_errors
-from withintask.tests_of_model.regression.fitted import CovarianceKind
 from withintask.tests_of_model.regression.options import Options
 from withintask.tests_of_model.samples.cell_arms import KnownRows, known_rows, place_in_arms
 from withintask.tests_of_model.samples.cell_passes import (
@@ -74,7 +73,6 @@ def estimate_streamed(
     hypotheses: str | Sequence[str] = (),
     estimators: str | Sequence[str] = (),
     errors: Errors = "auto",
-    few_clusters: CovarianceKind | None = None,
     arm: str = "",
     files: Sequence[Path] = (),
     memory_limit: str = "2GB",
@@ -89,7 +87,7 @@ def estimate_streamed(
     hypotheses, estimators
         As for :func:`withintask.tests_of_model.hypotheses.estimate.estimate`; an estimator named that sums do not serve is
         refused.
-    errors, few_clusters, arm
+    errors, arm
         As there, but for ``randomization``, which assigns access to rows anew.
     files, memory_limit, spill
         As for :func:`withintask.tests_of_model.samples.cell_source.open_cells`.
@@ -109,7 +107,7 @@ def estimate_streamed(
     """
     chosen = choose(hypotheses, estimators)
     fail_if_rows_are_needed([e for _, e in chosen] if estimators else [], errors)
-    options = Options(errors=errors, few_clusters=few_clusters)
+    options = Options(errors=errors)
     panel = of_arm(panel, arm) if arm else panel
     opened = open_cells(panel, () if arm else files, memory_limit=memory_limit, spill=spill)
     rows = _rows(with_access(panel), opened, [e for _, e in chosen], options)

@@ -215,12 +215,17 @@ def estimate(
     if plot is not None:
         fail_if_no_figure(plot, force=force)
     of_rows: dict[str, object] = {"--recommended": recommended, "--distance": distance}
-    of_rows |= {"--crossed": crossed, "--control": control, "--absorb": absorb, "--weight": weight}
+    of_rows |= {
+        "--each-arm": each_arm,
+        "--crossed": crossed,
+        "--control": control,
+        "--absorb": absorb,
+        "--weight": weight,
+    }
     asked = Asked(
         hypothesis=hypothesis,
         estimator=estimator,
         errors=errors,
-        few_clusters=few_clusters,
         arm=arm,
         of_rows=of_rows,
         verify=verify,

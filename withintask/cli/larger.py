@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from withintask.larger import StreamedEstimates
     from withintask.panel.panel import Panel
     from withintask.tests_of_model.regression.errors import Errors
-    from withintask.tests_of_model.regression.fitted import CovarianceKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +21,6 @@ class Asked:
     """Names of estimators."""
     errors: "Errors"
     """Which errors."""
-    few_clusters: "CovarianceKind | None"
-    """Which correction."""
     arm: str
     """Name of the arm compared."""
     of_rows: Mapping[str, object]
@@ -93,7 +90,6 @@ def estimates_of_sums(path: Path | None, cells: Path | None, asked: Asked) -> "S
         hypotheses=asked.hypothesis or (),
         estimators=asked.estimator or (),
         errors=asked.errors,
-        few_clusters=asked.few_clusters,
         arm=asked.arm,
         not_served=not_served,
         verify=asked.verify,
