@@ -105,7 +105,6 @@ def from_cells(
     *,
     estimators: str | Sequence[str] = (),
     errors: Errors = "auto",
-    few_clusters: CovarianceKind | None = None,
     not_served: Sequence[str] = (),
     beside: Sequence[str] = (),
 ) -> StreamedEstimates:
@@ -113,7 +112,7 @@ def from_cells(
 
     Parameters
     ----------
-    file, estimators, errors, few_clusters
+    file, estimators, errors
         As for :func:`withintask.tests_of_model.hypotheses.estimate_cells.estimate_cells`.
     not_served, beside
         Names of options that were given and need rows, or that the file decides itself.
@@ -124,7 +123,7 @@ def from_cells(
         If there are any.
     """
     _fail_if_rows_are_needed(not_served, beside)
-    frame = estimate_cells(file, estimators=estimators, errors=errors, few_clusters=few_clusters)
+    frame = estimate_cells(file, estimators=estimators, errors=errors)
     panel = Panel(info=PanelInfo(name=file.name))
     return StreamedEstimates(with_truth(frame, panel), panel)
 

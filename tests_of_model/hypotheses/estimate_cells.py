@@ -29,7 +29,6 @@ from withintask.tests_of_model.hypotheses.estimates import failure
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.hypotheses.stream import fail_if_rows_are_needed
 from withintask.tests_of_model.regression.errors import Errors
-from withintask.tests_of_model.regression.fitted import CovarianceKind
 from withintask.tests_of_model.regression.options import Options
 from withintask.tests_of_model.samples.cells_file import (
     CellsAnswer,
@@ -120,7 +119,6 @@ def estimate_cells(
     *,
     estimators: str | Sequence[str] = (),
     errors: Errors = "auto",
-    few_clusters: CovarianceKind | None = None,
 ) -> pl.DataFrame:
     """Estimate from what a database answered to queries of sums, one after the other in one file.
 
@@ -130,7 +128,7 @@ def estimate_cells(
         CSV or Parquet, with all columns that the queries name.
     estimators
         Those to keep; all that the file is of if empty.
-    errors, few_clusters
+    errors
         As for :func:`withintask.tests_of_model.hypotheses.stream.estimate_streamed`.
 
     Returns
@@ -153,7 +151,7 @@ def estimate_cells(
     absent = sorted(names - {a.estimator for a in answers})
     if absent:
         raise ParameterError(f"{file}: no sums of {', '.join(absent)}")
-    options = Options(errors=errors, few_clusters=few_clusters)
+    options = Options(errors=errors)
     rows = []
     for answer in answers:
         if answer.estimator in names:

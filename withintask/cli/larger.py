@@ -81,7 +81,6 @@ def estimates_of_sums(path: Path | None, cells: Path | None, asked: Asked) -> "S
             cells,
             estimators=asked.estimator or (),
             errors=asked.errors,
-            few_clusters=asked.few_clusters,
             not_served=not_served,
             beside=[name for name, given in beside.items() if given],
         )
