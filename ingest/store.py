@@ -123,12 +123,27 @@ def build_store(
     on_progress
         Called with the name of each publication, its number and their count before it is read.
 
+    Returns
+    -------
+    BuiltStore
+        Path of the database, its files and what became of them, and counts of what was read.
+
     Raises
     ------
     SourceError
         If a file is not what its layout says, keys stand twice or no row was read.
     ParameterError
         If an option is unknown.
+
+    Examples
+    --------
+    ``data`` is the folder of published files, ``store`` what :func:`withintask.build_store` made of it.
+
+    >>> import tempfile
+    >>> import withintask as wt
+    >>> built = wt.build_store(data, f"{tempfile.mkdtemp()}/store.duckdb", years=2023, level="national")
+    >>> built.n_read > 0
+    True
     """
     request = _Request(
         years=as_years(years), level=level, bridge=bridge, datasets="all", skip=tuple(sorted(skip))

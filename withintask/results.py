@@ -360,6 +360,11 @@ def side_by_side(results: Mapping[str, Estimates], *, recommended_only: bool = F
     recommended_only
         Keep what is recommended in one of them.
 
+    Returns
+    -------
+    SideBySide
+        A column a result; printed, laid out and saved as one result is.
+
     Raises
     ------
     ParameterError

@@ -380,6 +380,7 @@ def matrix(
     quick
         A first look, not to quote: 10 replicates a world, which can show what is wrong and never that nothing is.
     """
+    from withintask.report.command import command_line
     from withintask.report.matrix import QUICK, run_matrix
     from withintask.sim.designs import load_design
     from withintask.sim.worlds import load_world
@@ -397,6 +398,16 @@ def matrix(
         designs=[load_design(name) for name in design or ()],
         more_worlds=[load_world(name) for name in world or ()],
         axes=parse_axes(vary) if vary else {},
+        command=command_line(
+            "matrix",
+            design=design,
+            world=world,
+            vary=vary,
+            replicates=None if quick else replicates,
+            breakdown=None if quick or not breakdown else breakdown,
+            seed=seed,
+            quick=quick,
+        ),
     )
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from withintask.panel.atomic import save
 from withintask.panel.errors import EstimationError, ParameterError
 from withintask.panel.escape import in_spreadsheet
-from withintask.report.style import FAINT, FALLS, FIRST, NEUTRAL, new_figure
+from withintask.report.style import FAINT, FALLS, FIRST, NEUTRAL, new_figure, save_figure
 from withintask.report.terminal import print_rows
 from withintask.tests_of_model.hypotheses.event_study import (
     CALENDAR,
@@ -38,7 +38,6 @@ _AVERAGES = {
     COHORT: "cohort",
     CALENDAR: "period",
 }
-_DPI = 150
 
 
 def print_study(study: EventStudy, sensitivity: pl.DataFrame | None = None) -> None:
@@ -193,10 +192,8 @@ def draw_study(study: EventStudy, path: Path) -> Path:
         fontsize=9,
         loc="left",
     )
-    suffix = path.suffix.removeprefix(".").lower() or "png"
-    metadata = _metadata(study, suffix)
-    save(path, lambda file: figure.savefig(file, dpi=_DPI, format=suffix, metadata=metadata))
-    return path
+    suffix = path.suffix.removeprefix(".").lower()
+    return save_figure(figure, path, metadata=_metadata(study, suffix))
 
 
 def _draw_effect(ax: "object", row: Mapping[str, float]) -> None:

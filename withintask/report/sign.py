@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from withintask.panel.atomic import save, save_text
+from withintask.panel.atomic import save_text
 from withintask.panel.escape import save_csv
 from withintask.report.tables import markdown_table
 from withintask.report.terminal import print_rows
@@ -124,7 +124,7 @@ def print_pooled(pooled: "tuple[Pooled, ...]") -> None:
 
 def forest_plot(table: pl.DataFrame, pooled: "tuple[Pooled, ...]", path: Path) -> None:
     """Draw every estimate with its 95 percent interval; pale: moves nothing; a diamond: pooled."""
-    from withintask.report.style import new_figure
+    from withintask.report.style import new_figure, save_figure
 
     rows = table.drop_nulls("value")
     names = sorted(rows["moment"].unique(), key=lambda name: int(name.removeprefix("m")))
@@ -144,7 +144,7 @@ def forest_plot(table: pl.DataFrame, pooled: "tuple[Pooled, ...]", path: Path) -
         ] + [("pooled", p.mean, p.std_error, "D", "black") for p in means]
         _forest(ax, marks)
         ax.set_title(f"{name}; grey moves no target", loc="left")
-    save(path, lambda temporary: figure.savefig(temporary, dpi=120))
+    save_figure(figure, path)
 
 
 def _forest(ax: Any, marks: list[tuple[str, float, float | None, str, str]]) -> None:

@@ -27,9 +27,9 @@ def terminal_width() -> int:
     return shutil.get_terminal_size((_WITHOUT_TERMINAL, 0)).columns
 
 
-def paragraphs(sentences: Sequence[str]) -> str:
-    """Lay sentences out, each from a line of its own, within the width of the terminal."""
-    width = terminal_width()
+def paragraphs(sentences: Sequence[str], width: int | None = None) -> str:
+    """Lay sentences out, each from a line of its own, within a width; the terminal's if None."""
+    width = width or terminal_width()
     return "\n".join(
         textwrap.fill(s, width, subsequent_indent=_GAP, break_on_hyphens=False) for s in sentences
     )
