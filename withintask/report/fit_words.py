@@ -10,7 +10,7 @@ from withintask.report.claims import claim_table
 from withintask.report.estimate_table import MISSING, EstimateTable, Group
 from withintask.tests_of_model.evidence.headline import Headline
 from withintask.tests_of_model.moments.fit import MsmFit
-from withintask.tests_of_model.moments.moments import MOMENTS
+from withintask.tests_of_model.moments.moments import moment
 from withintask.tests_of_model.moments.sensitivity import DELTA_GINI, Sensitivity
 
 _HEADER = ("", "fitted", "std. error", "95 % interval", "target", "error of the target")
@@ -44,10 +44,9 @@ def fit_table(fit: MsmFit) -> EstimateTable:
         )
         for row in fit.table().iter_rows(named=True)
     )
-    meanings = {moment.name: moment.meaning for moment in MOMENTS}
     moments = tuple(
         (
-            f"{row['moment']}, {meanings[row['moment']]}",
+            f"{row['moment']}, {moment(row['moment']).meaning}",
             _number(row["model"]),
             "",
             "",
