@@ -16,8 +16,6 @@ FUNCTIONS = sorted(
     if callable(getattr(wt, name)) and not inspect.isclass(getattr(wt, name))
 )
 CLASSES = sorted(name for name in wt.__all__ if inspect.isclass(getattr(wt, name)))
-_MOVING = {"run_power_study", "solve_effect", "read_study", "smallest_sample"}
-FUNCTIONS = [name for name in FUNCTIONS if name not in _MOVING]
 LONG = ("headline",)
 """Those whose example takes half a minute."""
 CELLS = re.split(
