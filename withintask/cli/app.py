@@ -20,6 +20,7 @@ from withintask.cli import (
     sign,
     tools,
 )
+from withintask.cli.help_words import shown_default, with_words_for_each
 
 if TYPE_CHECKING:
     from withintask.results import Estimates
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 app = App(
     name="withintask",
     help="Does generative AI equalize workers, and who gets the gains? Data, simulator and tests. "
-    "An error is one message; --debug shows its traceback. -q says less beside results, -v more.",
+    "An error is one message; --debug shows its traceback. -q says less beside results, -v more. No file that is there is "
+    "replaced unless --force says so.",
     result_action="return_value",
     suppress_keyboard_interrupt=False,
+    default_parameter=Parameter(show_default=shown_default),
 )
 app.command(oews.app)
 app.command(data.app)
@@ -425,3 +428,6 @@ def demo(*, out: Path = Path("out/demo"), replicates: int = 200) -> None:
     from withintask.report.demo import run_demo
 
     run_demo(out, replicates=replicates)
+
+
+with_words_for_each(app)

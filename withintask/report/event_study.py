@@ -1,16 +1,15 @@
 """An event study in words, as a table and as a figure; estimates that hang on one firm are shown without an interval."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import polars as pl
 
-from withintask.panel.atomic import save
-from withintask.panel.errors import EstimationError, ParameterError
-from withintask.panel.escape import in_spreadsheet
+from withintask.panel.errors import EstimationError
 from withintask.report.style import FAINT, FALLS, FIRST, NEUTRAL, new_figure, save_figure
+from withintask.report.tables import kind_of_rows, write_rows
 from withintask.report.terminal import print_rows
 from withintask.tests_of_model.hypotheses.event_study import (
     CALENDAR,
@@ -118,21 +117,14 @@ def _print_sensitivity(table: pl.DataFrame) -> None:
 
 
 def write_study(study: EventStudy, out: Path) -> Path:
-    """Write all effects, those by cohort and period too: csv, json or parquet by the suffix.
+    """Write all effects, those by cohort and period too, in the format of the file's suffix.
 
     Raises
     ------
     ParameterError
-        If the suffix is another.
+        If the suffix is not known, or that of a document.
     """
-    writers: dict[str, Callable[[Path], None]] = {
-        ".csv": in_spreadsheet(study.effects).write_csv,
-        ".json": study.effects.write_json,
-        ".parquet": study.effects.write_parquet,
-    }
-    if out.suffix.lower() not in writers:
-        raise ParameterError(f"--out {out}: expected a suffix of {', '.join(writers)}")
-    save(out, writers[out.suffix.lower()])
+    write_rows(study.effects, kind_of_rows(out), out)
     return out
 
 

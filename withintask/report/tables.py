@@ -101,12 +101,14 @@ def write_estimates(
 def kind_of_rows(out: Path | None) -> str:
     """Return the format of a table that is none of estimates, as :func:`kind_of`, before it is computed.
 
+    Whether a file that is there may be replaced was settled when the command was read.
+
     Raises
     ------
     ParameterError
         As :func:`kind_of`, or if the format is a document's.
     """
-    kind = kind_of(out, None)
+    kind = kind_of(out, None, force=True)
     if kind in DOCUMENTS or kind == "word":
         raise ParameterError(
             f"--out {out}: expected a table for programs: csv, parquet, json, xlsx or dta"

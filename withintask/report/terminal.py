@@ -86,10 +86,16 @@ def text_table(
     return "\n".join(line for block in lines for line in block)
 
 
-def frame_table(frame: "pl.DataFrame", *, digits: int = 10) -> str:
-    """Lay a frame out as plain text, all rows and columns, numbers with so many significant digits."""
+def frame_table(frame: "pl.DataFrame", *, digits: int = 10, width: int | None = None) -> str:
+    """Lay a frame out as plain text, all rows and columns, numbers with so many significant digits; no limit of width if None."""
     rows = [[_shown(value, digits) for value in row] for row in frame.iter_rows()]
-    return text_table(frame.columns, rows, is_number=[dtype.is_numeric() for dtype in frame.dtypes])
+    is_number = [dtype.is_numeric() for dtype in frame.dtypes]
+    return text_table(frame.columns, rows, width=width, is_number=is_number)
+
+
+def print_frame(frame: "pl.DataFrame", *, digits: int = 10) -> None:
+    """Print a frame that fits the terminal, as :func:`frame_table`."""
+    print(frame_table(frame, digits=digits, width=terminal_width()))
 
 
 def print_estimates(frame: "pl.DataFrame", recommended: Collection[str] = ()) -> None:
