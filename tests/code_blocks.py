@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _REASON = re.compile(r"<!-- (not run|output|no code)(?:: (.+?))? -->")
+_STUDY = re.compile(r"^(?:python (benchmarks/\S+\.py)|make (\w+)).*")
 _COMMAND = re.compile(r"^(?:\$ )?withintask (?=[a-z])")
 
 
@@ -33,7 +34,15 @@ class Block:
             return self.language
         if self.commands():
             return "commands"
+        if self.scripts():
+            return "study"
         return "python" if re.search(r"^import |\bwt\.", self.text, re.MULTILINE) else ""
+
+    def scripts(self):
+        """Studies and benchmarks, all that the block holds: they take minutes, so that they are there is what is checked."""
+        lines = [line for line in self.text.splitlines() if line.strip()]
+        named = [_STUDY.match(line) for line in lines]
+        return [match.group(1) or match.group(2) for match in named] if all(named) else []
 
     def commands(self):
         """Commands of the toolkit, those over several lines as one, comments left out."""

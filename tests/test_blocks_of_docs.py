@@ -1,5 +1,6 @@
 """Every block of code on the pages runs as it stands, or the page says why it is not run."""
 
+import re
 import shlex
 import tomllib
 from contextlib import redirect_stdout
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from code_blocks import PAGES, blocks_of
+from code_blocks import PAGES, ROOT, blocks_of
 from messy_export import write_export
 
 import withintask as wt
@@ -43,6 +44,17 @@ def test_a_block_that_is_not_run_says_why():
 def test_most_blocks_run():
     code = [b for b in BLOCKS if b.kind]
     assert sum(b.is_run for b in code) >= 15
+
+
+def test_studies_and_benchmarks_that_pages_name_are_there():
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    gone = [
+        (b.page, name)
+        for b in BLOCKS
+        for name in b.scripts()
+        if not (ROOT / name).is_file() and name not in targets
+    ]
+    assert gone == []
 
 
 @pytest.fixture
