@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -160,3 +161,18 @@ def test_a_notebook_gets_a_table_that_scrolls(result):
 def test_an_unknown_plan_of_the_headline_is_answered_with_the_known():
     with pytest.raises(ParameterError, match="did you mean quick"):
         wt.headline(wt.load_target("illustrative"), wt.load_params(), plan="quik")
+
+
+def test_estimates_and_regressions_have_what_maketables_asks_of_a_result():
+    draws = np.random.default_rng(1)
+    frame = pl.DataFrame({"y": draws.normal(size=80), "x": draws.normal(size=80)})
+    fitted = wt.regress("y ~ x", frame)
+    panel = wt.draw_panel("rct-ability", seed=1, settings=["n_workers=60", "n_firms=6"])
+    estimates = wt.estimate(panel, estimators="gradient_iv")
+    for result, values in ((fitted, fitted.params), (estimates, estimates["estimate"])):
+        table = result.__maketables_coef_table__
+        assert {"b", "se", "p", "ci95l", "ci95u"} <= set(table.columns)
+        assert table.index.name == "Coefficient"
+        assert table["b"].tolist() == pytest.approx(list(values))
+        assert result.__maketables_stat__("r2") is None
+    assert fitted.__maketables_stat__("N") == 80
