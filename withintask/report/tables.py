@@ -108,12 +108,13 @@ def kind_of_rows(out: Path | None) -> str:
     ParameterError
         As :func:`kind_of`, or if the format is a document's.
     """
-    kind = kind_of(out, None, force=True)
-    if kind in DOCUMENTS or kind == "word":
+    known = [suffix for suffix, kind in KINDS.items() if kind not in (*DOCUMENTS, "word")]
+    if out is not None and out.suffix.lower() not in known:
+        hint = nearest(out.suffix.lower(), known)
         raise ParameterError(
-            f"--out {out}: expected a table for programs: csv, parquet, json, xlsx or dta"
+            f"--out {out}: expected a table for programs, so a suffix of {', '.join(known)}{hint}"
         )
-    return kind
+    return kind_of(out, None, force=True)
 
 
 def write_rows(frame: pl.DataFrame, kind: str, out: Path) -> None:
