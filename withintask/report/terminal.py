@@ -98,11 +98,6 @@ def print_frame(frame: "pl.DataFrame", *, digits: int = 10) -> None:
     print(frame_table(frame, digits=digits, width=terminal_width()))
 
 
-def print_estimates(frame: "pl.DataFrame", recommended: Collection[str] = ()) -> None:
-    """Print estimates, the recommended first, their notes, and below what could not be run and why."""
-    print(estimates_text(frame, recommended, width=terminal_width()))
-
-
 def estimates_text(frame: "pl.DataFrame", recommended: Collection[str] = (), *, width: int) -> str:
     """Lay estimates out as text that fits a width, with their notes and what could not be run and why."""
     from withintask.report.estimate_table import estimate_table, failed
