@@ -88,6 +88,7 @@ def dictionary(*, out: Path | None = None) -> None:
         print(page, end="")
         return
     save_text(out, page)
+    print(f"{out}: written")
 
 
 @app.command

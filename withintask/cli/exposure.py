@@ -113,6 +113,7 @@ def compare(*, db: Path, year: int | None = None, out: Path | None = None) -> No
         print(page, end="")
         return
     save_text(out, page)
+    print(f"{out}: written")
 
 
 @app.command

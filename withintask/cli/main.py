@@ -58,6 +58,28 @@ _PLAIN = {
     "Δ": "d",
     "“": '"',
     "”": '"',
+    **dict(
+        zip(
+            "αβγηθκμξρσφχψω",
+            [
+                "alpha",
+                "beta",
+                "gamma",
+                "eta",
+                "theta",
+                "kappa",
+                "mu",
+                "xi",
+                "rho",
+                "sigma",
+                "phi",
+                "chi",
+                "psi",
+                "omega",
+            ],
+            strict=True,
+        )
+    ),
 }
 """What stands for a sign where a terminal has ASCII alone."""
 
