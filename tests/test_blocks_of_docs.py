@@ -18,7 +18,15 @@ import withintask as wt
 from withintask.cli.app import app
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
-REASONS = ("minutes", "published files", "another project", "a part of a file", "needs a network")
+REASONS = (
+    "minutes",
+    "published files",
+    "another project",
+    "a part of a file",
+    "needs a network",
+    "cluster",
+    "warehouse",
+)
 SMALL = ["n_workers=120", "n_firms=6", "n_tasks=4", "n_items=4"]
 
 
@@ -165,6 +173,11 @@ def _roll_out():
     return {"panel": panel}
 
 
+def _panel():
+    wt.write_panel(wt.draw_panel("rct-ability", seed=1, settings=SMALL), "PANEL")
+    return {}
+
+
 def _export():
     write_export(Path("calls.csv"), n_agents=400, n_rows=27_000)
     return {}
@@ -184,6 +197,7 @@ _MADE = {
     "docs/estimators.md": _arrays,
     "docs/regression.md": _frame,
     "docs/rollouts.md": _roll_out,
+    "docs/scale.md": _panel,
     "docs/trial.md": _export,
     "docs/own.md": _own_files,
 }
