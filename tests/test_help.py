@@ -42,4 +42,4 @@ def test_a_default_that_is_off_is_not_shown():
     text = console.file.getvalue()
     assert "default: False" not in text
     assert 'default: ""' not in text
-    assert "[default: fast]" in text
+    assert "[default: auto]" in text

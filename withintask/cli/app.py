@@ -50,6 +50,7 @@ app.command(items.gains)
 app.command(power.app)
 app.command(tools.report)
 app.command(tools.doctor)
+app.command(tools.demo)
 app.command(tools.completion)
 app.command(robust.compliance)
 app.command(robust.attrition)
@@ -412,22 +413,6 @@ def matrix(
             quick=quick,
         ),
     )
-
-
-@app.command
-def demo(*, out: Path = Path("out/demo"), replicates: int = 200) -> None:
-    """Run the toolkit end to end: OEWS, a simulated trial, H1 over replicates, a page.
-
-    Parameters
-    ----------
-    out
-        Folder to write.
-    replicates
-        Replicates of the trial.
-    """
-    from withintask.report.demo import run_demo
-
-    run_demo(out, replicates=replicates)
 
 
 with_words_for_each(app)

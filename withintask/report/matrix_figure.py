@@ -31,7 +31,7 @@ def verdict_figure(frame: pl.DataFrame) -> Figure:
     """Draw the verdicts of a frame of :func:`withintask.verdicts`, designs in the order of the frame."""
     cells = list(frame.filter("is_chosen").iter_rows(named=True))
     designs = {str(name): str(name) for name in frame["design"].unique(maintain_order=True)}
-    most = max((int(str(cell["n_replicates"])) for cell in cells), default=0)
+    most = max((int(str(cell["n_replicates"] or 0)) for cell in cells), default=0)
     note = f"at most {most:,} replicates a world"
     return _figure(cells, designs, pl.DataFrame(schema=BREAKDOWN_SCHEMA), note)
 
