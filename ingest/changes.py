@@ -46,6 +46,15 @@ def occupation_changes(store: Path, *, first: int, last: int) -> pl.DataFrame:
     ------
     ParameterError
         If the store lacks a year or the exposure.
+
+    Examples
+    --------
+    ``data`` is the folder of published files, ``store`` what :func:`withintask.build_store` made of it.
+
+    >>> import withintask as wt
+    >>> changes = wt.occupation_changes(store, first=2022, last=2023)
+    >>> changes["outcome"].unique().sort().to_list()
+    ['log_employment', 'log_mean', 'log_p90_p10']
     """
     wages = load_oews(store).filter(pl.col("level") == "national").collect()
     exposure = scan_table(store, "exposure_by_oews").filter(pl.col("measure") == MEASURE).collect()
@@ -107,6 +116,15 @@ def education_changes(store: Path, *, release: str = "29.2") -> pl.DataFrame:
     ------
     ParameterError
         If the store lacks the release, an earlier one or the exposure.
+
+    Examples
+    --------
+    ``data`` is the folder of published files, ``store`` what :func:`withintask.build_store` made of it.
+
+    >>> import withintask as wt
+    >>> changes = wt.education_changes(store)
+    >>> changes["to_release"].unique().to_list()
+    ['29.2']
     """
     education = scan_table(store, "onet_education").collect()
     exposure = scan_table(store, "exposure_by_soc").filter(pl.col("measure") == MEASURE)

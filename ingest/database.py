@@ -25,10 +25,24 @@ def connect(db: str | Path, *, allow_files: bool = False) -> duckdb.DuckDBPyConn
         Whether queries may read and write other files and load extensions. Connections of one
         process to one database are all of one kind.
 
+    Returns
+    -------
+    duckdb.DuckDBPyConnection
+        For reading; to be closed, or used in a ``with`` block.
+
     Raises
     ------
     SourceError
         If there is no such file or it is no DuckDB database.
+
+    Examples
+    --------
+    ``data`` is the folder of published files, ``store`` what :func:`withintask.build_store` made of it.
+
+    >>> import withintask as wt
+    >>> with wt.connect(store) as connection:
+    ...     connection.sql("SELECT count(*) > 0 FROM oews").fetchall()
+    [(True,)]
     """
     path = Path(db)
     if not path.is_file():

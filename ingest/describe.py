@@ -37,10 +37,24 @@ def describe_store(db: str | Path) -> StoreDescription:
     db
         Store of ``withintask data build`` or ``withintask oews build``.
 
+    Returns
+    -------
+    StoreDescription
+        Tables with counts and hashes, files with what became of them, and first rows.
+
     Raises
     ------
     SourceError
         If there is no such store, or it is of another version of this package.
+
+    Examples
+    --------
+    ``data`` is the folder of published files, ``store`` what :func:`withintask.build_store` made of it.
+
+    >>> import withintask as wt
+    >>> found = wt.describe_store(store)
+    >>> "oews" in found.tables["name"].to_list()
+    True
     """
     with connect(db) as connection:
         try:

@@ -30,12 +30,26 @@ def scan_table(store: str | Path, name: str) -> pl.LazyFrame:
     name
         Table or view of the data dictionary, such as ``oews`` or ``exposure_by_soc``.
 
+    Returns
+    -------
+    polars.LazyFrame
+        With the columns of the data dictionary.
+
     Raises
     ------
     SourceError
         If there is no such store.
     ParameterError
         If the store has no such table.
+
+    Examples
+    --------
+    ``data`` is the folder of published files, ``store`` what :func:`withintask.build_store` made of it.
+
+    >>> import withintask as wt
+    >>> rows = wt.scan_table(store, "oews").filter(year=2024, level="national", occ_code="15-1252").collect()
+    >>> rows["occ_title"].unique().to_list()
+    ['Software Developers']
     """
     known = [*(table.name for table in TABLES), *(view.table.name for view in VIEWS)]
     if name not in known:
@@ -80,6 +94,15 @@ def load_oews(
         If there is no such store, it lacks a year asked for, or a published file is not what its layout says.
     ParameterError
         If an option is unknown.
+
+    Examples
+    --------
+    ``data`` is the folder of published files, ``store`` what :func:`withintask.build_store` made of it.
+
+    >>> import withintask as wt
+    >>> rows = wt.load_oews(store, years="2023-2024", recensor=2023).collect()
+    >>> rows["year"].unique().sort().to_list()
+    [2023, 2024]
     """
     years = as_years(years)
     check_request(years, level, load_layouts())

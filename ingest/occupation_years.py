@@ -71,10 +71,24 @@ def occupation_panel(
     bridge
         How codes of a segment are made comparable: ``strict`` or ``merged``.
 
+    Returns
+    -------
+    OccupationPanel
+        Outcomes by occupation and year, and exposure.
+
     Raises
     ------
     ParameterError
         If a year or all exposure is missing.
+
+    Examples
+    --------
+    ``data`` is the folder of published files, ``store`` what :func:`withintask.build_store` made of it.
+
+    >>> import withintask as wt
+    >>> panel = wt.occupation_panel(store, years=[2021, 2022, 2023])
+    >>> panel.outcomes["year"].unique().sort().to_list()
+    [2021, 2022, 2023]
     """
     wages = load_oews(store, years=years).collect()
     there = set(wages["year"].unique())

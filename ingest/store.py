@@ -101,14 +101,12 @@ def build_store(
 ) -> BuiltStore:
     """Build or refresh the store of all recognized files of a folder and its subfolders.
 
-    Files whose SHA-256 is stored already are not read again. The database is put in place only
-    when it is complete; if anything is wrong, an existing one stays as it was.
+    Files whose SHA-256 is stored are not read again. The database is put in place when it is complete, else left as it was.
 
     Parameters
     ----------
     source_dir
-        Folder with OEWS publications, exposure measures and O*NET releases; or several, in a list
-        or in one text separated by ``os.pathsep``.
+        Folder with OEWS publications, exposure measures and O*NET releases; or several, in a list or split by ``os.pathsep``.
     db
         DuckDB file to write.
     years, level
@@ -116,12 +114,16 @@ def build_store(
     bridge
         How `oews_comparable` makes occupations comparable over years: strict or merged.
     skip
-        Files to leave out: names within the folder, or patterns such as ``*draft*``. They stand in
-        the table `source` with that reason.
+        Files to leave out: names within the folder, or patterns such as ``*draft*``; the table `source` says so.
     parquet_dir
         Folder for a copy in Parquet, `oews` partitioned by year and level.
     on_progress
         Called with the name of each publication, its number and their count before it is read.
+
+    Returns
+    -------
+    BuiltStore
+        Path of the database, its files and what became of them, and counts of what was read.
 
     Raises
     ------
@@ -129,6 +131,14 @@ def build_store(
         If a file is not what its layout says, keys stand twice or no row was read.
     ParameterError
         If an option is unknown.
+
+    Examples
+    --------
+    ``data`` is the folder of published files.
+
+    >>> import tempfile, withintask as wt
+    >>> wt.build_store(data, f"{tempfile.mkdtemp()}/s.duckdb", years=2023, level="national").n_read > 0
+    True
     """
     request = _Request(
         years=as_years(years), level=level, bridge=bridge, datasets="all", skip=tuple(sorted(skip))
@@ -209,13 +219,7 @@ def _build(
 
 
 def _stored_sources(db: Path, request: _Request) -> pl.DataFrame | None:
-    """Return table `source` of an existing store, or None if it must be built anew.
-
-    Raises
-    ------
-    SourceError
-        If the file is no store of ours, which is not replaced.
-    """
+    """Return table `source` of an existing store, or None if it must be built anew; refuse a file that is no store of ours."""
     if not db.is_file():
         return None
     with connect(db) as connection:

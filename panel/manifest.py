@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from withintask.panel.errors import SourceError, quoted, shortened
+from withintask.panel.errors import SourceError, nearest, quoted, shortened
 
 MANIFEST = "panel.toml"
 
@@ -102,6 +102,11 @@ def read_manifest(path: Path) -> dict[str, Any]:
     SourceError
         If the file is absent, not UTF-8 or not TOML.
     """
+    if not path.parent.exists():
+        folder = path.parent
+        beside = folder.parent.iterdir() if folder.parent.is_dir() else ()
+        hint = nearest(folder.name, (place.name for place in beside))
+        raise SourceError(f"{folder}: not a panel: there is no such folder{hint}")
     if not path.is_file():
         raise SourceError(
             f"{path.parent}: not a panel: no {path.name} in it; "

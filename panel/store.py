@@ -84,6 +84,16 @@ def write_panel(
     -----
     A process that is killed leaves the old panel or the new one. The next writer removes what
     else it left.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> small = ["n_workers=120", "n_firms=6", "n_tasks=4", "n_items=4"]
+    >>> panel = wt.draw_panel("rct-ability", seed=1, settings=small)
+    >>> import tempfile
+    >>> folder = wt.write_panel(panel, tempfile.mkdtemp())
+    >>> sorted(path.name for path in folder.glob("*.toml"))
+    ['panel.toml']
     """
     from withintask.panel import duck, folder
 
@@ -122,6 +132,11 @@ def read_panel(
     allow_outside
         Whether the manifest may name files outside its folder.
 
+    Returns
+    -------
+    Panel
+        Checked, unless that was not wanted.
+
     Raises
     ------
     SourceError
@@ -129,6 +144,16 @@ def read_panel(
         problems.
     SchemaError
         If it breaks a rule: all broken rules with their counts.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> small = ["n_workers=120", "n_firms=6", "n_tasks=4", "n_items=4"]
+    >>> panel = wt.draw_panel("rct-ability", seed=1, settings=small)
+    >>> import tempfile
+    >>> folder = wt.write_panel(panel, tempfile.mkdtemp())
+    >>> wt.read_panel(folder).outputs.height == panel.outputs.height
+    True
     """
     loaded = load_panel(path, verify=verify, allow_outside=allow_outside)
     if loaded.problems.height:

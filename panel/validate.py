@@ -62,10 +62,28 @@ def validate(
     show_keys
         Whether the error names keys of offending rows. Off by default: keys can identify people.
 
+    Returns
+    -------
+    Panel or polars.DataFrame or polars.LazyFrame
+        What was given, types made exact.
+
     Raises
     ------
     SchemaError
         With every broken rule and the number of its rows.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> small = ["n_workers=120", "n_firms=6", "n_tasks=4", "n_items=4"]
+    >>> panel = wt.draw_panel("rct-ability", seed=1, settings=small)
+    >>> wt.validate(panel).outputs.height == panel.outputs.height
+    True
+    >>> try:
+    ...     wt.validate(panel.with_tables(outputs=panel.outputs.drop("period")))
+    ... except wt.ModelError as error:
+    ...     "period" in str(error)
+    True
     """
     if isinstance(data, Panel):
         where, broken = f"panel {data.info.name}", panel_violations(data)

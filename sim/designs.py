@@ -55,6 +55,12 @@ def load_designs(path: Path | str | None = None) -> tuple[Design, ...]:
     ------
     ParameterError
         If a key is missing, unknown or impossible; all problems of all files are listed.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> len(wt.load_designs())
+    12
     """
     if path is None:
         return tuple(_packaged().values())
@@ -79,10 +85,23 @@ def load_design(name: Path | str) -> Design:
     name
         Name or file; with ``@`` and the name of a variant of ``designs.toml`` behind it, that variant: ``rct@noisy``.
 
+    Returns
+    -------
+    Design
+        Checked.
+
     Raises
     ------
     ParameterError
         If there is none, with the nearest name; or if the file holds several.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> wt.load_design("rct-ability").n_items
+    8
+    >>> wt.load_design("rct@noisy").output_noise
+    0.75
     """
     plain, at, variant = str(name).rpartition(AT)
     if not at or variant.endswith(SUFFIX):
@@ -97,10 +116,28 @@ def load_design(name: Path | str) -> Design:
 def change_design(design: Design, **changes: object) -> Design:
     """Return a design with some fields replaced, checked as a whole.
 
+    Parameters
+    ----------
+    design
+        To be changed.
+    **changes
+        Values by the name of the field.
+
+    Returns
+    -------
+    Design
+        A new one; the old stays as it is.
+
     Raises
     ------
     ParameterError
         Lists every unknown field and impossible value.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> wt.change_design(wt.load_design("rct"), n_workers=60, n_firms=6).n_workers
+    60
     """
     unknown = [unknown_name(key, _FIELDS) for key in changes if key not in _FIELDS]
     if unknown:

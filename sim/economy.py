@@ -185,6 +185,13 @@ def solve_economy(
     Notes
     -----
     Equations (1), (3)-(6) at A=0 and at A=A_T, with the same assets; see :func:`solve_path` for eq. (7).
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> economy = wt.solve_economy(wt.load_params(), n_workers=2**10)
+    >>> economy.after.final_output > economy.before.final_output
+    True
     """
     _check_size(n_workers)
     population = draw_population(params, n_workers=n_workers, scramble=scramble, is_cut=is_cut)

@@ -95,6 +95,12 @@ def load_params(path: Path | str | None = None) -> Params:
     ------
     ParameterError
         If a key is missing, unknown or out of its domain; all are listed.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> wt.load_params().rent_sharing
+    0.15
     """
     sources = load_sources(path)
     return make_params({name: entry.value for name, entry in sources.items()}, where=_label(path))
@@ -150,10 +156,33 @@ def make_params(values: Mapping[str, object], *, where: str = "parameters") -> P
 def vary(params: Params, **changes: object) -> Params:
     """Return params with some values replaced, checked as a whole.
 
+    Parameters
+    ----------
+    params
+        To be changed.
+    **changes
+        Values by the name of the parameter.
+
+    Returns
+    -------
+    Params
+        New ones; the old stay as they are.
+
     Raises
     ------
     ParameterError
         If a name is unknown or a value out of its domain.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> wt.vary(wt.load_params(), rent_sharing=0.3).rent_sharing
+    0.3
+    >>> try:
+    ...     wt.vary(wt.load_params(), rent_shairng=0.3)
+    ... except wt.ModelError as error:
+    ...     "did you mean rent_sharing?" in str(error)
+    True
     """
     return make_params({**asdict(params), **changes}, where="changed parameters")
 

@@ -72,6 +72,18 @@ def regime(params: Params, *, n_workers: int = _N_WORKERS, scramble: int = 0) ->
         Parameters of the economy.
     n_workers, scramble
         The quadrature; see :func:`withintask.sim.economy.solve_economy`.
+
+    Returns
+    -------
+    Regime
+        Changes of the Gini of income and of pay, and the name of the regime.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> change = wt.regime(wt.load_params(), n_workers=2**10)
+    >>> change.name
+    'concentrating'
     """
     economy = solve_economy(params, n_workers=n_workers, scramble=scramble)
     return Regime(
@@ -103,11 +115,23 @@ def boundary(
     n_workers, scramble
         The quadrature.
 
+    Returns
+    -------
+    float
+        Value of the parameter, or of the share of proprietary AI, at which the change is zero.
+
     Raises
     ------
     ParameterError
         If the axis or the measure is unknown, a value is out of its domain, or the sign is the same
         at both ends.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> share = wt.boundary(wt.load_params(), along="proprietary_share", n_workers=2**10)
+    >>> 0.4 < share < 0.7
+    True
     """
     low, high = axis_range(along) if bracket is None else bracket
     if measure not in MEASURES:

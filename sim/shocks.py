@@ -127,6 +127,14 @@ def draw_shocks(design: Design, *, seed: int, replicate: int = 0) -> Shocks:
     -------
     Shocks
         Arrays whose shapes are those of :func:`shock_shapes`.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> design = wt.change_design(wt.load_design("rct"), n_workers=60, n_firms=6, n_tasks=2)
+    >>> first, again = wt.draw_shocks(design, seed=1), wt.draw_shocks(design, seed=1)
+    >>> all((first.draws[name] == again.draws[name]).all() for name in first.draws)
+    True
     """
     streams = ShockStreams(seed=seed, replicate=replicate)
     draws = {name: streams.draw(name, shape) for name, shape in shock_shapes(design).items()}

@@ -44,6 +44,15 @@ def simulate(economy: Economy, design: Design, shocks: Shocks) -> Panel:
     ------
     ParameterError
         If the economy cannot fill the design, for example with more tasks than it has.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> design = wt.change_design(wt.load_design("rct"), n_workers=60, n_firms=6, n_tasks=2)
+    >>> economy = wt.solve_economy(wt.load_params(), n_workers=2**10)
+    >>> panel = wt.simulate(economy, design, wt.draw_shocks(design, seed=1))
+    >>> panel.outputs["worker_id"].n_unique()
+    60
     """
     check_design(design, economy.params)
     draws = shocks.draws
@@ -74,6 +83,15 @@ def simulate_many(
     ------
     Panel
         One a replicate.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> design = wt.change_design(wt.load_design("rct"), n_workers=60, n_firms=6, n_tasks=2)
+    >>> economy = wt.solve_economy(wt.load_params(), n_workers=2**10)
+    >>> panels = wt.simulate_many(economy, design, seed=1, replicates=range(2))
+    >>> [panel.outputs["worker_id"].n_unique() for panel in panels]
+    [60, 60]
     """
     check_design(design, economy.params)
     for replicate in replicates:

@@ -104,6 +104,16 @@ def write_streamed(
     Notes
     -----
     One thread draws the next chunk while another writes the last one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import withintask as wt
+    >>> design = wt.change_design(wt.load_design("rct"), n_workers=60, n_firms=6, n_tasks=2)
+    >>> economy = wt.solve_economy(wt.load_params(), n_workers=2**10)
+    >>> written = wt.write_streamed(economy, design, seed=1, folder=f"{tempfile.mkdtemp()}/large")
+    >>> written.n_rows > 0
+    True
     """
     target = Path(folder)
     _fail_if_not_streamable(economy, design, target, rows_per_chunk, sections)

@@ -82,10 +82,26 @@ def load_worlds(path: Path | str | None = None) -> tuple[World, ...]:
 def load_world(name: Path | str) -> World:
     """Return the packaged world of a name, or the one world of a file such as ``mine.toml``.
 
+    Parameters
+    ----------
+    name
+        Of a packaged world, see `withintask worlds`; or a file of your own, such as ``mine.toml``.
+
+    Returns
+    -------
+    World
+        What it changes of parameters and of designs.
+
     Raises
     ------
     ParameterError
         If there is none, with the nearest name; or if the file holds several.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> wt.load_world("no_ai").change_params(wt.load_params()).capability
+    0.0
     """
     return by_name(name, _packaged(), load_worlds, "world")
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import pytest
+from page_checks import problems_of
 
 WIDTHS = (360, 768, 1280)
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -49,10 +50,15 @@ _FOCUS = """() => { const e = document.activeElement; const s = getComputedStyle
 _PRESSES = 4
 
 
+def find_browser():
+    """Path of a browser, or None."""
+    return next((where for name in _NAMES if (where := shutil.which(name))), None)
+
+
 @contextmanager
 def browser():
     """Start a headless browser; the test is skipped, with the reason, where there is none."""
-    path = next((where for name in _NAMES if (where := shutil.which(name))), None)
+    path = find_browser()
     if path is None:
         pytest.skip(f"no browser here: none of {', '.join(_NAMES)} (Debian's package: chromium)")
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -95,3 +101,12 @@ def problems_in_browser(started, file):
                 problems.append(f"{scheme}: focus of {tag} is not seen")
         context.close()
     return problems
+
+
+def page_problems(file):
+    """What is wrong with a page, read as text and, where there is a browser, in it: for tests that made the page at a cost."""
+    problems = problems_of(file.read_text(encoding="utf-8"), file.parent)
+    if find_browser() is None:
+        return problems
+    with browser() as started:
+        return [*problems, *problems_in_browser(started, file)]

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from withintask.ingest.oews.recensor import recensor as recensor
     from withintask.ingest.panels.adapters import import_panel as import_panel
     from withintask.ingest.store import build_store as build_store
+    from withintask.model_results import HeadlineResult as HeadlineResult
+    from withintask.model_results import ModelFit as ModelFit
+    from withintask.model_results import MomentSensitivity as MomentSensitivity
+    from withintask.model_results import Verdicts as Verdicts
     from withintask.panel.errors import ModelError as ModelError
     from withintask.panel.panel import Panel as Panel
     from withintask.panel.panel import PanelInfo as PanelInfo
@@ -48,11 +52,14 @@ if TYPE_CHECKING:
     from withintask.sim.simulate import simulate_many as simulate_many
     from withintask.sim.stream import write_streamed as write_streamed
     from withintask.sim.worlds import load_world as load_world
+    from withintask.studies import fit_msm as fit_msm
+    from withintask.studies import headline as headline
+    from withintask.studies import sensitivity as sensitivity
+    from withintask.studies import verdicts as verdicts
     from withintask.tests_of_model.components.between_within import between_within as between_within
     from withintask.tests_of_model.components.two_way import (
         two_way_components as two_way_components,
     )
-    from withintask.tests_of_model.evidence.headline import headline as headline
     from withintask.tests_of_model.evidence.occupation_trends import (
         occupation_evidence as occupation_evidence,
     )
@@ -73,7 +80,6 @@ if TYPE_CHECKING:
     from withintask.tests_of_model.harness.replicate import plan as plan
     from withintask.tests_of_model.harness.replicate import replicate as replicate
     from withintask.tests_of_model.harness.synthetic import draw_panel as draw_panel
-    from withintask.tests_of_model.harness.verdict import verdicts as verdicts
     from withintask.tests_of_model.hypotheses.attrition import attrition_bounds as attrition_bounds
     from withintask.tests_of_model.hypotheses.compliance import compliance as compliance
     from withintask.tests_of_model.hypotheses.confounding import confounding as confounding
@@ -95,8 +101,6 @@ if TYPE_CHECKING:
     from withintask.tests_of_model.hypotheses.trend_sensitivity import (
         trend_sensitivity as trend_sensitivity,
     )
-    from withintask.tests_of_model.moments.fit import fit_msm as fit_msm
-    from withintask.tests_of_model.moments.sensitivity import sensitivity as sensitivity
     from withintask.tests_of_model.moments.targets import load_target as load_target
     from withintask.tests_of_model.regression.bootstrap import wild_bootstrap as wild_bootstrap
     from withintask.tests_of_model.regression.fit import fit as fit
@@ -158,20 +162,18 @@ _WHERE = {
     f"{_MODEL}.components.between_within": ("between_within",),
     f"{_MODEL}.components.two_way": ("two_way_components",),
     f"{_MODEL}.harness.item_analysis": ("effect_by_baseline", "persistence_curve"),
+    "withintask.model_results": ("Verdicts", "ModelFit", "MomentSensitivity", "HeadlineResult"),
+    "withintask.studies": ("verdicts", "fit_msm", "sensitivity", "headline"),
     "withintask.results": ("Estimates", "estimate", "side_by_side"),
     f"{_MODEL}.harness.analysis": ("capabilities",),
     f"{_MODEL}.harness.synthetic": ("draw_panel",),
     f"{_MODEL}.harness.replicate": ("plan", "replicate"),
     f"{_MODEL}.harness.diagnose": ("diagnose",),
-    f"{_MODEL}.harness.verdict": ("verdicts",),
     f"{_MODEL}.harness.power.curve": ("smallest_sample",),
     f"{_MODEL}.harness.power.effect": ("solve_effect",),
     f"{_MODEL}.harness.power.run": ("run_power_study",),
     f"{_MODEL}.harness.power.study": ("PowerStudy", "read_study"),
     f"{_MODEL}.moments.targets": ("load_target",),
-    f"{_MODEL}.moments.fit": ("fit_msm",),
-    f"{_MODEL}.moments.sensitivity": ("sensitivity",),
-    f"{_MODEL}.evidence.headline": ("headline",),
     f"{_MODEL}.evidence.occupation_trends": ("occupation_evidence",),
     f"{_MODEL}.evidence.timing": ("arrivals",),
 }

@@ -211,6 +211,25 @@ class Estimates(Tabular):
             save_figure(figure, Path(path))
         return figure
 
+    @property
+    def __maketables_coef_table__(self) -> Any:
+        """Estimates as the package maketables reads them, for tables beside models of other packages."""
+        from withintask.report.estimate_words import estimator_words, term_words
+
+        usable = self.frame.filter(pl.col("estimate").is_finite())
+        names = [
+            f"{term_words(term)}, {estimator_words(estimator)}"
+            for term, estimator in usable.select("term", "estimator").iter_rows()
+        ]
+        columns = {"b": "estimate", "se": "std_error", "p": "p_value"}
+        intervals = {"ci95l": "conf_low", "ci95u": "conf_high"}
+        rows = usable.select(**{k: pl.col(v) for k, v in (columns | intervals).items()}).to_pandas()
+        return rows.set_axis(names, axis=0).rename_axis("Coefficient")
+
+    def __maketables_stat__(self, key: str) -> int | None:
+        """Largest number of rows behind an estimate, by the name that maketables has for it; nothing else."""
+        return int(str(self.frame["n_obs"].max())) if key == "N" else None
+
     def cite(self) -> str:
         """Write BibTeX entries of the toolkit, the paper and the methods of the estimators used."""
         from withintask.report.citation import citation
@@ -361,6 +380,11 @@ def side_by_side(results: Mapping[str, Estimates], *, recommended_only: bool = F
         By the name that stands above each column.
     recommended_only
         Keep what is recommended in one of them.
+
+    Returns
+    -------
+    SideBySide
+        A column a result; printed, laid out and saved as one result is.
 
     Raises
     ------

@@ -16,7 +16,7 @@ import withintask as wt
 
 ROOT = Path(__file__).resolve().parents[2]
 _OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./(?!\w+\.md)([^)]+)\)")
-_IMAGE = re.compile(r"!\[([^\]]+)\]\(([\w/.-]+\.png)\)")
+_IMAGE = re.compile(r"!\[([^\]]+)\]\(([\w/.-]+\.(?:png|svg))\)")
 _SECTION = re.compile(r"^(\w[\w ]+)\n-{3,}$", re.MULTILINE)
 _ENTRY = re.compile(r"^(\*?\*?\w[\w., ]*)\n(?=    \S)", re.MULTILINE)
 _SECONDS = 600

@@ -93,6 +93,15 @@ def exposure_values(
     -------
     pl.DataFrame
         `year, name, source, release, measure, occ_code, occ_title, tot_emp, value, rank`.
+
+    Examples
+    --------
+    ``data`` is the folder of published files, ``store`` what :func:`withintask.build_store` made of it.
+
+    >>> import withintask as wt
+    >>> values = wt.exposure_values(store, year=2023)
+    >>> values["rank"].is_between(0, 1).all()
+    True
     """
     wages = load_oews(store).select("year", "occ_code", "occ_title", "tot_emp").collect()
     if wages.is_empty():
@@ -126,10 +135,24 @@ def compare_measures(
     store, measures, year
         As in :func:`exposure_values`.
 
+    Returns
+    -------
+    Comparison
+        Coverage, rank correlations, and the occupations on which measures disagree or that they leave out.
+
     Raises
     ------
     ParameterError
         If the store lacks OEWS or exposure.
+
+    Examples
+    --------
+    ``data`` is the folder of published files, ``store`` what :func:`withintask.build_store` made of it.
+
+    >>> import withintask as wt
+    >>> comparison = wt.compare_measures(store, year=2023)
+    >>> comparison.coverage.height > 1
+    True
     """
     values = exposure_values(store, measures=measures, year=year)
     names = values["name"].unique(maintain_order=True).sort().to_list()

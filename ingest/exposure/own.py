@@ -63,7 +63,7 @@ def add_measure(
     scale: str = "",
     texts: Mapping[str, str] | None = None,
 ) -> AddedMeasure:
-    """Describe a table of your own, so that a store reads it as a measure of exposure.
+    r"""Describe a table of your own, so that a store reads it as a measure of exposure.
 
     Parameters
     ----------
@@ -82,12 +82,28 @@ def add_measure(
     texts
         `unit`, `population`, `period` and `citation`, for the table `exposure_measure`.
 
+    Returns
+    -------
+    AddedMeasure
+        Where the description lies, and what of the table could be read.
+
     Raises
     ------
     ParameterError
         If a choice is unknown, or another file beside it describes a measure of this name.
     SourceError
         If the table is not what is said of it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import withintask as wt
+    >>> table = Path(tempfile.mkdtemp()) / "mine.csv"
+    >>> _ = table.write_text("soc,score\n15-1252,0.9\n41-2031,0.2\n")
+    >>> added = wt.add_measure(table, code="soc2018", value="score", name="mine")
+    >>> added.rows["value"].to_list()
+    [0.9, 0.2]
     """
     table_path = Path(path)
     if not table_path.is_file():

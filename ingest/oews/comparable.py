@@ -95,10 +95,25 @@ def comparable_codes(wages: pl.DataFrame, *, bridge: str = "strict") -> Comparab
         ``strict`` keeps occupations with one and the same published code in all years, ``merged``
         the smallest common aggregates of the others as well.
 
+    Returns
+    -------
+    Comparable
+        The occupations that can be compared, and those that cannot with the reason.
+
     Raises
     ------
     ParameterError
         If the bridge is unknown.
+
+    Examples
+    --------
+    ``data`` is the folder of published files, ``store`` what :func:`withintask.build_store` made of it.
+
+    >>> import withintask as wt
+    >>> wages = wt.load_oews(store, years="2019-2021").collect()
+    >>> found = wt.comparable_codes(wages)
+    >>> found.wages["comparable_code"].n_unique() > 500
+    True
     """
     if bridge not in BRIDGES:
         raise ParameterError(f"bridge {quoted(bridge)} is not one of {', '.join(BRIDGES)}")

@@ -31,6 +31,16 @@ def recensor(wages: Frame, year: int) -> Frame:
     ------
     ParameterError
         If the year is unknown.
+
+    Examples
+    --------
+    ``data`` is the folder of published files, ``store`` what :func:`withintask.build_store` made of it.
+
+    >>> import withintask as wt
+    >>> wages = wt.load_oews(store, years=2025).collect()
+    >>> as_before = wt.recensor(wages, 2024)
+    >>> as_before.height == wages.height
+    True
     """
     layouts = load_layouts()
     cap = layouts.vintage(year).top_code

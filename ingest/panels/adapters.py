@@ -52,12 +52,26 @@ def import_panel(name: str, source_dir: str | Path) -> Panel:
     source_dir
         The folder with the file as published.
 
+    Returns
+    -------
+    Panel
+        In memory, with what was left out in its note.
+
     Raises
     ------
     ParameterError
         If there is no such adapter.
     SourceError
         If the file is missing or its layout has changed.
+
+    Examples
+    --------
+    ``data`` is the folder of published files.
+
+    >>> import withintask as wt
+    >>> panel = wt.import_panel("radiology", data / "panels" / "ruffle_radiology")
+    >>> panel.outputs["worker_id"].n_unique()
+    11
     """
     if name not in ADAPTERS:
         known = ", ".join(ADAPTERS)

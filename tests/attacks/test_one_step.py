@@ -29,12 +29,7 @@ MAY = {
     "stream.py:_write": "into a staging folder",
     "tables.py:": "given to save",
     "tables.py:_stata": "given to save",
-    "regime.py:draw_map": "given to save",
-    "regime.py:draw_rent_sharing": "given to save",
-    "regime.py:draw_policies": "given to save",
-    "headline.py:write_headline": "into memory",
     "page.py:image_link": "into memory",
-    "headline.py:_write_bytes": "given to save",
     "confined.py:_main": "into a folder of its own that is removed",
     "main.py:_kept": "a log with a name of its own",
 }

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from page_browser import page_problems
 
 from withintask.ingest.describe import describe_store
 from withintask.ingest.registry import TABLES
@@ -73,3 +74,5 @@ def test_the_page_holds_every_column_and_is_safe_to_open(store, tmp_path, tiny_b
     assert "<script>x" not in page
     assert "&lt;script&gt;x" in page
     assert page.count("<script") == 1
+    (tmp_path / "store.html").write_text(page, encoding="utf-8")
+    assert page_problems(tmp_path / "store.html") == []

@@ -55,5 +55,5 @@ def test_both_signs_are_said_and_what_cannot_be_told(frame):
 
 
 def test_the_figure_is_drawn(frame, tmp_path):
-    draw_ability(frame, tmp_path / "ability.png")
-    assert (tmp_path / "ability.png").stat().st_size > 10_000
+    draw_ability(frame, tmp_path / "ability.svg")
+    assert (tmp_path / "ability.svg").stat().st_size > 10_000

@@ -16,7 +16,7 @@ from withintask.panel.errors import ParameterError
 from withintask.report.estimate_table import estimate_table
 from withintask.report.estimate_words import ESTIMATORS, TERMS
 from withintask.report.tables import KINDS, kind_of, write_estimates
-from withintask.report.terminal import print_estimates
+from withintask.report.terminal import estimates_text
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,20 +79,16 @@ def test_a_note_is_written_once_and_numbered_in_the_order_of_the_estimates():
 
 
 @pytest.mark.parametrize("width", [30, 60, 80, 120])
-def test_the_estimates_fit_any_width_with_numbers_whole(width, monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", str(width))
-    print_estimates(_frame(truth=-0.1184), ["gradient_iv"])
-    text = capsys.readouterr().out
+def test_the_estimates_fit_any_width_with_numbers_whole(width):
+    text = estimates_text(_frame(truth=-0.1184), ["gradient_iv"], width=width)
     assert max(map(len, text.splitlines())) <= width
     for number in ("-0.1161", "-0.3012", "[-0.2173,", "-0.0123]", "-0.1184"):
         assert number in text
     assert "Could not be run" in text
 
 
-def test_eighty_columns_hold_a_table_with_a_row_of_numbers_unbroken(monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "80")
-    print_estimates(_frame(truth=-0.1184))
-    lines = capsys.readouterr().out.splitlines()
+def test_eighty_columns_hold_a_table_with_a_row_of_numbers_unbroken():
+    lines = estimates_text(_frame(truth=-0.1184), width=80).splitlines()
     assert any("-0.3012" in line and "[-0.2173, -0.0123]" in line for line in lines)
 
 

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import polars as pl
 import pytest
+from page_browser import page_problems
 
 from withintask.report.matrix import write_matrix
 from withintask.report.matrix_figure import draw_matrix
@@ -100,8 +101,8 @@ def test_every_cell_opens_what_is_behind_it(page):
     parser = Balance()
     parser.feed(page)
     assert parser.open == []
-    assert parser.links == ["#H3-rct", "#H3-postings"]
-    assert {link[1:] for link in parser.links} <= parser.ids
+    assert parser.links[1:3] == ["#H3-rct", "#H3-postings"]
+    assert {link[1:] for link in parser.links if link.startswith("#")} <= parser.ids
 
 
 def test_the_page_needs_no_network(page):
@@ -132,8 +133,8 @@ def test_a_full_run_is_not_marked(page):
 
 def test_the_figure_of_a_first_look_differs_from_that_of_a_full_run(tmp_path):
     for is_quick in (True, False):
-        draw_matrix(run_of(16, is_quick=is_quick), tmp_path / f"{is_quick}.png")
-    assert (tmp_path / "True.png").read_bytes() != (tmp_path / "False.png").read_bytes()
+        draw_matrix(run_of(16, is_quick=is_quick), tmp_path / f"{is_quick}.svg")
+    assert (tmp_path / "True.svg").read_bytes() != (tmp_path / "False.svg").read_bytes()
 
 
 def test_an_identified_cell_names_its_weakest_point():
@@ -168,7 +169,16 @@ def test_all_that_is_shown_is_written(tmp_path, capsys):
     write_matrix(run_of(16, is_quick=True), tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {
-        "matrix.parquet", "matrix.csv", "worlds.parquet", "breakdown.parquet", "matrix.png", "matrix.md", "index.html",
+        "matrix.parquet", "matrix.csv", "worlds.parquet", "worlds.csv", "breakdown.parquet", "breakdown.csv", "matrix.svg", "matrix.md", "index.html",
     }  # fmt: skip
     assert FIRST_LOOK in (tmp_path / "matrix.md").read_text(encoding="utf-8")
     assert FIRST_LOOK in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_quick", [True, False])
+def test_the_page_holds_what_must_hold_of_every_page(tmp_path, is_quick):
+    write_matrix(run_of(200, bias=0.5, is_quick=is_quick), tmp_path)
+    assert page_problems(tmp_path / "index.html") == []
+    foot = (tmp_path / "index.html").read_text(encoding="utf-8").partition("<footer>")[2]
+    assert "withintask matrix" in foot
+    assert "polars" in foot

@@ -75,4 +75,4 @@ def test_maps_are_a_table_and_a_figure(made, tmp_path):
     text = (tmp_path / "maps.md").read_text(encoding="utf-8")
     assert "| H3 | postings | 30 | 80 | biased | bias +" in text
     assert pl.read_csv(tmp_path / "maps.csv").height == 4
-    assert (tmp_path / "maps.png").stat().st_size > 5_000
+    assert (tmp_path / "maps.svg").stat().st_size > 5_000

@@ -174,9 +174,9 @@ def _regime_tables():
 
 
 def test_the_pages_of_regimes_and_results_link_to_what_lies_beside_them(tmp_path):
-    names = ["map_rent_sharing.png", "rent_sharing.png", "policies.png", "results.png", "maps.csv"]
+    names = ["map_rent_sharing.svg", "rent_sharing.svg", "policies.svg", "results.svg", "maps.csv"]
     names += ["rent_sharing.csv", "policies.csv", "panels.csv", "occupations.csv", "education.csv"]
-    names += ["ability.png", "ability.csv"]
+    names += ["ability.svg", "ability.csv"]
     for name in names:
         (tmp_path / name).write_bytes(b"")
     regime = regime_page(_regime_tables(), ("rent_sharing",), command="withintask regime map")

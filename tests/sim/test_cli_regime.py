@@ -13,7 +13,7 @@ from withintask.sim.policies import load_policies
 from withintask.sim.regime import boundary
 from withintask.tests_of_model.evidence.regimes import MAPS
 
-IMAGES = [*(f"map_{axis}.png" for axis in MAPS), "rent_sharing.png", "policies.png"]
+IMAGES = [*(f"map_{axis}.svg" for axis in MAPS), "rent_sharing.svg", "policies.svg"]
 
 
 def run(*words):
@@ -30,8 +30,10 @@ def written(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_every_figure_is_an_image(written, name):
-    assert (written / name).read_bytes().startswith(b"\x89PNG")
+def test_every_figure_is_a_vector(written, name):
+    text = (written / name).read_text(encoding="utf-8")
+    assert "<svg" in text
+    assert "<image" not in text
 
 
 def test_every_table_is_written_in_both_formats(written):
@@ -94,7 +96,7 @@ def test_policies_stand_alone_and_together_with_their_error(written):
 
 def test_the_report_prints_boundaries_and_policies(written):
     printed = (written / "printed.txt").read_text(encoding="utf-8")
-    for part in ("own_gini = 0.6", "open_access", "map_asset_gini.png"):
+    for part in ("own_gini = 0.6", "open_access", "map_asset_gini.svg"):
         assert part in printed
 
 

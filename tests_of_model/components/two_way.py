@@ -145,6 +145,18 @@ def two_way_components(
     the worker's mix of firms, G the inverse of the firm Laplacian; all leverages and traces follow
     from quadratic forms of f in G, G Q G and G D G, exact up to :data:`EXACT_FIRMS` firms. Above, they are estimated by
     random projections (their computational appendix), whose error is in ``simulation``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import withintask as wt
+    >>> draws = np.random.default_rng(1)
+    >>> worker = np.repeat(np.arange(300), 3)
+    >>> firm = draws.integers(0, 15, 900)
+    >>> y = draws.normal(size=300)[worker] + draws.normal(0, 0.5, 15)[firm] + draws.normal(0, 0.3, 900)
+    >>> parts = wt.two_way_components(y, worker, firm)
+    >>> bool(0 < parts.leave_out.firm < parts.leave_out.worker)
+    True
     """
     if n_projections is not None and (n_projections < 0 or n_projections == 1):
         raise ParameterError(

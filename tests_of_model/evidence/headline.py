@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,8 @@ class HeadlinePlan:
     """Parameters whose profile interval is computed."""
     digits: int
     """Significant digits to which fitted parameters are rounded for the panel's covariance, so that it can be kept."""
+    is_quick: bool = False
+    """Whether it is a first look, and the page says so."""
 
 
 FULL = HeadlinePlan(
@@ -78,8 +80,21 @@ QUICK = HeadlinePlan(
     n_scenario_workers=2**9,
     profiled=(),
     digits=3,
+    is_quick=True,
 )
 """A first look, about a minute: coarse populations, one box, three panel sizes."""
+
+TRIAL = replace(
+    QUICK,
+    n_starts=1,
+    n_replicates=12,
+    sets=replace(QUICK.sets, sizes=(1, 1024), n_points=24, n_workers=2**8),
+    n_scenario_workers=2**8,
+)
+"""To see that everything runs, half a minute; its figures are good for nothing else."""
+
+PLANS = {"full": FULL, "quick": QUICK, "trial": TRIAL}
+"""Plans by name."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -210,7 +225,7 @@ def headline(
         sets=sets,
         claims=claims(fit.params, on_progress=stage("claims")),
         scenarios=_scenarios(target, fit, plan, stages, executor, stage("scenarios")),
-        is_quick=plan is QUICK,
+        is_quick=plan.is_quick,
     )
 
 

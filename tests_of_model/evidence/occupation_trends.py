@@ -99,6 +99,23 @@ def occupation_evidence(
         Of ``withintask.ingest.occupation_panel``.
     n_draws, seed
         Draws for the p-values of many questions.
+
+    Returns
+    -------
+    OccupationEvidence
+        Trends, years without AI tested jointly, p-values adjusted for asking many questions, and what a year is of.
+
+    Examples
+    --------
+    ``data`` is the folder of published files, ``store`` what :func:`withintask.build_store` made of it.
+
+    >>> import polars as pl
+    >>> import withintask as wt
+    >>> panel = wt.occupation_panel(store)
+    >>> one = panel.exposure["measure"][0]
+    >>> found = wt.occupation_evidence(panel.outcomes, panel.exposure.filter(pl.col("measure") == one), n_draws=99)
+    >>> "estimate" in found.trends.columns
+    True
     """
     asked = specifications(outcomes, exposure)
     families: dict[tuple[str, bool], list[Specification]] = {}

@@ -195,6 +195,15 @@ def arrivals(postings: pl.DataFrame, *, since: date = SINCE, is_daily: bool = Tr
     polars.DataFrame
         ``country, month, earliest, latest, slope_before, slope_after, n_months, persistence, is_dated, message``; a country that
         cannot be dated has a message and nothing else.
+
+    Examples
+    --------
+    ``data`` is the folder of published files, ``store`` what :func:`withintask.build_store` made of it.
+
+    >>> import withintask as wt
+    >>> dated = wt.arrivals(wt.scan_table(store, "ai_posting").collect())
+    >>> "US" in dated["country"].to_list()
+    True
     """
     months = monthly(postings, is_daily=is_daily)
     rows: list[dict[str, object]] = []

@@ -21,5 +21,14 @@ def capabilities(data: Data) -> pl.DataFrame:
     -------
     polars.DataFrame
         One row a hypothesis, estimator and reason; see :func:`withintask.panel.capabilities.capabilities`.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> small = ["n_workers=120", "n_firms=6", "n_tasks=4", "n_items=4"]
+    >>> panel = wt.draw_panel("rct-ability", seed=1, settings=small)
+    >>> table = wt.capabilities(panel)
+    >>> "pairs_difference" in table["estimator"].to_list()
+    True
     """
     return of_panel(with_access(as_panel(data)), HYPOTHESES)

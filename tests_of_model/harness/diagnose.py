@@ -43,6 +43,16 @@ def diagnose(
     ------
     ParameterError
         If a diagnosand is unknown.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> design = wt.change_design(wt.load_design("rct"), n_workers=60, n_firms=6, n_tasks=2)
+    >>> worlds = [wt.load_world("reference"), wt.load_world("no_ai")]
+    >>> study = wt.plan(wt.load_params(), [design], worlds, seed=1, replicates=4, estimators=["dispersion_by_access"])
+    >>> table = wt.diagnose(wt.replicate(study), ("bias", "coverage"))
+    >>> table["diagnosand"].unique().sort().to_list()
+    ['bias', 'coverage']
     """
     unknown = [name for name in diagnosands if name not in DIAGNOSANDS]
     if unknown:

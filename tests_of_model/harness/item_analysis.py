@@ -48,6 +48,15 @@ def persistence_curve(
         If nothing is compared, or no pair is left.
     ParameterError
         If a value or the arm is not known.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> small = ["n_workers=120", "n_firms=6", "n_tasks=4", "n_items=4"]
+    >>> panel = wt.draw_panel("rct-ability", seed=1, settings=small)
+    >>> curve = wt.persistence_curve(panel)
+    >>> {"persistence", "term", "estimate", "conf_low", "conf_high"} <= set(curve.columns)
+    True
     """
     sample = _sample(data, arm)
     chosen = form or first_form(sample.item_rows, arm=sample.arm_number)
@@ -103,6 +112,15 @@ def effect_by_baseline(
         If nothing is compared, or ability is not detected.
     ParameterError
         If the form follows no worker, there are fewer than two groups or no such arm.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> small = ["n_workers=120", "n_firms=6", "n_tasks=4", "n_items=4"]
+    >>> panel = wt.draw_panel("rct-ability", seed=1, settings=small)
+    >>> groups = wt.effect_by_baseline(panel, n_groups=4)
+    >>> groups.height
+    4
     """
     sample = _sample(data, arm)
     chosen = form or first_form(sample.item_rows, arm=sample.arm_number, forms=FOLLOWED)

@@ -111,10 +111,24 @@ def plan(
     terms
         Terms to estimate; all that the estimators give if empty. What is asked for has the same numbers, and takes less time.
 
+    Returns
+    -------
+    Study
+        For :func:`withintask.replicate`.
+
     Raises
     ------
     ParameterError
         If a name is unknown, a number is not positive or no estimator gives a term.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> design = wt.change_design(wt.load_design("rct"), n_workers=60, n_firms=6, n_tasks=2)
+    >>> worlds = [wt.load_world("reference"), wt.load_world("no_ai")]
+    >>> study = wt.plan(wt.load_params(), [design], worlds, seed=1, replicates=4, estimators=["dispersion_by_access"])
+    >>> study.n_replicates
+    8
     """
     counts = (
         replicates if isinstance(replicates, dict) else {world.name: replicates for world in worlds}
@@ -172,6 +186,16 @@ def replicate(
     -------
     polars.DataFrame
         ``ledger.SCHEMA``, ordered; a failed estimate is a row with its status and message.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> design = wt.change_design(wt.load_design("rct"), n_workers=60, n_firms=6, n_tasks=2)
+    >>> worlds = [wt.load_world("reference"), wt.load_world("no_ai")]
+    >>> study = wt.plan(wt.load_params(), [design], worlds, seed=1, replicates=4, estimators=["dispersion_by_access"])
+    >>> rows = wt.replicate(study)
+    >>> rows.select("world", "replicate").n_unique()
+    8
     """
     done, frames = 0, []
     with one_blas_thread():

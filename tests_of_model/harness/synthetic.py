@@ -65,10 +65,23 @@ def draw_panel(
     settings
         ``name=value`` changes of the design's fields or of the parameters.
 
+    Returns
+    -------
+    Panel
+        In memory; :func:`withintask.estimate` shows its truth beside the estimates.
+
     Raises
     ------
     ParameterError
         If a name is unknown or a value impossible.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> small = ["n_workers=120", "n_firms=6", "n_tasks=4", "n_items=4"]
+    >>> panel = wt.draw_panel("rct-ability", seed=1, settings=small)
+    >>> panel.outputs.height == 120 * 4 * 4 * 2
+    True
     """
     changed, recipe = _recipe(design, world, seed, replicate, settings)
     economy = solve_economy(recipe.params)

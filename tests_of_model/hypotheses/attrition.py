@@ -48,6 +48,18 @@ def attrition_bounds(data: Data) -> pl.DataFrame:
     over all ways to take away p, the variance is smallest when a contiguous window is left, largest when one is taken away.
     Outcomes are workers' means net of the means of task and period; their noise is part of the spread. Errors by bootstrap
     over what was assigned.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> import polars as pl
+    >>> small = ["n_workers=120", "n_firms=6", "n_tasks=4", "n_items=4", "n_post=2"]
+    >>> panel = wt.draw_panel("rct-ability", seed=1, settings=small)
+    >>> lost = [f"w{number}" for number in range(12)]
+    >>> stays = ~((pl.col("period") == 2) & pl.col("worker_id").is_in(panel.workers["worker_id"].head(12).implode()))
+    >>> rows = wt.attrition_bounds(panel.with_tables(outputs=panel.outputs.filter(stays)))
+    >>> rows["message"][0]
+    '12 of 120 workers are lost'
     """
     terms = (RETENTION, MEAN_LOW, MEAN_HIGH, SD_LOW, SD_HIGH)
     try:

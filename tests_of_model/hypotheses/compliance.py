@@ -48,6 +48,15 @@ def compliance(data: Data, *, form: Form = "between") -> pl.DataFrame:
     however weak the first stage is. Dispersion: with D use and Z access, compliers' moments are E[g D|Z=1] - E[g D|Z=0] with
     AI and E[g(1-D)|Z=0] - E[g(1-D)|Z=1] without, over their share (Abadie 2002), g the product of pairs of a worker's items
     and his mean; variances are moments less squared means, errors by the jackknife over what was assigned.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> small = ["n_workers=120", "n_firms=6", "n_tasks=4", "n_items=4"]
+    >>> panel = wt.draw_panel("rct-ability", seed=1, settings=small)
+    >>> rows = wt.compliance(panel)
+    >>> rows.filter(term="complier_share")["estimate"].item()
+    1.0
     """
     sample = Sample(as_panel(data).collect())
     terms = (SHARE, LATE, LOG_SD) if form == "between" else (SHARE, LATE)

@@ -55,6 +55,15 @@ def confounding(data: Data, *, controls: tuple[str, ...] | list[str] = ()) -> pl
     (2002): users are paired with others of the same firm and task, nearest in output before AI; gamma is the odds of use, of one
     of a pair against the other, at which the signed-rank test's one-sided p-value could reach .025. One where even no bias
     leaves it above.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> small = ["n_workers=120", "n_firms=6", "n_tasks=4", "n_items=4"]
+    >>> panel = wt.draw_panel("task-panel-selected", seed=1, settings=small)
+    >>> rows = wt.confounding(panel)
+    >>> rows["term"].to_list()[:3]
+    ['effect_of_use_without_controls', 'effect_of_use', 'oster_delta']
     """
     terms = (SHORT, LONG, DELTA, GAMMA, GAMMA_SPREAD)
     panel, adjust = as_panel(data).collect(), Adjust(controls=tuple(controls))

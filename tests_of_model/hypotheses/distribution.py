@@ -59,6 +59,15 @@ def distribution(
     regressed on access, the means of tasks and periods, and covariates. Without the latter two the coefficient is the
     difference of the statistics themselves. These are effects on the distribution, not on people at a rank, unless AI keeps
     ranks; single outputs carry noise, which pairs of items take off.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> small = ["n_workers=120", "n_firms=6", "n_tasks=4", "n_items=4"]
+    >>> panel = wt.draw_panel("rct-ability", seed=1, settings=small)
+    >>> rows = wt.distribution(panel, quantiles=(0.1, 0.9))
+    >>> rows["term"].to_list()
+    ['quantile_effect_0.1', 'quantile_effect_0.9', 'delta_log_p90_p10', 'delta_variance', 'delta_gini']
     """
     check_errors(errors)
     _check(form, quantiles, errors)

@@ -82,6 +82,13 @@ def from_moments(
     -------
     Estimate
         With test and 95 % interval; status ``no_variance`` where there is no error to test by.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> row = wt.from_moments("average_effect_log", 0.2, 0.1, dof=10, n_obs=400, n_clusters=11, convention="mine")
+    >>> round(row.conf_low, 3), round(row.conf_high, 3)
+    (-0.023, 0.423)
     """
     statistic = estimate / std_error if std_error > 0 else math.nan
     half = float(special.stdtrit(dof, (1 + LEVEL) / 2)) * std_error

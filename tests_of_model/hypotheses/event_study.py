@@ -185,6 +185,15 @@ def event_study(
         If there is nothing to compare: every reason, and what would do.
     ParameterError
         If a column is not there, or errors are not known.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> sizes = ["n_workers=120", "n_firms=12", "n_tasks=2", "n_items=4", "n_pre=3", "n_post=3"]
+    >>> panel = wt.draw_panel("rct", seed=1, settings=[*sizes, "treatment=staggered"])
+    >>> study = wt.event_study(panel, outcome="mean")
+    >>> study.tidy("overall").columns[:6]
+    ['average', 'cohort', 'period', 'event_time', 'estimate', 'std_error']
     """
     panel = as_panel(data, first_ai_period=first_ai_period).collect()
     adjust = Adjust(controls=several(covariates), weight=weight)
@@ -221,6 +230,15 @@ def group_time_effects(
     -------
     polars.DataFrame
         The rows ``group_time`` of the event study's effects, leads among them.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> sizes = ["n_workers=120", "n_firms=12", "n_tasks=2", "n_items=4", "n_pre=3", "n_post=3"]
+    >>> panel = wt.draw_panel("rct", seed=1, settings=[*sizes, "treatment=staggered"])
+    >>> rows = wt.group_time_effects(panel, outcome="mean")
+    >>> rows["cohort"].unique().sort().to_list()
+    [3, 4, 5]
     """
     result = event_study(
         data, outcome=outcome, controls=controls, level=level, first_ai_period=first_ai_period

@@ -78,6 +78,17 @@ def joint(
     independent. The covariance has the terms' own errors and these correlations. Romano and Wolf's (2005) step-down uses draws
     of a multivariate t with it. The chain holds if every term has its predicted sign: an intersection-union test, its p-value
     the largest one-sided one (Berger 1982).
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> small = ["n_workers=120", "n_firms=6", "n_tasks=4", "n_items=4"]
+    >>> panel = wt.draw_panel("rct-ability", seed=1, settings=small)
+    >>> result = wt.joint(panel)
+    >>> result.estimates["hypothesis"].to_list()
+    ['H1']
+    >>> 0 <= result.p_chain <= 1
+    True
     """
     check_errors(errors)
     if errors == "randomization":

@@ -51,6 +51,14 @@ def components(
     ------
     ParameterError
         Another table, or one that the panel lacks or that names no firm.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> panel = wt.draw_panel("linked-pay-assets", seed=1, settings=["n_workers=300", "n_firms=20"])
+    >>> rows = wt.components(panel)
+    >>> rows["correction"].unique(maintain_order=True).to_list()
+    ['plug_in', 'homoskedastic', 'leave_out']
     """
     panel = as_panel(data).collect()
     frame = getattr(panel, table, None) if table in ("pay", "outputs") else None

@@ -48,6 +48,29 @@ def spillovers(data: Data, *, team: str = "firm_id") -> pl.DataFrame:
     with task and period effects, errors clustered by team with those of ``auto``. The test permutes s among teams, the untreated
     workers of each moving together, and compares the slope of their output on s: exact where access was assigned to teams in
     shares drawn at random and nobody's output depends on his mates (Athey, Eckles and Imbens 2018).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import polars as pl
+    >>> import withintask as wt
+    >>> draws = np.random.default_rng(1)
+    >>> team = np.repeat(np.arange(24), 10)
+    >>> access = draws.random(240) < draws.choice([0.2, 0.5, 0.8], 24)[team]
+    >>> outputs = pl.DataFrame(
+    ...     {
+    ...         "worker_id": [f"w{number}" for number in range(240)],
+    ...         "firm_id": [f"f{number}" for number in team],
+    ...         "task_id": "t",
+    ...         "period": pl.Series([1] * 240, dtype=pl.Int64),
+    ...         "ai_access": access,
+    ...         "output": 0.3 * access + draws.normal(0, 0.3, 240),
+    ...     }
+    ... )
+    >>> info = wt.PanelInfo(name="teams", first_ai_period=1, outcome="log")
+    >>> rows = wt.spillovers(wt.Panel(info=info, outputs=outputs))
+    >>> rows["term"].to_list()
+    ['direct_effect', 'spillover_on_untreated', 'total_effect', 'no_interference']
     """
     terms = (DIRECT, SPILLOVER, TOTAL, TEST)
     panel = as_panel(data).collect()

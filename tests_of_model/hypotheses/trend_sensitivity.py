@@ -65,6 +65,18 @@ def trend_sensitivity(
     Rambachan and Roth (2023). Their intervals are for known covariances; where clusters are few the covariance is first
     widened by the squared ratio of the t to the normal critical value. Leads run back from two periods before the start as
     far as they have errors, effects from the start on.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> sizes = ["n_workers=120", "n_firms=12", "n_tasks=2", "n_items=4", "n_pre=3", "n_post=3"]
+    >>> panel = wt.draw_panel("rct", seed=1, settings=[*sizes, "treatment=staggered"])
+    >>> rows = wt.trend_sensitivity(wt.event_study(panel, outcome="mean"), bounds=[0, 1])
+    >>> rows["bound"].to_list()
+    [0.0, 1.0]
+    >>> widths = rows["conf_high"] - rows["conf_low"]
+    >>> widths[0] < widths[1]
+    True
     """
     lags, leads = _usable(study)
     target = _target(study, lags, event_time)

@@ -200,10 +200,21 @@ def load_target(path: Path | str = ILLUSTRATIVE) -> MomentTarget:
         ``source``, and optionally ``std_error``, ``range`` (low, high) and ``status``; besides, ``title``,
         ``is_illustrative`` and ``covariance`` (a list of rows, in the order of the tables, instead of the errors).
 
+    Returns
+    -------
+    MomentTarget
+        Values, covariance, sources and ranges.
+
     Raises
     ------
     ParameterError
         If the file cannot be read, or an entry is unknown, incomplete or impossible; all are listed.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> wt.load_target("illustrative").names
+    ('m1', 'm2', 'm3', 'm4', 'm5', 'm6')
     """
     entries = _read(path)
     tables = {name: entry for name, entry in entries.items() if name not in _HEAD}

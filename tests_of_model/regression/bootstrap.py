@@ -115,6 +115,18 @@ def wild_bootstrap(
     each draw costs G² multiplications, and its squared statistic at any null is a ratio of two
     parabolas. Effects that cross clusters are projected out of each cluster's share, so the
     bootstrap is exact for them too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import withintask as wt
+    >>> draws = np.random.default_rng(1)
+    >>> firm = np.repeat(np.arange(20), 10)
+    >>> x = draws.normal(size=200)
+    >>> y = 0.5 * x + draws.normal(size=200)
+    >>> test = wt.wild_bootstrap(y, x[:, None], names=("x",), term="x", cluster=firm, seed=1, n_draws=199)
+    >>> test.p_value < 0.05
+    True
     """
     _check(term, names, distribution, n_draws, level)
     problem = read_problem(

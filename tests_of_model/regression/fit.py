@@ -96,6 +96,19 @@ def fit(
     -----
     OLS: b = (X'WMX)⁻¹X'WMy with M the projection off the effects. 2SLS: X replaced on the left by
     its projection on the instruments. Covariances use the scores of the projected regressors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import withintask as wt
+    >>> draws = np.random.default_rng(1)
+    >>> firm = np.repeat(np.arange(20), 10)
+    >>> x = draws.normal(size=200)
+    >>> y = 0.5 * x + draws.normal(size=200)
+    >>> effects, inference = wt.Effects(absorb=(firm,)), wt.Inference(cluster=(firm,))
+    >>> result = wt.fit(y, x[:, None], names=("x",), effects=effects, inference=inference)
+    >>> bool(abs(result.params[0] - 0.5) < 4 * result.std_error[0])
+    True
     """
     if options.engine not in ("fast", "reference"):
         raise ParameterError(

@@ -134,6 +134,17 @@ class Fit:
             }
         )
 
+    @property
+    def __maketables_coef_table__(self) -> "pd.DataFrame":
+        """Coefficients as the package maketables reads them, for tables beside models of other packages."""
+        rows = self.tidy().to_pandas().set_index("term").rename_axis("Coefficient")
+        names = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")
+        return rows[list(names)].set_axis(["b", "se", "t", "p", "ci95l", "ci95u"], axis=1)
+
+    def __maketables_stat__(self, key: str) -> int | None:
+        """Number of rows, by the name that maketables has for it; nothing else."""
+        return self.n_obs if key == "N" else None
+
     def coef(self) -> "pd.Series[float]":
         """Coefficients by term."""
         import pandas as pd

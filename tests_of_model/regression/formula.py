@@ -64,6 +64,20 @@ def regress(
     EstimationError
         Weights that are zero or negative, no rows left, and what :func:`withintask.tests_of_model.regression.fit.fit`
         refuses.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import withintask as wt
+    >>> draws = np.random.default_rng(1)
+    >>> firm = np.repeat(np.arange(20), 10)
+    >>> x = draws.normal(size=200)
+    >>> y = 0.5 * x + draws.normal(size=200)
+    >>> import polars as pl
+    >>> data = pl.DataFrame({"y": y, "x": x, "firm": firm})
+    >>> result = wt.regress("y ~ x | firm", data, cluster="firm")
+    >>> bool(abs(result.params[0] - 0.5) < 4 * result.std_error[0])
+    True
     """
     parts = _read(formula)
     ways = _names(cluster)

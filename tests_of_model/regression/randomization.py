@@ -70,12 +70,30 @@ def randomization_test(
     seed
         Of the draws.
 
+    Returns
+    -------
+    RandomizationTest
+        The statistic, its p-value with the Monte-Carlo error, and the number of assignments.
+
     Raises
     ------
     EstimationError
         The regressor varies within a unit, a unit lies in two strata, or no stratum has units of two values.
     ParameterError
         An unknown term or statistic, or no draws.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import withintask as wt
+    >>> draws = np.random.default_rng(1)
+    >>> firm = np.repeat(np.arange(20), 10)
+    >>> treated = (firm % 2 == 0).astype(float)
+    >>> y = treated + draws.normal(size=200)
+    >>> design = np.column_stack([np.ones(200), treated])
+    >>> test = wt.randomization_test(y, design, names=("one", "treated"), term="treated", unit=firm, seed=1)
+    >>> test.p_value < 0.05
+    True
     """
     _check(term, names, statistic, n_draws)
     codes = encode(unit)

@@ -20,6 +20,7 @@ from withintask.cli import (
     sign,
     tools,
 )
+from withintask.cli.help_words import shown_default, with_words_for_each
 
 if TYPE_CHECKING:
     from withintask.results import Estimates
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 app = App(
     name="withintask",
     help="Does generative AI equalize workers, and who gets the gains? Data, simulator and tests. "
-    "An error is one message; --debug shows its traceback. -q says less beside results, -v more.",
+    "An error is one message; --debug shows its traceback. -q says less beside results, -v more. No file that is there is "
+    "replaced unless --force says so.",
     result_action="return_value",
     suppress_keyboard_interrupt=False,
+    default_parameter=Parameter(show_default=shown_default),
 )
 app.command(oews.app)
 app.command(data.app)
@@ -47,6 +50,7 @@ app.command(items.gains)
 app.command(power.app)
 app.command(tools.report)
 app.command(tools.doctor)
+app.command(tools.demo)
 app.command(tools.completion)
 app.command(robust.compliance)
 app.command(robust.attrition)
@@ -385,6 +389,7 @@ def matrix(
     quick
         A first look, not to quote: 10 replicates a world, which can show what is wrong and never that nothing is.
     """
+    from withintask.report.command import command_line
     from withintask.report.matrix import QUICK, run_matrix
     from withintask.sim.designs import load_design
     from withintask.sim.worlds import load_world
@@ -402,20 +407,17 @@ def matrix(
         designs=[load_design(name) for name in design or ()],
         more_worlds=[load_world(name) for name in world or ()],
         axes=parse_axes(vary) if vary else {},
+        command=command_line(
+            "matrix",
+            design=design,
+            world=world,
+            vary=vary,
+            replicates=None if quick else replicates,
+            breakdown=None if quick or not breakdown else breakdown,
+            seed=seed,
+            quick=quick,
+        ),
     )
 
 
-@app.command
-def demo(*, out: Path = Path("out/demo"), replicates: int = 200) -> None:
-    """Run the toolkit end to end: OEWS, a simulated trial, H1 over replicates, a page.
-
-    Parameters
-    ----------
-    out
-        Folder to write.
-    replicates
-        Replicates of the trial.
-    """
-    from withintask.report.demo import run_demo
-
-    run_demo(out, replicates=replicates)
+with_words_for_each(app)

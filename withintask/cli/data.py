@@ -88,6 +88,7 @@ def dictionary(*, out: Path | None = None) -> None:
         print(page, end="")
         return
     save_text(out, page)
+    print(f"{out}: written")
 
 
 @app.command
@@ -104,11 +105,11 @@ def describe(db: Path, *, out: Path | None = None) -> None:
     from withintask.ingest.describe import describe_store
     from withintask.panel.atomic import save_text
     from withintask.report.store_page import store_page
-    from withintask.report.terminal import frame_table
+    from withintask.report.terminal import print_frame
 
     found = describe_store(db)
-    print(frame_table(found.tables.drop("description")))
-    print(frame_table(found.files.with_columns(found.files["sha256"].str.slice(0, 12))))
+    print_frame(found.tables.drop("description"))
+    print_frame(found.files.with_columns(found.files["sha256"].str.slice(0, 12)))
     if out is not None:
         save_text(out, store_page(found))
         print(out)
@@ -119,12 +120,12 @@ def _print_summary(built: "BuiltStore", parquet: Path | None) -> None:
     from withintask.ingest.registry import TABLES
     from withintask.ingest.sources import UNRECOGNIZED
     from withintask.panel.errors import some_examples
-    from withintask.report.terminal import frame_table
+    from withintask.report.terminal import print_frame
 
     sizes = " UNION ALL BY NAME ".join(
         f"SELECT '{table.name}' AS name, count(*) AS n_rows FROM {table.name}" for table in TABLES
     )
-    print(frame_table(query(built.path, sizes)))
+    print_frame(query(built.path, sizes))
     unread = built.sources.filter(built.sources["kind"] == UNRECOGNIZED)["source_file"].to_list()
     if unread:
         names = some_examples(unread)

@@ -61,7 +61,7 @@ def event_study(
     plot
         File for the figure (pdf, svg, png).
     out
-        File for all effects, by cohort and period too (csv, json, parquet).
+        File for all effects, by cohort and period too; its suffix is the format: csv, parquet, json, xlsx, dta.
     verify
         Compare each file with its SHA-256, where the manifest has it; --no-verify is for those in a hurry.
     allow_outside
@@ -70,9 +70,15 @@ def event_study(
     from withintask.panel.errors import EstimationError
     from withintask.panel.store import read_panel
     from withintask.report.event_study import alternative_text, draw_study, print_study, write_study
+    from withintask.report.style import fail_if_no_figure
+    from withintask.report.tables import kind_of_rows
     from withintask.tests_of_model.hypotheses.event_study import event_study as run
     from withintask.tests_of_model.hypotheses.trend_sensitivity import trend_sensitivity
 
+    if plot is not None:
+        fail_if_no_figure(plot, force=True)
+    if out is not None:
+        kind_of_rows(out)
     whole = read_panel(panel, verify=verify, allow_outside=allow_outside)
     study = run(
         whole,

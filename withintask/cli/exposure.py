@@ -86,9 +86,9 @@ def list_measures(*, db: Path) -> None:
         Store of `data build`.
     """
     from withintask.ingest.load import scan_table
-    from withintask.report.terminal import frame_table
+    from withintask.report.terminal import print_frame
 
-    print(frame_table(scan_table(db, "exposure_measure").collect()))
+    print_frame(scan_table(db, "exposure_measure").collect())
 
 
 @app.command
@@ -113,6 +113,7 @@ def compare(*, db: Path, year: int | None = None, out: Path | None = None) -> No
         print(page, end="")
         return
     save_text(out, page)
+    print(f"{out}: written")
 
 
 @app.command
@@ -179,7 +180,7 @@ def timing(
     every, start, first
         Periods of your panel: their length, a day of the first one, and its number. Prints the first_ai_period that the series suggests.
     """
-    from withintask.report.terminal import frame_table
+    from withintask.report.terminal import print_frame
     from withintask.tests_of_model.evidence.timing import arrivals, with_first_period
 
     rule = _periods(every, start, first)
@@ -187,7 +188,7 @@ def timing(
     found = arrivals(series, since=_month(since), is_daily=db is not None)
     if db is None:
         found = found.rename({"country": by})
-    print(frame_table(found if rule is None else with_first_period(found, rule), digits=3))
+    print_frame(found if rule is None else with_first_period(found, rule), digits=3)
 
 
 def _series(

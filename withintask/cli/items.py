@@ -41,12 +41,15 @@ def persistence(
     from withintask.panel.store import read_panel
     from withintask.report.estimate_words import term_words
     from withintask.report.item_curves import breakdown_words, curve_rows, draw_curve
+    from withintask.report.style import fail_if_no_figure
     from withintask.report.tables import kind_of_rows
     from withintask.report.terminal import print_rows
     from withintask.tests_of_model.harness.item_analysis import persistence_curve
     from withintask.tests_of_model.hypotheses.persistence import GRID
 
     kind = kind_of_rows(out)
+    if figure is not None:
+        fail_if_no_figure(figure, force=True)
     curve = persistence_curve(read_panel(panel), form=form, arm=arm, persistence=at or GRID)
     terms = curve["term"].unique(maintain_order=True)
     header = ("persistence", *(term_words(term) for term in terms))
@@ -86,13 +89,16 @@ def gains(
     """
     from withintask.panel.store import read_panel
     from withintask.report.item_curves import draw_baseline
+    from withintask.report.style import fail_if_no_figure
     from withintask.report.tables import kind_of_rows
-    from withintask.report.terminal import frame_table
+    from withintask.report.terminal import print_frame
     from withintask.tests_of_model.harness.item_analysis import effect_by_baseline
 
     kind = kind_of_rows(out)
+    if figure is not None:
+        fail_if_no_figure(figure, force=True)
     frame = effect_by_baseline(read_panel(panel), form=form, n_groups=groups, arm=arm)
-    print(frame_table(frame, digits=4))
+    print_frame(frame, digits=4)
     _write(frame, kind, out)
     if figure is not None:
         draw_baseline(frame, figure)

@@ -28,11 +28,12 @@ def main() -> None:
     started = time.monotonic()
     try:
         from withintask.cli.app import app
+        from withintask.cli.kept_files import run_kept
         from withintask.report.verbosity import VARIABLE, detail
 
         for word in filter(_HOW_MUCH.get, given):
             os.environ[VARIABLE] = _HOW_MUCH[word]
-        app(words)
+        run_kept(app, words)
         sys.stdout.flush()
         detail(f"withintask {' '.join(words[:2])}: {time.monotonic() - started:.1f} seconds")
     except SystemExit:
@@ -57,6 +58,28 @@ _PLAIN = {
     "Δ": "d",
     "“": '"',
     "”": '"',
+    **dict(
+        zip(
+            "αβγηθκμξρσφχψω",
+            [
+                "alpha",
+                "beta",
+                "gamma",
+                "eta",
+                "theta",
+                "kappa",
+                "mu",
+                "xi",
+                "rho",
+                "sigma",
+                "phi",
+                "chi",
+                "psi",
+                "omega",
+            ],
+            strict=True,
+        )
+    ),
 }
 """What stands for a sign where a terminal has ASCII alone."""
 

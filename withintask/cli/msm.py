@@ -161,18 +161,19 @@ def sensitivity(
     target, params, free, moments, starts
         As for fit.
     out
-        CSV file to write besides.
+        File to write besides; its suffix is the format: csv, parquet, json, xlsx, dta.
     """
     import polars as pl
 
-    from withintask.panel.escape import save_csv
     from withintask.report.fit import print_sensitivity
+    from withintask.report.tables import kind_of_rows, write_rows
     from withintask.sim.params import load_params
     from withintask.tests_of_model.moments.fit import fit_msm
     from withintask.tests_of_model.moments.free_parameters import FREE
     from withintask.tests_of_model.moments.sensitivity import sensitivity as compute
     from withintask.tests_of_model.moments.targets import load_target
 
+    kind = kind_of_rows(out)
     wanted = load_target(target)
     chosen = wanted.take(moments) if moments else wanted
     table = compute(
@@ -180,7 +181,7 @@ def sensitivity(
     ).table()
     print_sensitivity(table)
     if out is not None:
-        save_csv(out, table.with_columns(pl.col("row").cast(pl.String)))
+        write_rows(table.with_columns(pl.col("row").cast(pl.String)), kind, out)
 
 
 @app.command

@@ -59,7 +59,7 @@ def build(
     from withintask.ingest.options import parse_years
     from withintask.ingest.store import build_oews
     from withintask.report.progress import stages
-    from withintask.report.terminal import frame_table
+    from withintask.report.terminal import print_frame
 
     with stages() as report:
         built = build_oews(
@@ -71,7 +71,7 @@ def build(
             skip=skip or (),
             on_progress=lambda name, number, count: report("reading", number, count, name),
         )
-    print(frame_table(built.audit.select(AUDIT_SHOWN)))
+    print_frame(built.audit.select(AUDIT_SHOWN))
     print(f"{built.audit['n_kept'].sum():,} rows of {built.audit.height} tables: {db}")
     print(f"{built.n_read} read, {built.n_unchanged} unchanged, {built.n_removed} removed")
 
@@ -81,7 +81,7 @@ def query(
     sql: str,
     *,
     db: Path,
-    file_format: Annotated[Format, Parameter("--format")] = "table",
+    file_format: Annotated[Format | None, Parameter("--format")] = None,
     out: Path | None = None,
     allow_files: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -94,27 +94,29 @@ def query(
     db
         Database written by `oews build` or `data build`.
     file_format
-        Form of the answer; parquet needs --out.
+        How to print: a table (as if left out), csv or json; parquet needs --out.
     out
-        File to write instead of printing.
+        File to write instead of printing; its suffix is the format: csv, json, parquet, xlsx, dta, or txt for a table.
     allow_files
         Let the query read and write other files and load extensions; closed unless you say so.
     """
     from withintask.ingest.database import query as run_query
-    from withintask.ingest.database import write_rows
     from withintask.panel.atomic import save_text
     from withintask.panel.errors import ParameterError
+    from withintask.report.tables import kind_of, kind_of_rows, write_rows
     from withintask.report.terminal import frame_table
 
-    if file_format == "parquet" and out is None:
-        raise ParameterError("--format parquet is binary: give the file to write with --out")
-    rows = run_query(db, sql, allow_files=allow_files)
     if out is None:
-        print({"table": frame_table, "csv": _csv, "json": _json}[file_format](rows))
-    elif file_format == "table":
-        save_text(out, frame_table(rows) + "\n")
+        if file_format == "parquet":
+            raise ParameterError("--format parquet is binary: give the file to write with --out")
+        rows = run_query(db, sql, allow_files=allow_files)
+        print({"csv": _csv, "json": _json}.get(file_format or "", frame_table)(rows))
+    elif out.suffix.lower() == ".txt" and file_format in (None, "table"):
+        save_text(out, frame_table(run_query(db, sql, allow_files=allow_files)) + "\n")
     else:
-        write_rows(rows, out, file_format)
+        kind_of(out, file_format, force=True)
+        kind = kind_of_rows(out)
+        write_rows(run_query(db, sql, allow_files=allow_files), kind, out)
 
 
 @app.command

@@ -417,6 +417,7 @@ def _as_json(name: str, violations: "pl.DataFrame") -> str:
 def _as_table(frame: "pl.DataFrame") -> str:
     import polars as pl
 
-    from withintask.report.terminal import frame_table
+    from withintask.report.terminal import frame_table, terminal_width
 
-    return frame_table(frame.with_columns(pl.col(pl.List(pl.String)).list.join("; ")))
+    joined = frame.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
+    return frame_table(joined, width=terminal_width())

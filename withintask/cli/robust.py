@@ -115,9 +115,12 @@ def distribution(
         File for a figure of the quantile effects (png, pdf, svg).
     """
     from withintask.report.distribution_figure import draw_quantile_effects
+    from withintask.report.style import fail_if_no_figure
     from withintask.tests_of_model.hypotheses.distribution import QUANTILES
     from withintask.tests_of_model.hypotheses.distribution import distribution as run
 
+    if figure is not None:
+        fail_if_no_figure(figure, force=True)
     frame = _show(
         lambda: run(
             panel,
@@ -153,14 +156,15 @@ def joint(
         File for the estimates: csv, parquet or json.
     """
     from withintask.report.tables import kind_of_rows, write_rows
-    from withintask.report.terminal import frame_table
+    from withintask.report.terminal import print_frame
     from withintask.tests_of_model.hypotheses.joint import joint as run
 
     kind = kind_of_rows(out)
     found = run(panel, hypotheses=tuple(hypothesis or ("H1", "H2", "H3", "H4")), errors=errors)
     if out is None:
-        print(frame_table(found.estimates.drop("message"), digits=4))
-        print(f"\ncovariance\n\n{frame_table(found.covariance, digits=4)}")
+        print_frame(found.estimates.drop("message"), digits=4)
+        print("\ncovariance\n")
+        print_frame(found.covariance, digits=4)
     else:
         write_rows(found.estimates, kind, out)
         print(f"{out}: written")

@@ -240,7 +240,7 @@ def _question(drawn: "Bank", given: "MomentTarget | SimulatedPanels", base: "Par
 def evidence(
     *, file: Path | None = None, params: Path | None = None, out: Path = Path("out/evidence")
 ) -> None:
-    """Print published estimates, what they say of the moments and what they pool to; write forest.png and pooled.toml.
+    """Print published estimates, what they say of the moments and what they pool to; write forest.svg and pooled.toml.
 
     Parameters
     ----------
@@ -249,7 +249,7 @@ def evidence(
     params
         Parameters of the economy through which gains of groups are read; the baseline if left out.
     out
-        Folder for evidence.csv, forest.png and pooled.toml, which `withintask sign --target` takes.
+        Folder for evidence.csv, forest.svg and pooled.toml, which `withintask sign --target` takes.
     """
     from withintask.panel.escape import save_csv
     from withintask.report.sign import forest_plot, print_pooled
@@ -282,7 +282,7 @@ def evidence(
     pooled = pooled_moments(table)
     print_pooled(pooled)
     save_csv(out / "evidence.csv", table)
-    forest_plot(table, pooled, out / "forest.png")
+    forest_plot(table, pooled, out / "forest.svg")
     if pooled:
         save_target(pooled_target(pooled), out / "pooled.toml")
-    print(f"\n{out}: evidence.csv, forest.png, pooled.toml")
+    print(f"\n{out}: evidence.csv, forest.svg, pooled.toml")

@@ -64,3 +64,18 @@ def completion(shell: Shell) -> None:
 
     script = app.generate_completion(prog_name="withintask", shell=shell)
     print(with_names(script, shell, option_names()))
+
+
+def demo(*, out: Path = Path("out/demo"), replicates: int = 200) -> None:
+    """Run the toolkit end to end: OEWS, a simulated trial, H1 over replicates, a page.
+
+    Parameters
+    ----------
+    out
+        Folder to write.
+    replicates
+        Replicates of the trial.
+    """
+    from withintask.report.demo import run_demo
+
+    run_demo(out, replicates=replicates)

@@ -6,8 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from withintask.panel.atomic import save
-from withintask.report.style import FAINT, FALLS, NEUTRAL, RISES, Axes, new_figure
+from withintask.report.style import FAINT, FALLS, NEUTRAL, RISES, Axes, new_figure, save_figure
 
 SHOWN = {
     "delta_log_sd": "ability: change of log sd",
@@ -72,7 +71,7 @@ def draw_ability(frame: pl.DataFrame, path: Path) -> None:
     frame
         As for :func:`ability_rows`.
     path
-        PNG file to write.
+        File to write: pdf, svg or png.
     """
     groups = _groups(frame)
     height = _MARGIN + _LINE_HEIGHT * len(groups)
@@ -86,7 +85,7 @@ def draw_ability(frame: pl.DataFrame, path: Path) -> None:
         "estimate and 95 % set; an arrow goes on beyond the axis, an arrow to both sides with no dot has no estimate",
         fontsize=8,
     )
-    save(path, lambda temporary: figure.savefig(temporary, dpi=150, format="png"))
+    save_figure(figure, path)
 
 
 def _groups(frame: pl.DataFrame) -> list[tuple[str, dict[str, dict[str, Any]]]]:

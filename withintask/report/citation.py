@@ -19,8 +19,26 @@ _KSS = """@article{kline_saggio_solvsten_2020,
   pages = {1859--1898},
   year = {2020},
 }"""
-_METHODS = {"leave_out": _KSS}
-"""By estimator, the publication whose method it is."""
+_MSM = """@article{mcfadden_1989,
+  title = {A Method of Simulated Moments for Estimation of Discrete Response Models Without Numerical Integration},
+  author = {McFadden, Daniel},
+  journal = {Econometrica},
+  volume = {57},
+  number = {5},
+  pages = {995--1026},
+  year = {1989},
+}"""
+_AGS = """@article{andrews_gentzkow_shapiro_2017,
+  title = {Measuring the Sensitivity of Parameter Estimates to Estimation Moments},
+  author = {Andrews, Isaiah and Gentzkow, Matthew and Shapiro, Jesse M.},
+  journal = {Quarterly Journal of Economics},
+  volume = {132},
+  number = {4},
+  pages = {1553--1592},
+  year = {2017},
+}"""
+_METHODS = {"leave_out": _KSS, "msm": _MSM, "sensitivity": _AGS}
+"""By estimator or method, the publication whose method it is."""
 
 
 def citation(estimators: Collection[str] = ()) -> str:

@@ -7,7 +7,15 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from withintask.report.style import FAINT, FIRST, SECOND, Axes, draw_signed, new_figure
+from withintask.report.style import (
+    FAINT,
+    FIRST,
+    SECOND,
+    Axes,
+    draw_signed,
+    legends_outside,
+    new_figure,
+)
 from withintask.tests_of_model.evidence.claim import HOLDS, Claim, Course
 from withintask.tests_of_model.evidence.hypothesis_claims import (
     BetweenFirmDispersion,
@@ -69,6 +77,7 @@ def draw_claim(claim: Claim) -> Figure:
     for ax in axes[0]:
         ax.axhline(0, color="black", lw=0.8)
         ax.spines[["top", "right"]].set_visible(False)
+    legends_outside(figure)
     return figure
 
 
@@ -86,7 +95,6 @@ def _draw_compression_with_concentration(axes: Axes, table: pl.DataFrame) -> Non
     axes[1].plot(table["ai_floor"], table["delta_gini_income"], color=FIRST, label="income")
     axes[1].plot(table["ai_floor"], table["delta_gini_pay"], color=SECOND, label="pay")
     axes[1].set(xlabel="α, AI floor", ylabel="ΔGini")
-    axes[1].legend(fontsize=8)
 
 
 def _technology_structure(claim: TechnologyStructure) -> str:
@@ -121,7 +129,6 @@ def _draw_compression(axes: Axes, table: pl.DataFrame) -> None:
     )
     axes[0].set(xlabel="ρ, substitution of skill and AI", ylabel="Δ ln CV, coefficient on ln θ")
     axes[0].axvline(0, color=FAINT, lw=0.8)
-    axes[0].legend(fontsize=8)
 
 
 def _credentials(claim: Credentials) -> str:
@@ -183,7 +190,6 @@ def _draw_returns_to_education(axes: Axes, table: pl.DataFrame) -> None:
     for ax, lines in zip(axes, (returns, prices), strict=True):
         for name, (label, color, style) in lines.items():
             ax.plot(table["substitution"], table[name], color=color, ls=style, label=label)
-        ax.legend(fontsize=8)
         ax.set(xscale="log", xlabel="σ, substitution across tasks")
         ax.set_xticks([0.3, 1, 3, 8], ["0.3", "1", "3", "8"])
         ax.minorticks_off()
@@ -209,7 +215,6 @@ def _draw_rent_sharing(axes: Axes, table: pl.DataFrame) -> None:
         ax.plot(part["rent_sharing"], part["delta_gini_pay"], color=SECOND, label="pay")
         ax.set(xlabel="ξ, rent sharing", ylabel="ΔGini")
         ax.set_title(f"proprietary share {share:.2f}", fontsize=10)
-        ax.legend(fontsize=8)
 
 
 def _between_firm_dispersion(claim: BetweenFirmDispersion) -> str:
@@ -261,7 +266,6 @@ def _draw_between_share(axes: Axes, table: pl.DataFrame) -> None:
     axes[1].set(ylabel="change of the variance of log pay")
     for ax in axes:
         ax.set(xlabel="η1/(η0+η1), share of proprietary AI")
-        ax.legend(fontsize=8)
 
 
 def _asset_concentration(claim: AssetConcentration) -> str:
@@ -286,7 +290,6 @@ def _draw_asset_concentration(axes: Axes, table: pl.DataFrame) -> None:
         part = table.filter(pl.col("moved") == name)
         axes[0].plot(part["gini"], part["boundary"], "o-", color=color, label=label, ms=4)
     axes[0].set(xlabel="concentration", ylabel="boundary in η1/(η0+η1)", ylim=(0, 1))
-    axes[0].legend(fontsize=8)
 
 
 def _listed(values: Sequence[float]) -> str:

@@ -1,6 +1,7 @@
 """A panel's design in words, with the estimators that fit it."""
 
 import json
+import textwrap
 from dataclasses import asdict
 
 import polars as pl
@@ -8,6 +9,7 @@ import polars as pl
 from withintask.panel.design_kind import design_kind
 from withintask.panel.design_words import design_sentences
 from withintask.panel.panel import Panel
+from withintask.report.terminal import terminal_width
 from withintask.tests_of_model.hypotheses.recommend import LACKS, RECOMMENDED, recommendations
 
 
@@ -29,7 +31,19 @@ def describe_design(panel: Panel, *, as_json: bool = False) -> str:
     blocks = [f"{panel.info.name}", *(f"  {sentence}" for sentence in sentences), ""]
     for (hypothesis,), group in verdicts.group_by("hypothesis", maintain_order=True):
         blocks += _of_hypothesis(str(hypothesis), group)
-    return "\n".join(blocks)
+    return "\n".join(map(_filled, blocks))
+
+
+def _filled(line: str) -> str:
+    """Break a line at the width of the terminal, what follows indented below it."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.fill(
+        line,
+        terminal_width(),
+        subsequent_indent=f"{indent}  ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def design_text(panel: Panel) -> tuple[list[str], dict[str, object] | None]:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from withintask.panel.atomic import save
 from withintask.panel.errors import EstimationError
-from withintask.report.style import FAINT, FALLS, NEUTRAL, new_figure
+from withintask.report.style import FAINT, FALLS, NEUTRAL, new_figure, save_figure
 
 _PREFIX = "quantile_effect_"
 
@@ -43,5 +42,4 @@ def draw_quantile_effects(frame: pl.DataFrame, path: Path) -> Path:
     ax.set_xlabel("quantile of output")
     ax.set_ylabel("effect of access, with 95 % intervals")
     ax.set_xlim(0, 1)
-    save(path, lambda target: figure.savefig(target, format=path.suffix.lstrip(".")))
-    return path
+    return save_figure(figure, path)

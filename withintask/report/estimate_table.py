@@ -36,6 +36,12 @@ class EstimateTable:
     """In the order in which they are read."""
     notes: tuple[str, ...]
     """Each once; an estimator bears the number of its note, from 1."""
+    key: str = f"95 % intervals in brackets. {STARS_WORDS}."
+    """How the cells are read; below documents, before the notes."""
+    title: str = "Estimates"
+    """What the table shows."""
+    command: str = "withintask estimate"
+    """The command that makes it, for the foot of a page."""
 
     def without(self, column: str) -> "EstimateTable":
         """Return the table less one column."""

@@ -1,16 +1,15 @@
 """An event study in words, as a table and as a figure; estimates that hang on one firm are shown without an interval."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import polars as pl
 
-from withintask.panel.atomic import save
-from withintask.panel.errors import EstimationError, ParameterError
-from withintask.panel.escape import in_spreadsheet
-from withintask.report.style import FAINT, FALLS, FIRST, NEUTRAL, new_figure
+from withintask.panel.errors import EstimationError
+from withintask.report.style import FAINT, FALLS, FIRST, NEUTRAL, new_figure, save_figure
+from withintask.report.tables import kind_of_rows, write_rows
 from withintask.report.terminal import print_rows
 from withintask.tests_of_model.hypotheses.event_averages import (
     CALENDAR,
@@ -38,7 +37,6 @@ _AVERAGES = {
     COHORT: "cohort",
     CALENDAR: "period",
 }
-_DPI = 150
 
 
 def print_study(study: EventStudy, sensitivity: pl.DataFrame | None = None) -> None:
@@ -119,21 +117,14 @@ def _print_sensitivity(table: pl.DataFrame) -> None:
 
 
 def write_study(study: EventStudy, out: Path) -> Path:
-    """Write all effects, those by cohort and period too: csv, json or parquet by the suffix.
+    """Write all effects, those by cohort and period too, in the format of the file's suffix.
 
     Raises
     ------
     ParameterError
-        If the suffix is another.
+        If the suffix is not known, or that of a document.
     """
-    writers: dict[str, Callable[[Path], None]] = {
-        ".csv": in_spreadsheet(study.effects).write_csv,
-        ".json": study.effects.write_json,
-        ".parquet": study.effects.write_parquet,
-    }
-    if out.suffix.lower() not in writers:
-        raise ParameterError(f"--out {out}: expected a suffix of {', '.join(writers)}")
-    save(out, writers[out.suffix.lower()])
+    write_rows(study.effects, kind_of_rows(out), out)
     return out
 
 
@@ -193,10 +184,8 @@ def draw_study(study: EventStudy, path: Path) -> Path:
         fontsize=9,
         loc="left",
     )
-    suffix = path.suffix.removeprefix(".").lower() or "png"
-    metadata = _metadata(study, suffix)
-    save(path, lambda file: figure.savefig(file, dpi=_DPI, format=suffix, metadata=metadata))
-    return path
+    suffix = path.suffix.removeprefix(".").lower()
+    return save_figure(figure, path, metadata=_metadata(study, suffix))
 
 
 def _draw_effect(ax: "object", row: Mapping[str, float]) -> None:

@@ -1,8 +1,5 @@
 """The headline page: one self-contained HTML file, its figures and its tables."""
 
-import base64
-import io
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +10,9 @@ from withintask.panel.escape import save_csv
 from withintask.panel.notation import symbol
 from withintask.report.claims import claim_table
 from withintask.report.headline_figures import figures
-from withintask.report.page import render_template
+from withintask.report.page import image_link, render_template
 from withintask.report.progress import stages
+from withintask.report.style import save_figure
 from withintask.sim.params import load_params, params_hash
 from withintask.tests_of_model.evidence.admissible import chi_square_bound
 from withintask.tests_of_model.evidence.claim import CONDITIONAL, FAILS, HOLDS
@@ -29,11 +27,6 @@ from withintask.tests_of_model.moments.targets import load_target
 
 _BOXES = {"search": "the wide search bounds", "plausible": "the plausible ranges"}
 _CSS = {HOLDS: "good", CONDITIONAL: "mixed", FAILS: "bad"}
-_DPI = 110
-
-
-def _write_bytes(data: bytes, path: Path) -> None:
-    path.write_bytes(data)
 
 
 def run_headline(
@@ -73,27 +66,24 @@ def run_headline(
 
 
 def write_headline(page: Headline, out: Path) -> None:
-    """Write the page, its figures (PNG) and its tables (Parquet and CSV)."""
+    """Write the page, its figures (SVG) and its tables (Parquet and CSV)."""
     for name, table in {**page.tables(), "claims": claim_table(page.claims)}.items():
         save(out / "tables" / f"{name}.parquet", table.write_parquet)
         save_csv(out / "tables" / f"{name}.csv", table)
     images = {}
     for name, figure in figures(page).items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=_DPI)
-        data = buffer.getvalue()
-        save(out / "figures" / f"{name}.png", partial(_write_bytes, data))
-        images[name] = base64.b64encode(data).decode("ascii")
+        save_figure(figure, out / "figures" / f"{name}.svg")
+        images[name] = image_link(figure)
     save_text(out / "index.html", render(page, images))
 
 
 def render(page: Headline, images: dict[str, str]) -> str:
-    """Render the page from its numbers and the figures, base64 by name."""
+    """Render the page from its numbers and the figures, addresses that hold them by name."""
     values = {
         "is_quick": page.is_quick,
         "target": page.target,
         "n_assumed": page.target.status.count("assumed"),
-        "lead": _lead(page),
+        "lead": lead(page),
         "images": images,
         "tables": set(page.tables()),
         "params_hash": params_hash(page.fit.params),
@@ -166,8 +156,8 @@ def _claim_values(page: Headline, images: dict[str, str]) -> dict[str, object]:
     }
 
 
-def _lead(page: Headline) -> str:
-    """The answer, in a few sentences, every figure computed."""
+def lead(page: Headline) -> str:
+    """Give the answer in a few sentences, every figure computed."""
     moments = page.fit.best.moments
     smallest = _ranges_of(page, len(OF_PANEL), "plausible").row(0, named=True)
     verdicts = [claim.verdict for claim in page.claims]

@@ -1,12 +1,14 @@
 """Figures of the headline page."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import polars as pl
 from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
 
-from withintask.panel.notation import symbol
 from withintask.report.claims import draw_claim
+from withintask.report.fit_figures import sensitivity_figure
 from withintask.report.style import (
     FAINT,
     FALLS,
@@ -14,11 +16,10 @@ from withintask.report.style import (
     NEUTRAL,
     RISES,
     SIGNED,
-    Axes,
+    legends_outside,
     new_figure,
 )
 from withintask.tests_of_model.evidence.headline import Headline
-from withintask.tests_of_model.moments.sensitivity import DELTA_GINI, Sensitivity
 
 _BOX_NAMES = {"search": "wide search bounds", "plausible": "plausible ranges"}
 _BOX_COLORS = {"search": "#7b3294", "plausible": "#008837"}
@@ -26,61 +27,31 @@ _BOX_COLORS = {"search": "#7b3294", "plausible": "#008837"}
 
 def figures(page: Headline) -> dict[str, Figure]:
     """Draw every figure of the page, by name."""
-    drawn = {
-        "sensitivity": _sensitivity(page),
-        "sign_set": _sign_set(page),
-        "ranges": _ranges(page),
-        "sixth_moment": _sixth_moment(page),
-        "scenarios": _scenarios(page),
-    }
-    return drawn | {f"claim_{claim.name}": draw_claim(claim) for claim in page.claims}
+    return {name: draw(page, name) for name in figure_names(page)}
+
+
+def figure_names(page: Headline) -> tuple[str, ...]:
+    """Name the figures of the page."""
+    return (*_DRAWN, *(f"claim_{claim.name}" for claim in page.claims))
+
+
+def draw(page: Headline, name: str) -> Figure:
+    """Draw one figure of the page."""
+    if name in _DRAWN:
+        return _DRAWN[name](page)
+    return next(draw_claim(claim) for claim in page.claims if name == f"claim_{claim.name}")
 
 
 def _sensitivity(page: Headline) -> Figure:
-    parts = [
-        (effects, title)
-        for effects, title in (
-            (page.with_gini, "m1–m6, all six parameters"),
-            (page.given_sharing, "m1–m5, ξ given"),
-        )
-        if effects is not None
-    ]
-    figure, axes = new_figure(1, max(len(parts), 1), width=11.5, height=4.4)
-    if not parts:
-        axes[0, 0].text(
-            0.5, 0.5, "a parameter lies at its bound: no derivative exists", ha="center"
-        )
-        axes[0, 0].axis("off")
-    for ax, (effects, title) in zip(axes[0], parts, strict=False):
-        _heat(ax, effects, title)
-    figure.suptitle("Effect of one standard error of each target, in standard errors of the row")
-    return figure
-
-
-def _heat(ax: Axes, effects: Sensitivity, title: str) -> None:
-    share = effects.per_std_error / np.sqrt(effects.row_variance)[:, None]
-    share = np.where(np.abs(share) < _NOTHING, 0.0, share)
-    ax.imshow(share, cmap="PuOr_r", vmin=-1, vmax=1, aspect="auto")
-    for (i, j), value in np.ndenumerate(share):
-        ax.text(
-            j,
-            i,
-            f"{value:+.2f}" if value else "0",
-            ha="center",
-            va="center",
-            fontsize=9,
-            color="white" if abs(value) > _DARK else "black",
-        )
-    ax.set_xticks(range(len(effects.moments)), effects.moments)
-    ax.set_yticks(
-        range(len(effects.rows)),
-        ["ΔGini" if r == DELTA_GINI else symbol(r).symbol for r in effects.rows],
+    named = (
+        (page.with_gini, "m1–m6, all six parameters"),
+        (page.given_sharing, "m1–m5, ξ given"),
     )
-    ax.axhline(len(effects.rows) - 1.5, color="black", lw=1)
-    ax.set_title(title, fontsize=11)
+    return sensitivity_figure([(effects, title) for effects, title in named if effects is not None])
 
 
-_NOTHING, _DARK, _PALE = 5e-3, 0.7, 0.3
+_PALE = 0.3
+"""Opacity of combinations that the model does not come near."""
 
 
 def _sign_set(page: Headline) -> Figure:
@@ -107,6 +78,7 @@ def _sign_set(page: Headline) -> Figure:
             cmap=SIGNED,
             norm=norm,
             linewidths=0,
+            rasterized=True,
         )
         ax.plot(curve["proprietary"], curve["rent_sharing"], color="black", lw=1)
         ax.plot(params.proprietary, params.rent_sharing, "o", mfc="white", mec="black", ms=7)
@@ -167,7 +139,7 @@ def _ranges(page: Headline) -> Figure:
     axes[0, 0].set_title("Whole range", fontsize=11)
     axes[0, 1].set(ylim=(-0.03, 0.03))
     axes[0, 1].set_title("Around zero (dashed: from here on the sign is known)", fontsize=11)
-    axes[0, 0].legend(fontsize=8, loc="upper right")
+    legends_outside(figure, n_columns=4)
     return figure
 
 
@@ -187,7 +159,7 @@ def _sixth_moment(page: Headline) -> Figure:
         xlabel="workers in the panel, and people in the income sample",
         ylabel="ΔGini of income",
     )
-    ax.legend(fontsize=9)
+    legends_outside(figure)
     return figure
 
 
@@ -213,3 +185,12 @@ def _scenarios(page: Headline) -> Figure:
         )
     axes[0, 0].set_ylabel("combinations of ends, sorted")
     return figure
+
+
+_DRAWN: Mapping[str, Callable[[Headline], Figure]] = {
+    "sensitivity": _sensitivity,
+    "sign_set": _sign_set,
+    "ranges": _ranges,
+    "sixth_moment": _sixth_moment,
+    "scenarios": _scenarios,
+}

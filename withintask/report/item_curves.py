@@ -7,10 +7,9 @@ from typing import get_args
 
 import polars as pl
 
-from withintask.panel.atomic import save
 from withintask.panel.panel import Panel
 from withintask.report.estimate_words import term_words
-from withintask.report.style import FALLS, NEUTRAL, RISES, Axes, new_figure
+from withintask.report.style import FALLS, NEUTRAL, RISES, Axes, new_figure, save_figure
 from withintask.tests_of_model.harness.item_analysis import signs_lost_at
 from withintask.tests_of_model.samples.comparisons import Form
 
@@ -82,7 +81,7 @@ def draw_curve(curve: pl.DataFrame, path: Path) -> None:
         "assumed persistence of noise from an item to the next; band: 95 % set, line: where the sign is lost",
         fontsize=8,
     )
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _draw_term(ax: Axes, rows: pl.DataFrame) -> None:
@@ -111,17 +110,12 @@ def draw_baseline(groups: pl.DataFrame, path: Path) -> None:
     ax.set_xlabel("output without AI, less that of all, shrunk", fontsize=8)
     ax.set_ylabel("effect of AI, 95 % interval", fontsize=8)
     _dress(ax)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _dress(ax: Axes) -> None:
     ax.tick_params(labelsize=8)
     ax.spines[["top", "right"]].set_visible(False)
-
-
-def _save(figure: object, path: Path) -> None:
-    suffix = path.suffix.removeprefix(".") or "png"
-    save(path, lambda temporary: figure.savefig(temporary, dpi=150, format=suffix))  # type: ignore[attr-defined]
 
 
 def curve_rows(curve: pl.DataFrame) -> list[tuple[str, ...]]:

@@ -48,6 +48,7 @@ def run_matrix(
     designs: Sequence[Design] = (),
     more_worlds: Sequence[World] = (),
     axes: Mapping[str, Sequence[float]] = NO_AXES,
+    command: str = "withintask matrix",
 ) -> Judged:
     """Run designs in all worlds until they are decided, and write replicates, diagnosis, verdicts, figure and page.
 
@@ -72,6 +73,8 @@ def run_matrix(
     axes
         Two fields of a design and their values: each design is judged at every combination, in the reference world, without
         AI and in one's own worlds, and small maps are written. No maps if empty.
+    command
+        What was called, for the foot of the page.
 
     Returns
     -------
@@ -109,11 +112,12 @@ def run_matrix(
         limit=limit,
         seed=seed,
         is_quick=is_quick,
+        command=command,
     )
     write_matrix(result, out)
     if axes:
         write_maps(result, variants, axes, out)
-        print(f"{out}: maps.png, .md, .csv")
+        print(f"{out}: maps.svg, .md, .csv")
     return judged
 
 
@@ -122,14 +126,15 @@ def write_matrix(result: MatrixRun, out: Path) -> None:
     verdicts = result.judged.verdicts
     save(out / "matrix.parquet", verdicts.write_parquet)
     save_csv(out / "matrix.csv", verdicts.with_columns(pl.col("idle").list.join(", ")))
-    save(out / "worlds.parquet", result.judged.worlds.write_parquet)
-    save(out / "breakdown.parquet", result.sizes.write_parquet)
-    draw_matrix(result, out / "matrix.png")
+    for name, frame in (("worlds", result.judged.worlds), ("breakdown", result.sizes)):
+        save(out / f"{name}.parquet", frame.write_parquet)
+        save_csv(out / f"{name}.csv", frame)
+    draw_matrix(result, out / "matrix.svg")
     save_text(out / "matrix.md", _markdown(result))
     save_text(out / "index.html", matrix_page(result))
     print_rows(_HEADER, _rows(result), title=f"Identification matrix; {result.note}")
     print(
-        f"{out}: index.html, matrix.png, .md, .csv; replicates, diagnosis, worlds, breakdown as .parquet"
+        f"{out}: index.html, matrix.svg, .md, .csv; replicates, diagnosis, worlds, breakdown as .parquet"
     )
 
 

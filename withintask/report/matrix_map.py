@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from withintask.panel.atomic import save, save_text
+from withintask.panel.atomic import save_text
 from withintask.panel.escape import save_csv
 from withintask.report.matrix_words import COLORS, PALE, MatrixRun
+from withintask.report.style import save_figure
 from withintask.report.tables import markdown_table
 from withintask.tests_of_model.harness import rule
 from withintask.tests_of_model.harness.grid import AXES, Variant
@@ -29,7 +30,7 @@ def write_maps(
     axes: Mapping[str, Sequence[float]],
     out: Path,
 ) -> None:
-    """Write ``maps.csv``, ``maps.md`` and ``maps.png``: the verdict of each variant, with its bias and power.
+    """Write ``maps.csv``, ``maps.md`` and ``maps.svg``: the verdict of each variant, with its bias and power.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def write_maps(
     title = "# What a design needs: verdicts by two of its sizes"
     note = f"Made by `withintask matrix --vary` ({result.note}); do not edit."
     save_text(out / "maps.md", f"{title}\n\n{note}\n\n{markdown_table(header, lines)}")
-    _draw(rows, axes, result.note, out / "maps.png")
+    _draw(rows, axes, result.note, out / "maps.svg")
 
 
 def map_rows(result: MatrixRun, variants: Sequence[Variant]) -> list[Row]:
@@ -77,23 +78,16 @@ def _figures(row: Row) -> str:
 
 
 def _draw(rows: list[Row], axes: Mapping[str, Sequence[float]], note: str, path: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
     order = [claim for claim, _, _ in CLAIMS]
     panels = sorted({(r["design"], r["claim"]) for r in rows}, key=lambda p: order.index(p[1]))
     n_columns = min(len(panels), _WIDEST) or 1
     n_lines = -(-len(panels) // n_columns) or 1
-    figure, grid = plt.subplots(
-        n_lines,
-        n_columns,
-        figsize=(2.7 * n_columns + 0.6, 2.4 * n_lines + 0.9),
-        layout="constrained",
-        squeeze=False,
-    )
+    size = 2.7 * n_columns + 0.6, 2.4 * n_lines + 0.9
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(n_lines, n_columns, squeeze=False)
     for place, ax in enumerate(grid.flat):
         if place >= len(panels):
             ax.set_axis_off()
@@ -111,8 +105,7 @@ def _draw(rows: list[Row], axes: Mapping[str, Sequence[float]], note: str, path:
         fontsize=8,
     )
     figure.suptitle(f"What a design needs where nothing else happens; {note}", fontsize=9)
-    save(path, lambda temporary: figure.savefig(temporary, dpi=150))
-    plt.close(figure)
+    save_figure(figure, path)
 
 
 def _panel(ax: "Axes", rows: list[Row], axes: Mapping[str, Sequence[float]]) -> None:

@@ -1,7 +1,6 @@
 """The page of the identification matrix: every cell with the worlds behind it, in one file that needs no network."""
 
 import math
-from importlib.resources import files
 from typing import Any
 
 import polars as pl
@@ -15,6 +14,7 @@ from withintask.report.matrix_words import (
     is_sound_alone,
     short_gap,
 )
+from withintask.report.page import render_template
 from withintask.sim.design import Design
 from withintask.sim.worlds import REFERENCE
 from withintask.tests_of_model.harness import rule
@@ -23,6 +23,8 @@ from withintask.tests_of_model.harness.diagnosands import ROUNDING
 from withintask.tests_of_model.harness.verdict import CLAIMS, GAP
 
 Row = dict[str, Any]
+FILES = ("matrix.csv", "worlds.csv", "breakdown.csv", "matrix.svg")
+"""What lies beside the page and is linked from it."""
 
 _WIDTH, _HEIGHT = 176, 18
 _HYPOTHESES = {claim: hypothesis for claim, hypothesis, _ in CLAIMS}
@@ -30,33 +32,28 @@ _HYPOTHESES = {claim: hypothesis for claim, hypothesis, _ in CLAIMS}
 
 def matrix_page(result: MatrixRun) -> str:
     """Write the page, as HTML."""
-    from jinja2 import Environment, StrictUndefined
-
     order = [_cell(row, result) for row in result.cells()]
     shown = set(result.judged.worlds["world"])
     noise_of = {design.name: _noise(design) for design in result.designs}
-    template = files("withintask.report").joinpath("matrix.html").read_text(encoding="utf-8")
-    return (
-        Environment(autoescape=True, undefined=StrictUndefined)
-        .from_string(template)
-        .render(
-            note=result.note[:1].upper() + result.note[1:],
-            seed=result.seed,
-            is_quick=result.is_quick,
-            first_look=FIRST_LOOK,
-            colors=COLORS,
-            pale=PALE,
-            limits=_limits(),
-            claims=list(_HYPOTHESES),
-            designs=result.designs,
-            noise_of=noise_of,
-            noises=list(dict.fromkeys(noise_of.values())),
-            worlds=[world for world in result.worlds if world.name in shown],
-            cells={(cell["claim"], cell["design"]): cell for cell in order},
-            judged=[cell for cell in order if cell["verdict"] != GAP],
-            gaps=[cell for cell in order if cell["verdict"] == GAP],
-        )
-    )
+    values = {
+        "note": result.note[:1].upper() + result.note[1:],
+        "seed": result.seed,
+        "is_quick": result.is_quick,
+        "first_look": FIRST_LOOK,
+        "colors": COLORS,
+        "pale": PALE,
+        "limits": _limits(),
+        "claims": list(_HYPOTHESES),
+        "designs": result.designs,
+        "noise_of": noise_of,
+        "noises": list(dict.fromkeys(noise_of.values())),
+        "worlds": [world for world in result.worlds if world.name in shown],
+        "cells": {(cell["claim"], cell["design"]): cell for cell in order},
+        "judged": [cell for cell in order if cell["verdict"] != GAP],
+        "gaps": [cell for cell in order if cell["verdict"] == GAP],
+        "files": FILES,
+    }
+    return render_template("matrix.html", values, command=result.command)
 
 
 def _noise(design: Design) -> str:

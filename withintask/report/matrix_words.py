@@ -50,12 +50,18 @@ class MatrixRun:
     """Seed of the study."""
     is_quick: bool = False
     """Whether it is a first look, and everything is marked so."""
+    command: str = "withintask matrix"
+    """What was called, for the foot of the page."""
 
     @property
     def note(self) -> str:
         """How it was run, for a caption."""
         note = f"at most {self.limit:,} replicates a world, seed {self.seed}"
         return f"{FIRST_LOOK}: {note}" if self.is_quick else note
+
+    def shown_designs(self) -> dict[str, str]:
+        """Names of the designs with what stands beside their row, in their order."""
+        return {design.name: f"{design.number}  {design.name}" for design in self.designs}
 
     def cells(self) -> list[dict[str, object]]:
         """Rows of the verdicts of chosen estimators, by claim, then by design."""

@@ -1,7 +1,6 @@
 """Occupations: the trend page, its figure of real and simulated slopes and its specification curve."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +8,10 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from withintask.panel.atomic import save, save_text
+from withintask.panel.atomic import save_text
 from withintask.panel.escape import save_csv
 from withintask.report.exposure_page import grid
+from withintask.report.style import legends_outside, save_figure
 from withintask.tests_of_model.evidence.occupation_slopes import POST_MINUS_PRE
 
 if TYPE_CHECKING:
@@ -71,10 +71,10 @@ def write_occupations(
         "specification_curve": draw_curve(evidence.trends),
     }
     for name, figure in figures.items():
-        save(out / f"{name}.png", partial(figure.savefig, dpi=110, format="png"))
+        save_figure(figure, out / f"{name}.svg")
     page = out / "occupations.md"
     save_text(page, _page(evidence, shown))
-    return (page, *(out / f"{name}.png" for name in figures))
+    return (page, *(out / f"{name}.svg" for name in figures))
 
 
 def draw_trends(trends: pl.DataFrame, shown: pl.DataFrame) -> Figure:
@@ -107,7 +107,7 @@ def draw_trends(trends: pl.DataFrame, shown: pl.DataFrame) -> Figure:
     axes.set_title(
         "Dispersion of pay by occupation on exposure: as found, and of a known compression"
     )
-    axes.legend(fontsize=7, loc="lower left")
+    legends_outside(figure, n_columns=3, fontsize=7)
     return figure
 
 
@@ -173,7 +173,7 @@ def _page(evidence: "OccupationEvidence", shown: pl.DataFrame) -> str:
     tests = evidence.pre_trends.filter(pl.col("scale") == "sd")
     parts = [
         _INTRO,
-        "![Slopes by year, as found and simulated](occupations.png)",
+        "![Slopes by year, as found and simulated](occupations.svg)",
         _SHOWN.format(
             truth=model["truth"],
             implied=model["implied"],
@@ -183,7 +183,7 @@ def _page(evidence: "OccupationEvidence", shown: pl.DataFrame) -> str:
         grid(shown),
         "## After minus before\n\n`p_adjusted`: over all outcomes and measures of a weight (Romano and Wolf).",
         grid(main.select(shape)),
-        "![Specification curve](specification_curve.png)",
+        "![Specification curve](specification_curve.svg)",
         "## Years without AI, jointly\n\nA small p-value: outcomes moved with exposure before AI.",
         grid(tests.drop("scale")),
         _BOUNDS,

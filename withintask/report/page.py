@@ -176,8 +176,10 @@ def image_link(figure: "Drawing") -> str:
     """Return a figure of Matplotlib as an address that holds it as SVG, its letters as outlines."""
     from matplotlib import rc_context
 
+    from withintask.report.style import VECTOR
+
     buffer = io.BytesIO()
-    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "withintask"}):
+    with rc_context(VECTOR):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 

@@ -1,15 +1,16 @@
 """Regimes of AI and inequality: maps, boundaries, rent sharing and policies, as figures and tables."""
 
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+from matplotlib.figure import Figure
 
 from withintask.panel.atomic import save, save_text
 from withintask.panel.escape import save_csv
 from withintask.report.regime_page import regime_page
+from withintask.report.style import save_figure
 from withintask.report.terminal import print_rows
 from withintask.sim.params import Params, load_params
 from withintask.sim.regime import MEASURES, RegimeMap, axis_label
@@ -36,7 +37,7 @@ def run_regime(out: Path, *, n_values: int = 21) -> dict[str, pl.DataFrame]:
     Parameters
     ----------
     out
-        Folder of ``map_*.png``, ``rent_sharing.png``, ``policies.png`` and of each table as Parquet and CSV.
+        Folder of ``map_*.svg``, ``rent_sharing.svg``, ``policies.svg`` and of each table as Parquet and CSV.
     n_values
         Values on each axis.
 
@@ -54,9 +55,9 @@ def run_regime(out: Path, *, n_values: int = 21) -> dict[str, pl.DataFrame]:
         "policies": policies(params),
     }
     for axis, drawn in maps.items():
-        save(out / f"map_{axis}.png", partial(draw_map, drawn, params))
-    save(out / "rent_sharing.png", lambda path: draw_rent_sharing(tables["rent_sharing"], path))
-    save(out / "policies.png", lambda path: draw_policies(tables["policies"], path))
+        save_figure(draw_map(drawn, params), out / f"map_{axis}.svg")
+    save_figure(draw_rent_sharing(tables["rent_sharing"]), out / "rent_sharing.svg")
+    save_figure(draw_policies(tables["policies"]), out / "policies.svg")
     for name, table in tables.items():
         save(out / f"{name}.parquet", table.write_parquet)
         save_csv(out / f"{name}.csv", table)
@@ -66,17 +67,17 @@ def run_regime(out: Path, *, n_values: int = 21) -> dict[str, pl.DataFrame]:
         _print_map(drawn)
     _print(tables)
     print(
-        f"{out}: index.html, {', '.join(f'map_{a}.png' for a in maps)}, rent_sharing.png, policies.png, tables"
+        f"{out}: index.html, {', '.join(f'map_{a}.svg' for a in maps)}, rent_sharing.svg, policies.svg, tables"
     )
     return tables
 
 
-def draw_map(regimes: RegimeMap, params: Params, path: Path) -> None:
+def draw_map(regimes: RegimeMap, params: Params) -> Figure:
     """Draw income and pay side by side, with the boundary as a line and the baseline as a point."""
-    plt = _pyplot()
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained", sharey=True)
+    figure = Figure(figsize=(10, 4.4), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
     limit = max(float(np.abs(regimes.grid(m)[2]).max()) for m in MEASURES)
     levels = np.linspace(-limit, limit, 2 * _N_BANDS + 1)
     for measure, ax in zip(MEASURES, axes, strict=True):
@@ -99,14 +100,13 @@ def draw_map(regimes: RegimeMap, params: Params, path: Path) -> None:
         "Change in the Gini that AI brings. Line: boundary of the regimes. Circle: baseline.",
         fontsize=10,
     )
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    return figure
 
 
-def draw_rent_sharing(effects: pl.DataFrame, path: Path) -> None:
+def draw_rent_sharing(effects: pl.DataFrame) -> Figure:
     """Draw what rent sharing does to both measures, one line a share of proprietary AI."""
-    plt = _pyplot()
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained", sharey=True)
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
     for measure, ax in zip(MEASURES, axes, strict=True):
         parts = effects.group_by("proprietary_share", maintain_order=True)
         for ((share,), rows), color in zip(parts, _LINES, strict=False):
@@ -117,14 +117,13 @@ def draw_rent_sharing(effects: pl.DataFrame, path: Path) -> None:
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("change in Gini that AI brings")
     figure.suptitle("Numbers at the lines: share of proprietary AI, η1/(η0+η1)", fontsize=10)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    return figure
 
 
-def draw_policies(effects: pl.DataFrame, path: Path) -> None:
+def draw_policies(effects: pl.DataFrame) -> Figure:
     """Draw the change in both measures without, with each, and with all policies."""
-    plt = _pyplot()
-    figure, ax = plt.subplots(figsize=(8, 3.8), layout="constrained")
+    figure = Figure(figsize=(8, 3.8), layout="constrained")
+    ax = figure.subplots()
     place = np.arange(effects.height)[::-1]
     for shift, measure, color in ((0.18, "income", _LINES[3]), (-0.18, "pay", _LINES[0])):
         bars = ax.barh(
@@ -137,8 +136,7 @@ def draw_policies(effects: pl.DataFrame, path: Path) -> None:
     ax.set_xlabel("change in Gini that AI brings")
     ax.spines[["top", "right"]].set_visible(False)
     figure.legend(frameon=False, loc="outside upper right", ncols=2)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    return figure
 
 
 def _label_line(ax: "Axes", rows: pl.DataFrame, measure: str, text: str, color: str) -> None:
@@ -190,12 +188,3 @@ def _print(tables: dict[str, pl.DataFrame]) -> None:
         ],
         title="What AI does to inequality under each policy",
     )
-
-
-def _pyplot() -> Any:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    return plt

@@ -35,7 +35,7 @@ def _maps(axes: tuple[str, ...]) -> Iterator[Block]:
     for axis in axes:
         words = axis.replace("_", " ")
         yield Figure(
-            href=f"map_{axis}.png",
+            href=f"map_{axis}.svg",
             alt=f"Change in the Gini of income and of pay over the share of proprietary AI and {words}",
             caption=f"Change in the Gini, income on the left and pay on the right, by {words}. {note}",
             data_href="maps.csv",
@@ -46,14 +46,14 @@ def _maps(axes: tuple[str, ...]) -> Iterator[Block]:
 def _lines() -> Iterator[Block]:
     yield Heading(text="What rent sharing and policies do")
     yield Figure(
-        href="rent_sharing.png",
+        href="rent_sharing.svg",
         alt="Change in the Gini of income and of pay by the elasticity of pay to rents, one line a share of proprietary AI",
         caption="Change in the Gini by the elasticity of pay to rents; at the lines, the share of proprietary AI.",
         data_href="rent_sharing.csv",
         data_name="rent_sharing.csv",
     )
     yield Figure(
-        href="policies.png",
+        href="policies.svg",
         alt="Change in the Gini of income and of pay without, with each and with all policies",
         caption="Change in the Gini that AI brings, by policy.",
         data_href="policies.csv",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from matplotlib.figure import Figure
 
 from withintask.ingest import education_changes, load_oews, occupation_changes
 from withintask.ingest.folders import Source, source_folders
@@ -14,6 +15,7 @@ from withintask.panel.escape import save_csv
 from withintask.panel.panel import Panel
 from withintask.report.ability import HEADER, ability_rows, draw_ability, signs_in_words
 from withintask.report.results_page import results_page
+from withintask.report.style import legends_outside, save_figure
 from withintask.report.tables import markdown_table
 from withintask.report.terminal import print_rows
 from withintask.tests_of_model.evidence.occupations import (
@@ -73,7 +75,7 @@ What an item shows is ability and noise; two items of one worker share only abil
 compared in the way that takes least for granted; noise and ability are log standard deviations, shares of their range for
 answers and scores, shares of the mean for counts; sets are 95 %, and go on for ever where ability is not detected.
 
-![Change of ability, of noise, gradient and average effect by panel](ability.png)
+![Change of ability, of noise, gradient and average effect by panel](ability.svg)
 """
 _OEWS = """## Occupations: pay, dispersion and employment on exposure
 
@@ -82,7 +84,7 @@ after ChatGPT, and each OEWS pools three years of surveys: all earlier pairs are
 of AI. Between 2020 and 2021 BLS changed method and classification. Exposure is one measure here, the GPT-4 rating (beta); all
 measures, years as they pool surveys, bounds for top codes and adjusted p-values are on [a page of their own](occupations.md).
 
-![Slopes on exposure by pair of years](results.png)
+![Slopes on exposure by pair of years](results.svg)
 """
 _ONET = """## O*NET: required education on exposure
 
@@ -127,8 +129,8 @@ def run_results(data: Source, out: Path, store: Path | None = None) -> None:
     for name, frame in frames.items():
         save(out / f"{name}.parquet", frame.write_parquet)
         save_csv(out / f"{name}.csv", frame)
-    draw_occupations(frames["occupations"], out / "results.png")
-    draw_ability(frames["ability"], out / "ability.png")
+    draw_occupations(frames["occupations"], out / "results.svg")
+    draw_ability(frames["ability"], out / "ability.svg")
     tables = {name: _table(frames[name], labels) for name, labels in _LABELS.items()}
     tables["ability"] = HEADER, ability_rows(frames["ability"])
     for name, (header, rows) in tables.items():
@@ -139,7 +141,7 @@ def run_results(data: Source, out: Path, store: Path | None = None) -> None:
     save_text(out / "index.html", results_page(tables, notes, command=command))
     written = ", ".join(frames)
     print(
-        f"{out}: index.html, results.md, results.png, ability.png, and {written} as .parquet and .csv"
+        f"{out}: index.html, results.md, results.svg, ability.svg, and {written} as .parquet and .csv"
     )
 
 
@@ -263,17 +265,12 @@ _TITLES = {
 
 def draw_occupations(frame: pl.DataFrame, path: Path) -> None:
     """Draw the slope on exposure with its interval by pair of years, one panel an outcome."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 3, figsize=(11, 4), layout="constrained", sharey=True)
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    axes = figure.subplots(1, 3, sharey=True)
     for place, (outcome, title) in zip(axes, _TITLES.items(), strict=True):
         _draw_outcome(place, frame.filter(pl.col("outcome") == outcome))
         place.set_title(title, fontsize=10)
-    handles, labels = axes[1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8)
+    legends_outside(figure)
     figure.suptitle(
         "Changes by occupation on exposure to AI, before AI and after", fontweight="bold"
     )
@@ -282,8 +279,7 @@ def draw_occupations(frame: pl.DataFrame, path: Path) -> None:
         "* across the break of 2021",
         fontsize=8,
     )
-    save(path, lambda temporary: figure.savefig(temporary, dpi=150))
-    plt.close(figure)
+    save_figure(figure, path)
 
 
 def _draw_outcome(axes: "Axes", rows: pl.DataFrame) -> None:

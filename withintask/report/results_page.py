@@ -56,12 +56,12 @@ def results_page(
 
 _FIGURES = {
     "ability": (
-        "ability.png",
+        "ability.svg",
         "Change of ability, of noise, gradient and average effect by panel, with 95 % sets",
         "Change of ability and of noise, gradient of the gain on ability, and average effect, by panel, with 95 % sets.",
     ),
     "occupations": (
-        "results.png",
+        "results.svg",
         "Slopes of change on exposure by pair of years with their 95 % intervals, placebos shaded",
         "Slopes in log points from no to full exposure with 95 % intervals. Shaded: placebos, from before AI; * across the break of 2021.",
     ),

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from withintask.panel.atomic import save, save_text
+from withintask.panel.atomic import save_text
 from withintask.panel.escape import save_csv
 from withintask.report.tables import markdown_table
 from withintask.report.terminal import print_rows
+from withintask.tests_of_model.moments.moments import moment
 
 if TYPE_CHECKING:
     from withintask.tests_of_model.evidence.pooled import Pooled
@@ -124,30 +125,48 @@ def print_pooled(pooled: "tuple[Pooled, ...]") -> None:
 
 def forest_plot(table: pl.DataFrame, pooled: "tuple[Pooled, ...]", path: Path) -> None:
     """Draw every estimate with its 95 percent interval; pale: moves nothing; a diamond: pooled."""
-    from withintask.report.style import new_figure
+    from withintask.report.style import new_figure, save_figure
 
     rows = table.drop_nulls("value")
     names = sorted(rows["moment"].unique(), key=lambda name: int(name.removeprefix("m")))
-    figure, axes = new_figure(len(names), width=9, height=1.2 + 0.6 * rows.height)
-    for ax, name in zip(axes.ravel(), names, strict=True):
-        part = rows.filter(pl.col("moment") == name)
-        means = [p for p in pooled if p.moment == name]
-        marks = [
-            (
-                row["name"],
-                row["value"],
-                row["std_error"],
-                "s",
-                "black" if row["moves"] else "silver",
-            )
-            for row in part.iter_rows(named=True)
-        ] + [("pooled", p.mean, p.std_error, "D", "black") for p in means]
-        _forest(ax, marks)
-        ax.set_title(f"{name}; grey moves no target", loc="left")
-    save(path, lambda temporary: figure.savefig(temporary, dpi=120))
+    marks = {name: _marks(rows.filter(pl.col("moment") == name), name, pooled) for name in names}
+    heights = [_MARGIN + _LINE * len(of_moment) for of_moment in marks.values()]
+    figure, axes = new_figure(
+        len(names), width=9, height=_MARGIN + sum(heights), height_ratios=heights
+    )
+    for ax, (name, of_moment) in zip(axes.ravel(), marks.items(), strict=True):
+        _forest(ax, of_moment)
+        ax.set_xlabel(f"{name}, {moment(name).meaning}", fontsize=9)
+        ax.spines[["top", "right", "left"]].set_visible(False)
+    figure.suptitle(
+        "Published estimates with 95 % intervals. Grey: moves no target. Diamond: pooled.",
+        fontsize=9,
+    )
+    save_figure(figure, path)
 
 
-def _forest(ax: Any, marks: list[tuple[str, float, float | None, str, str]]) -> None:
+_MARGIN, _LINE = 0.7, 0.3
+"""Inches around the estimates of a moment, and of an estimate."""
+_Mark = tuple[str, float, float | None, str, str]
+"""Name, value, error, marker and colour."""
+
+
+def _marks(rows: pl.DataFrame, name: str, pooled: "tuple[Pooled, ...]") -> list[_Mark]:
+    published: list[_Mark] = [
+        (
+            str(row["name"]).replace("_", " "),
+            row["value"],
+            row["std_error"],
+            "s",
+            "black" if row["moves"] else "silver",
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+    means = [p for p in pooled if p.moment == name]
+    return [*published, *(("pooled", p.mean, p.std_error, "D", "black") for p in means)]
+
+
+def _forest(ax: Any, marks: list[_Mark]) -> None:
     """Draw estimates below each other: name, value, error, marker and colour each."""
     for y, (_, value, error, marker, color) in enumerate(marks):
         ax.plot(value, y, marker, color=color)

@@ -1,6 +1,6 @@
 """How figures of the pages look. Red: ΔGini > 0, AI concentrates; blue: ΔGini < 0, AI equalizes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,10 @@ Axes = Any
 FIGURE_SUFFIXES = (".pdf", ".svg", ".png")
 """Kinds of files for figures: the first two are vectors, as journals ask for."""
 _DPI = 200
+VECTOR: dict[Any, Any] = {"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "withintask"}
+"""Fonts lie in the file, as TrueType in PDF and as outlines in SVG."""
+_DATE = {"svg": "Date", "pdf": "CreationDate"}
+"""What would make equal figures unequal files."""
 
 
 def new_figure(
@@ -41,7 +45,9 @@ def new_figure(
     return figure, figure.subplots(n_rows, n_columns, squeeze=False, height_ratios=ratios)
 
 
-def save_figure(figure: Figure, path: Path, *, force: bool = True) -> Path:
+def save_figure(
+    figure: Figure, path: Path, *, force: bool = True, metadata: Mapping[str, str] | None = None
+) -> Path:
     """Write a figure in one step, its fonts within.
 
     Parameters
@@ -52,6 +58,13 @@ def save_figure(figure: Figure, path: Path, *, force: bool = True) -> Path:
         File; its suffix is the format: pdf, svg or png.
     force
         Whether a file that is there is replaced.
+    metadata
+        Title and the like, by the names that the format has for them.
+
+    Returns
+    -------
+    pathlib.Path
+        The path; equal figures are equal files.
 
     Raises
     ------
@@ -62,9 +75,12 @@ def save_figure(figure: Figure, path: Path, *, force: bool = True) -> Path:
 
     fail_if_no_figure(path, force=force)
     kind = path.suffix.removeprefix(".").lower()
-    # fonts lie in the file, as TrueType in PDF and as outlines in SVG
-    with rc_context({"pdf.fonttype": 42, "svg.fonttype": "path"}):
-        save(path, lambda temporary: figure.savefig(temporary, dpi=_DPI, format=kind))
+    named = {_DATE[kind]: None, **(metadata or {})} if kind in _DATE else metadata
+    with rc_context(VECTOR):
+        save(
+            path,
+            lambda temporary: figure.savefig(temporary, dpi=_DPI, format=kind, metadata=named),
+        )
     return path
 
 
@@ -94,3 +110,16 @@ def draw_signed(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:
     ax.plot(x, y, color=NEUTRAL)
     ax.fill_between(x, y, 0, where=(y > 0).tolist(), color=RISES, alpha=0.3, interpolate=True, lw=0)
     ax.fill_between(x, y, 0, where=(y < 0).tolist(), color=FALLS, alpha=0.3, interpolate=True, lw=0)
+
+
+def legends_outside(figure: Figure, *, n_columns: int = 2, fontsize: float = 8) -> None:
+    """Name what is drawn where no data are: once below all axes if they share the names, else above each."""
+    named = [(ax, *ax.get_legend_handles_labels()) for ax in figure.axes]
+    look: dict[str, Any] = {"frameon": False, "fontsize": fontsize, "ncols": n_columns}
+    if len({tuple(labels) for _, _, labels in named}) == 1 and named[0][2]:
+        _, handles, labels = named[0]
+        figure.legend(handles, labels, loc="outside lower center", **look)
+        return
+    for ax, handles, labels in named:
+        if labels:
+            ax.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.5, 1), **look)

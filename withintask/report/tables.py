@@ -9,7 +9,8 @@ import polars as pl
 from withintask.panel.atomic import save, save_text
 from withintask.panel.errors import ParameterError, nearest, quoted
 from withintask.panel.escape import in_latex, in_markdown, in_spreadsheet, in_typst
-from withintask.report.estimate_table import STARS_WORDS, EstimateTable, estimate_table
+from withintask.report.estimate_table import EstimateTable, estimate_table
+from withintask.report.latex_signs import SIGNS
 from withintask.report.page import Page, Table, Text, render_page
 from withintask.report.word import WordRow, write_word
 
@@ -100,17 +101,20 @@ def write_estimates(
 def kind_of_rows(out: Path | None) -> str:
     """Return the format of a table that is none of estimates, as :func:`kind_of`, before it is computed.
 
+    Whether a file that is there may be replaced was settled when the command was read.
+
     Raises
     ------
     ParameterError
         As :func:`kind_of`, or if the format is a document's.
     """
-    kind = kind_of(out, None)
-    if kind in DOCUMENTS or kind == "word":
+    known = [suffix for suffix, kind in KINDS.items() if kind not in (*DOCUMENTS, "word")]
+    if out is not None and out.suffix.lower() not in known:
+        hint = nearest(out.suffix.lower(), known)
         raise ParameterError(
-            f"--out {out}: expected a table for programs: csv, parquet, json, xlsx or dta"
+            f"--out {out}: expected a table for programs, so a suffix of {', '.join(known)}{hint}"
         )
-    return kind
+    return kind_of(out, None, force=True)
 
 
 def write_rows(frame: pl.DataFrame, kind: str, out: Path) -> None:
@@ -154,6 +158,28 @@ def write_table(table: EstimateTable, out: Path, *, force: bool = False) -> Path
     return out
 
 
+def write_result(
+    frame: pl.DataFrame, table: EstimateTable, out: Path, *, force: bool = False
+) -> Path:
+    """Write a result in the format of the file's suffix: the rows to data, the table in words to documents.
+
+    Raises
+    ------
+    ParameterError
+        As :func:`kind_of`.
+    """
+    kind = kind_of(out, None, force=force)
+    if kind == "word" or kind in DOCUMENTS:
+        return write_table(table, out, force=force)
+    write_rows(frame if kind in ("parquet", "json") else _without_lists(frame), kind, out)
+    return out
+
+
+def _without_lists(frame: pl.DataFrame) -> pl.DataFrame:
+    """Join lists of words, which text and spreadsheets have no cell for."""
+    return frame.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
+
+
 def html_fragment(table: EstimateTable) -> str:
     """Write a table that scrolls in its place, and its notes, as part of a page."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
@@ -170,7 +196,9 @@ def html_fragment(table: EstimateTable) -> str:
     notes = [f"<p>{escape(note)}</p>" for note in _notes(table)]
     return "\n".join(
         [
-            '<div style="overflow-x:auto" tabindex="0" role="region" aria-label="Estimates">',
+            '<div style="overflow-x:auto" tabindex="0" role="region" aria-label="'
+            + escape(table.title)
+            + '">',
             f"<table><thead><tr>{head}</tr></thead><tbody>",
             *body,
             "</tbody></table></div>",
@@ -199,10 +227,7 @@ def _latex(table: EstimateTable) -> str:
 
 def _in_latex(text: str) -> str:
     # braces keep a bracket that begins a cell from being an argument of the line break before it
-    cell = in_latex(text).replace("–", "--").replace("·", r"\textperiodcentered{}")
-    cell = (
-        cell.replace("∞", r"$\infty$").replace("<", r"\textless{}").replace(">", r"\textgreater{}")
-    )
+    cell = in_latex(text).translate(SIGNS)
     return f"{{{cell}}}" if cell.startswith(("[", "*")) else cell
 
 
@@ -254,15 +279,15 @@ def _html(table: EstimateTable) -> str:
     rows = tuple(row for group in table.groups for row in ((group.title,), *group.rows))
     numbers = tuple(place > 0 for place in range(len(table.header)))
     blocks = (
-        Table(label="Estimates", header=table.header, rows=rows, numbers=numbers),
+        Table(label=table.title, header=table.header, rows=rows, numbers=numbers),
         Text(sentences=tuple(_notes(table)), look="note"),
     )
-    return render_page(Page(title="Estimates", command="withintask estimate", blocks=blocks))
+    return render_page(Page(title=table.title, command=table.command, blocks=blocks))
 
 
 def _notes(table: EstimateTable) -> list[str]:
     numbered = [f"({i}) {note}" for i, note in enumerate(table.notes, 1)]
-    return [f"95 % intervals in brackets. {STARS_WORDS}.", *numbered]
+    return [table.key, *numbered] if table.key else numbered
 
 
 def _stata(frame: pl.DataFrame, path: Path) -> None:

@@ -27,9 +27,9 @@ def terminal_width() -> int:
     return shutil.get_terminal_size((_WITHOUT_TERMINAL, 0)).columns
 
 
-def paragraphs(sentences: Sequence[str]) -> str:
-    """Lay sentences out, each from a line of its own, within the width of the terminal."""
-    width = terminal_width()
+def paragraphs(sentences: Sequence[str], width: int | None = None) -> str:
+    """Lay sentences out, each from a line of its own, within a width; the terminal's if None."""
+    width = width or terminal_width()
     return "\n".join(
         textwrap.fill(s, width, subsequent_indent=_GAP, break_on_hyphens=False) for s in sentences
     )
@@ -86,15 +86,16 @@ def text_table(
     return "\n".join(line for block in lines for line in block)
 
 
-def frame_table(frame: "pl.DataFrame", *, digits: int = 10) -> str:
-    """Lay a frame out as plain text, all rows and columns, numbers with so many significant digits."""
+def frame_table(frame: "pl.DataFrame", *, digits: int = 10, width: int | None = None) -> str:
+    """Lay a frame out as plain text, all rows and columns, numbers with so many significant digits; no limit of width if None."""
     rows = [[_shown(value, digits) for value in row] for row in frame.iter_rows()]
-    return text_table(frame.columns, rows, is_number=[dtype.is_numeric() for dtype in frame.dtypes])
+    is_number = [dtype.is_numeric() for dtype in frame.dtypes]
+    return text_table(frame.columns, rows, width=width, is_number=is_number)
 
 
-def print_estimates(frame: "pl.DataFrame", recommended: Collection[str] = ()) -> None:
-    """Print estimates, the recommended first, their notes, and below what could not be run and why."""
-    print(estimates_text(frame, recommended, width=terminal_width()))
+def print_frame(frame: "pl.DataFrame", *, digits: int = 10) -> None:
+    """Print a frame that fits the terminal, as :func:`frame_table`."""
+    print(frame_table(frame, digits=digits, width=terminal_width()))
 
 
 def estimates_text(frame: "pl.DataFrame", recommended: Collection[str] = (), *, width: int) -> str:

@@ -30,7 +30,7 @@ def test_evidence_prints_what_moves_and_writes_targets_and_a_figure(tmp_path):
     assert left["why_not"].to_list() == ["unchecked"] * left.height
     assert {path.name for path in (tmp_path / "e").iterdir()} == {
         "evidence.csv",
-        "forest.png",
+        "forest.svg",
         "pooled.toml",
     }
 

@@ -6,35 +6,23 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from page_checks import problems_of
+from page_browser import page_problems
 
 from withintask.panel.errors import ParameterError, SourceError
 from withintask.report.headline import write_headline
 from withintask.sim.params import load_params, vary
 from withintask.tests_of_model.evidence.claim import CONDITIONAL, FAILS, HOLDS
 from withintask.tests_of_model.evidence.claims import claims
-from withintask.tests_of_model.evidence.headline import QUICK, headline
+from withintask.tests_of_model.evidence.headline import TRIAL, headline
 from withintask.tests_of_model.evidence.inequality_claims import (
     compression_with_concentration,
     technology_structure,
 )
 from withintask.tests_of_model.evidence.scenarios import by_end, tally
-from withintask.tests_of_model.evidence.sign_sets import SetPlan
 from withintask.tests_of_model.evidence.sweeps import crossings
 from withintask.tests_of_model.harness.kept import NOT_KEPT, Stages, stage_key
 from withintask.tests_of_model.moments.of_panel import OF_PANEL
 from withintask.tests_of_model.moments.targets import load_target
-
-TINY = replace(
-    QUICK,
-    n_starts=1,
-    n_replicates=12,
-    sets=SetPlan(
-        sizes=(1, 1024), n_points=24, n_workers=2**8, boxes=("plausible",), has_threshold=False
-    ),
-    n_scenario_workers=2**8,
-    profiled=(),
-)
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +34,16 @@ def start():
 @pytest.mark.slow
 def test_page_shows_what_was_computed_and_a_killed_run_goes_on(start, tmp_path, monkeypatch):
     """One test, since a run takes half a minute and test processes do not share it."""
-    shown = headline(load_target(), start, plan=TINY, cache=tmp_path / "cache")
+    shown = headline(load_target(), start, plan=TRIAL, cache=tmp_path / "cache")
     write_headline(shown, tmp_path)
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert re.search(r"Illustrative targets.*found for 5 of the 6", page)
-    assert problems_of(page, tmp_path) == []
+    assert page_problems(tmp_path / "index.html") == []
     _check_claims(shown, page)
     _check_ranges(shown, page)
     _check_scenarios(shown.scenarios)
     _refuse_to_compute(monkeypatch)
-    again = headline(load_target(), start, plan=TINY, cache=tmp_path / "cache")
+    again = headline(load_target(), start, plan=TRIAL, cache=tmp_path / "cache")
     assert again.sets.ranges.equals(shown.sets.ranges)
     assert again.scenarios.equals(shown.scenarios)
 
@@ -66,7 +54,7 @@ def _check_claims(shown, page):
     for claim in shown.claims:
         section = page.split(f'<section class="claim" id="{claim.name}">')[1].split("</section>")[0]
         assert claim.verdict in section
-        assert "data:image/png;base64," in section
+        assert "data:image/svg+xml;base64," in section
 
 
 def _check_ranges(shown, page):
@@ -109,7 +97,7 @@ def test_targets_that_the_page_cannot_use_are_refused_at_once():
     target = load_target().take(("m1", "m2"))
     bare = replace(target.with_covariance(None), low=target.low * np.nan)
     with pytest.raises(ParameterError) as caught:
-        headline(bare, load_params(), plan=TINY)
+        headline(bare, load_params(), plan=TRIAL)
     parts = ("m1: no range", "m2: no range", "m3: missing", "m6: missing", "errors: missing")
     assert all(part in str(caught.value) for part in parts)
 

@@ -139,6 +139,6 @@ def test_the_page_has_every_estimate(data_dir, store, tmp_path, panels):
     page = (tmp_path / "results.md").read_text(encoding="utf-8")
     for row in panels.filter(pl.col("status") == "ok").iter_rows(named=True):
         assert f"{row['estimate']:+.4f}" in page
-    assert (tmp_path / "results.png").stat().st_size > 10_000
-    assert (tmp_path / "ability.png").stat().st_size > 10_000
+    assert (tmp_path / "results.svg").stat().st_size > 10_000
+    assert (tmp_path / "ability.svg").stat().st_size > 10_000
     assert "Net of it Δ ln CV is -0.49" in page

@@ -40,6 +40,11 @@ def smallest_sample(
     goal
         Power asked for.
 
+    Returns
+    -------
+    Crossing
+        The size at which power reaches the goal, with its interval.
+
     Raises
     ------
     EstimationError
@@ -49,6 +54,14 @@ def smallest_sample(
     -----
     For a two-sided test of level .05 whose standard error falls with √n, power is about Φ(b√n - 1.96): a probit that
     is linear in √n, with intercept near -1.96. The interval is by Fieller's theorem in √n.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import withintask as wt
+    >>> workers, rejected, tried = (np.array(v, float) for v in ((40, 80, 160), (20, 55, 90), (100, 100, 100)))
+    >>> 80 < wt.smallest_sample(workers, rejected, tried).value < 160
+    True
     """
     root = _crossing(np.sqrt(size), rejections, trials, goal)
     return replace(root, value=root.value**2, low=root.low**2, high=root.high**2)

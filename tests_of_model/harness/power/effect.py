@@ -109,7 +109,7 @@ def hypothesis_of(term: str) -> Hypothesis:
     return next(h for h in HYPOTHESES if term in h.estimands)
 
 
-def solve_effect(params: Params, effect: Effect) -> SolvedEffect:
+def solve_effect(params: Params, effect: Effect | str) -> SolvedEffect:
     """Find the value of a parameter at which a term has the truth asked for, all others held.
 
     Parameters
@@ -117,13 +117,28 @@ def solve_effect(params: Params, effect: Effect) -> SolvedEffect:
     params
         Where the search starts; of several values that give the effect the nearest is taken.
     effect
-        What is to be true.
+        What is to be true; or in text, as for :func:`parse_effect`: ``delta_log_sd=-10%``.
+
+    Returns
+    -------
+    SolvedEffect
+        Parameters that give the effect, and what moved.
 
     Raises
     ------
     ParameterError
         If no value in the parameter's plausible range gives it, with the nearest truth that one gives.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> solved = wt.solve_effect(wt.load_params(), "delta_log_sd=-10%")
+    >>> solved.effect.parameter
+    'capability'
+    >>> 0 < solved.value < solved.before
+    True
     """
+    effect = parse_effect(effect) if isinstance(effect, str) else effect
     estimand = hypothesis_of(effect.term).estimands[effect.term]
     before = float(getattr(params, effect.parameter))
     exact = partial(_truth, estimand, params, effect.parameter, 2**15)

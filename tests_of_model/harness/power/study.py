@@ -296,6 +296,16 @@ def read_study(path: Path) -> PowerStudy:
     ------
     ParameterError
         Lists every unknown table and key, with the nearest known one, and every value of another type.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import withintask as wt
+    >>> file = Path(tempfile.mkdtemp()) / "study.toml"
+    >>> _ = file.write_text('question.effect = "delta_log_sd=-10%"')
+    >>> wt.read_study(file).effect
+    'delta_log_sd=-10%'
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
