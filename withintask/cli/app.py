@@ -279,8 +279,8 @@ def _show_estimates(
         print(f"{paragraphs(design_text(result.panel)[0])}\n\n{result}")
         usable = set(result.filter(status="ok")["estimator"])
         first = [name for name in result.recommended if name in usable]
-        for line in persistence_notes(result.panel, first, arm=arm):
-            print(line)
+        notes = persistence_notes(result.panel, first, arm=arm)
+        print(paragraphs(notes), end="\n" if notes else "")
     elif kind == "table":
         print(result)
     if kind != "table":
