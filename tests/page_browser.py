@@ -26,6 +26,8 @@ _OVERFLOW = """() => {
   const bad = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > edge && !inBox(e));
   return [`${wide} px too wide: ` + bad.slice(0, 3).map(e => e.tagName + ' ' + e.textContent.slice(0, 30)).join('; ')];
 }"""
+_TALL = """() => [...document.querySelectorAll('td, th')].filter(e => e.getBoundingClientRect().height > 480)
+  .slice(0, 3).map(e => `a cell of ${Math.round(e.getBoundingClientRect().height)} px: ` + e.textContent.slice(0, 40))"""
 _CONTRAST = """() => {
   const parse = c => (c.match(/[\\d.]+/g) || []).map(Number);
   const lum = ([r, g, b]) => { const f = v => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4 };
@@ -92,7 +94,8 @@ def problems_in_browser(started, file):
             page.set_viewport_size({"width": width, "height": 800})
             page.goto(file.resolve().as_uri())
             page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
-            problems += [f"{scheme}, {width} px: {p}" for p in page.evaluate(_OVERFLOW)]
+            for check in (_OVERFLOW, _TALL):
+                problems += [f"{scheme}, {width} px: {p}" for p in page.evaluate(check)]
         problems += [f"{scheme}: contrast {p}" for p in page.evaluate(_CONTRAST)]
         for _ in range(_PRESSES):
             page.keyboard.press("Tab")
