@@ -41,7 +41,8 @@ def init(
     """
     from withintask.panel.atomic import save_text
     from withintask.panel.errors import ParameterError
-    from withintask.report.power_words import PILOT_HEADER, pilot_note, pilot_rows
+    from withintask.report.power_tables import PILOT_HEADER, pilot_rows
+    from withintask.report.power_words import pilot_note
     from withintask.report.terminal import paragraphs, print_rows
     from withintask.tests_of_model.harness.power.init import figures_of_pilot, study_text
 
