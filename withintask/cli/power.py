@@ -179,7 +179,8 @@ def _cheapest(flags: Mapping[str, Any]) -> None:
         vary=flags["vary"] or (),
         roll_out=flags["roll_out"] or (),
         settings=flags["settings"] or (),
-        costs=_costs(flags),
+        cost=flags["cost"] or (),
+        costs=_older_costs(flags),
         limit=flags["limit"] or (),
     )
     how = HowToRun(
@@ -240,5 +241,10 @@ def _costs(flags: Mapping[str, Any]) -> dict[str, float]:
     """Unit costs of all flags."""
     from withintask.tests_of_model.harness.power.costs import parse_costs
 
+    return {**parse_costs(flags["cost"] or ()), **_older_costs(flags)}
+
+
+def _older_costs(flags: Mapping[str, Any]) -> dict[str, float]:
+    """Unit costs of the flags that name a unit."""
     older = {"worker": flags["cost_worker"], "task": flags["cost_task"]}
-    return {**parse_costs(flags["cost"] or ()), **{unit: c for unit, c in older.items() if c}}
+    return {unit: cost for unit, cost in older.items() if cost}
