@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from withintask.panel.store import read_panel as read_panel
     from withintask.panel.store import write_panel as write_panel
     from withintask.panel.validate import validate as validate
+    from withintask.power_results import PowerResult as PowerResult
+    from withintask.power_results import run_power_study as run_power_study
     from withintask.results import Estimates as Estimates
     from withintask.results import estimate as estimate
     from withintask.results import side_by_side as side_by_side
@@ -74,7 +76,6 @@ if TYPE_CHECKING:
     )
     from withintask.tests_of_model.harness.power.curve import smallest_sample as smallest_sample
     from withintask.tests_of_model.harness.power.effect import solve_effect as solve_effect
-    from withintask.tests_of_model.harness.power.run import run_power_study as run_power_study
     from withintask.tests_of_model.harness.power.study import PowerStudy as PowerStudy
     from withintask.tests_of_model.harness.power.study import read_study as read_study
     from withintask.tests_of_model.harness.replicate import plan as plan
@@ -163,6 +164,7 @@ _WHERE = {
     f"{_MODEL}.components.two_way": ("two_way_components",),
     f"{_MODEL}.harness.item_analysis": ("effect_by_baseline", "persistence_curve"),
     "withintask.model_results": ("Verdicts", "ModelFit", "MomentSensitivity", "HeadlineResult"),
+    "withintask.power_results": ("PowerResult", "run_power_study"),
     "withintask.studies": ("verdicts", "fit_msm", "sensitivity", "headline"),
     "withintask.results": ("Estimates", "estimate", "side_by_side"),
     f"{_MODEL}.harness.analysis": ("capabilities",),
@@ -171,7 +173,6 @@ _WHERE = {
     f"{_MODEL}.harness.diagnose": ("diagnose",),
     f"{_MODEL}.harness.power.curve": ("smallest_sample",),
     f"{_MODEL}.harness.power.effect": ("solve_effect",),
-    f"{_MODEL}.harness.power.run": ("run_power_study",),
     f"{_MODEL}.harness.power.study": ("PowerStudy", "read_study"),
     f"{_MODEL}.moments.targets": ("load_target",),
     f"{_MODEL}.evidence.occupation_trends": ("occupation_evidence",),

@@ -89,7 +89,9 @@ def test_a_second_run_goes_on_from_the_ledger_and_says_the_same(answer):
     assert {p.name: p.stat().st_mtime_ns for p in ledger.iterdir()} == times
 
 
-def asked(*, vary=(), roll_out=(), costs=(("firm", 100.0),), limit=(), settings=(), **given):
+def asked(
+    *, vary=(), roll_out=(), cost=(), costs=(("firm", 100.0),), limit=(), settings=(), **given
+):
     """A study as flags state it, for an effect of 30 percent within 3,000 unless said otherwise."""
     given = {"effect": "delta_log_sd=-30%", "budget": 3_000.0, **given}
     return with_flags(
@@ -97,6 +99,7 @@ def asked(*, vary=(), roll_out=(), costs=(("firm", 100.0),), limit=(), settings=
         given,
         vary=vary,
         roll_out=roll_out,
+        cost=cost,
         costs=dict(costs),
         limit=limit,
         settings=settings,
@@ -128,6 +131,22 @@ def test_bad_input_is_refused_before_anything_is_drawn(given, said):
 def test_all_that_is_wrong_is_said_at_once():
     with pytest.raises(ParameterError, match=r"(?s)power = 80.*no costs"):
         asked(power=80.0, costs=()).check()
+
+
+def test_flags_of_other_forms_are_listed_with_whatever_else_is_wrong_each_once():
+    with pytest.raises(ParameterError) as error:
+        asked(
+            power=80.0,
+            limit=["frms=3"],
+            vary=["firm=3"],
+            settings=["output_nois=.3"],
+            cost=["firm=x"],
+            costs=(),
+        )
+    message = str(error.value)
+    assert message.startswith("power: 5 problems")
+    for part in ("'firm=x'", "'frms=3'", "'firm=3'", "power = 80", "output_nois=.3"):
+        assert message.count(part) == 1
 
 
 def test_on_the_command_line_an_error_is_one_message(tmp_path):

@@ -41,7 +41,8 @@ def init(
     """
     from withintask.panel.atomic import save_text
     from withintask.panel.errors import ParameterError
-    from withintask.report.power_words import PILOT_HEADER, pilot_note, pilot_rows
+    from withintask.report.power_tables import PILOT_HEADER, pilot_rows
+    from withintask.report.power_words import pilot_note
     from withintask.report.terminal import paragraphs, print_rows
     from withintask.tests_of_model.harness.power.init import figures_of_pilot, study_text
 
@@ -178,7 +179,8 @@ def _cheapest(flags: Mapping[str, Any]) -> None:
         vary=flags["vary"] or (),
         roll_out=flags["roll_out"] or (),
         settings=flags["settings"] or (),
-        costs=_costs(flags),
+        cost=flags["cost"] or (),
+        costs=_older_costs(flags),
         limit=flags["limit"] or (),
     )
     how = HowToRun(
@@ -239,5 +241,10 @@ def _costs(flags: Mapping[str, Any]) -> dict[str, float]:
     """Unit costs of all flags."""
     from withintask.tests_of_model.harness.power.costs import parse_costs
 
+    return {**parse_costs(flags["cost"] or ()), **_older_costs(flags)}
+
+
+def _older_costs(flags: Mapping[str, Any]) -> dict[str, float]:
+    """Unit costs of the flags that name a unit."""
     older = {"worker": flags["cost_worker"], "task": flags["cost_task"]}
-    return {**parse_costs(flags["cost"] or ()), **{unit: c for unit, c in older.items() if c}}
+    return {unit: cost for unit, cost in older.items() if cost}

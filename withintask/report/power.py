@@ -12,7 +12,8 @@ from withintask.panel.escape import save_csv
 from withintask.panel.profile import few_people
 from withintask.panel.store import read_panel
 from withintask.report.estimate_words import estimator_words, term_words
-from withintask.report.power_words import PILOT_WORDS, effect_line, short_axis_words
+from withintask.report.power_tables import short_axis_words
+from withintask.report.power_words import PILOT_WORDS, effect_line
 from withintask.report.progress import progress, run_study
 from withintask.report.terminal import paragraphs, print_rows
 from withintask.sim.design import Design

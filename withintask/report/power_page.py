@@ -18,20 +18,17 @@ from withintask.report.page import (
 from withintask.report.power_figures import draw_curves, draw_frontier
 from withintask.report.power_frames import designs_frame, frontier_frame
 from withintask.report.power_paragraph import latex, paragraph
-from withintask.report.power_words import (
+from withintask.report.power_tables import (
     FRONTIER_HEADER,
     VALIDITY_HEADER,
-    answer_lines,
     design_header,
     design_rows,
-    first_line,
     frontier_rows,
-    held_lines,
-    limits_words,
     robust_header,
     robust_rows,
     validity_rows,
 )
+from withintask.report.power_words import answer_lines, first_line, held_lines, limits_words
 from withintask.tests_of_model.harness.power.run import PowerReport
 
 

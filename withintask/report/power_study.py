@@ -16,24 +16,26 @@ from withintask.panel.errors import ParameterError
 from withintask.panel.escape import save_csv
 from withintask.panel.profile import few_people
 from withintask.panel.store import read_panel
-from withintask.report.power_frames import designs_frame, frontier_frame
+from withintask.report.power_frames import designs_frame, frontier_frame, robust_frame
 from withintask.report.power_page import power_page
 from withintask.report.power_paragraph import latex, paragraph
-from withintask.report.power_words import (
+from withintask.report.power_tables import (
     FRONTIER_HEADER,
     POWER_AS_IT_IS,
     VALIDITY_HEADER,
-    answer_lines,
     design_header,
     design_rows,
-    effect_line,
-    first_line,
     frontier_rows,
-    held_lines,
-    limits_words,
     robust_header,
     robust_rows,
     validity_rows,
+)
+from withintask.report.power_words import (
+    answer_lines,
+    effect_line,
+    first_line,
+    held_lines,
+    limits_words,
 )
 from withintask.report.progress import stages
 from withintask.report.tables import markdown_table
@@ -106,6 +108,24 @@ def run_and_write(study: PowerStudy, how: HowToRun) -> PowerReport:
 
 def write_power(report: PowerReport, out: Path, *, command: str = "withintask power") -> None:
     """Write page, paragraphs, figures and tables, and print the answer."""
+    write_files(report, out, command=command)
+    _print(report)
+    files = "index.html, power.md, methods.md, methods.tex, designs.csv, robust.csv, frontier.csv, study.json"
+    print(paragraphs([f"{out}: {files}"]))
+
+
+def write_files(report: PowerReport, out: Path, *, command: str) -> None:
+    """Write page, paragraphs, figures and tables.
+
+    Parameters
+    ----------
+    report
+        What was found.
+    out
+        Folder.
+    command
+        What made it, at the foot of the page.
+    """
     text = paragraph(report)
     save_text(out / "index.html", power_page(report, command=command))
     save_text(out / "methods.md", text + "\n")
@@ -114,11 +134,8 @@ def write_power(report: PowerReport, out: Path, *, command: str = "withintask po
     save_csv(out / "designs.csv", designs_frame(report))
     save(out / "designs.parquet", designs_frame(report).write_parquet)
     save_csv(out / "frontier.csv", frontier_frame(report))
+    save_csv(out / "robust.csv", robust_frame(report))
     save_text(out / "study.json", json.dumps(_plain(report), indent=1) + "\n")
-    _print(report)
-    print(
-        f"{out}: index.html, power.md, methods.md, methods.tex, designs.csv, frontier.csv, study.json"
-    )
 
 
 def _tests(study: PowerStudy) -> str:

@@ -291,12 +291,14 @@ def _notes(table: EstimateTable) -> list[str]:
 
 
 def _stata(frame: pl.DataFrame, path: Path) -> None:
-    """Write for Stata, which knows neither null text nor infinity."""
+    """Write for Stata, which knows neither null text, nor null flags, nor infinity."""
     numbers = [name for name, dtype in frame.schema.items() if dtype.is_float()]
     nothing = [name for name, dtype in frame.schema.items() if dtype == pl.Null]
+    flags = frame.select(pl.col(pl.Boolean))
+    unknown = [column.name for column in flags if column.null_count()]
     clean = frame.with_columns(
         *(pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in numbers),
-        *(pl.col(name).cast(pl.Float64) for name in nothing),
+        *(pl.col(name).cast(pl.Float64) for name in [*nothing, *unknown]),
         pl.col(pl.String).fill_null(""),
     )
     clean.to_pandas().to_stata(path, write_index=False, version=118)

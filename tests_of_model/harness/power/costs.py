@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -117,7 +116,7 @@ def make_costs(values: Mapping[str, float], *, where: str = "--cost") -> Costs:
         raise ParameterError(
             list_problems(where, problems, advice="Units of cost are\n  " + "\n  ".join(lines))
         )
-    return Costs(by_unit=MappingProxyType({name: float(value) for name, value in values.items()}))
+    return Costs(by_unit={name: float(value) for name, value in values.items()})
 
 
 def parse_costs(texts: Sequence[str]) -> dict[str, float]:

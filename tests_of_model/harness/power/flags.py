@@ -1,12 +1,18 @@
 """Flags of the command make a study, or change what a study file says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 from withintask.panel.errors import ParameterError, list_problems
+from withintask.tests_of_model.harness.power.costs import parse_costs
 from withintask.tests_of_model.harness.power.space import parse_axes
-from withintask.tests_of_model.harness.power.study import PowerStudy, default_axes
+from withintask.tests_of_model.harness.power.study import (
+    NO_COSTS,
+    PowerStudy,
+    default_axes,
+    fail_if_any,
+)
 
 
 def with_flags(
@@ -16,6 +22,7 @@ def with_flags(
     vary: Sequence[str] = (),
     roll_out: Sequence[str] = (),
     settings: Sequence[str] = (),
+    cost: Sequence[str] = (),
     costs: Mapping[str, float] | None = None,
     limit: Sequence[str] = (),
 ) -> PowerStudy:
@@ -33,16 +40,25 @@ def with_flags(
         Who gets AI; beside what varies.
     settings
         Changes of the design, after those of the study.
-    costs
-        Unit to cost, beside those of the study.
+    cost, costs
+        Unit costs, unit=number, and unit to cost, beside those of the study.
     limit
         Quantity and its lowest and highest value, name=low:high.
 
     Raises
     ------
     ParameterError
-        Lists every flag that is not of its form.
+        Lists every flag that is not of its form, and whatever else is wrong with the study that the others make.
     """
+    problems: list[str] = []
+
+    def read(parse: Callable[[Sequence[str]], Mapping[str, Any]], texts: Sequence[str]) -> Any:
+        try:
+            return parse(texts)
+        except ParameterError as error:
+            problems.append(str(error))
+            return {}
+
     kept = {name: value for name, value in given.items() if value not in (None, "", ())}
     unknown = set(kept) - {field.name for field in fields(PowerStudy)}
     if unknown:
@@ -51,14 +67,18 @@ def with_flags(
         study,
         **kept,
         settings=(*study.settings, *settings),
-        costs={**study.costs, **(costs or {})},
-        limits={**study.limits, **parse_limits(limit)},
+        costs={**study.costs, **(costs or {}), **read(parse_costs, cost)},
+        limits={**study.limits, **read(parse_limits, limit)},
     )
-    axes: dict[str, Any] = dict(parse_axes(vary)) if vary else dict(study.vary)
-    if roll_out:
-        axes = axes or dict(default_axes(changed.setting[0]))
-        axes |= parse_axes([f"roll_out={','.join(roll_out)}"])
-    return replace(changed, vary=axes)
+    axes: dict[str, Any] = read(parse_axes, vary) if vary else dict(study.vary)
+    kinds = read(parse_axes, [f"roll_out={','.join(roll_out)}"]) if roll_out else {}
+    if problems:
+        others = changed.problems_of_form()
+        fail_if_any([*problems, *(p for p in others if not (cost and p.startswith(NO_COSTS)))])
+    if roll_out and not axes:
+        fail_if_any(changed.problems_of_form())
+        axes = default_axes(changed.setting[0])
+    return replace(changed, vary={**axes, **kinds})
 
 
 def parse_limits(texts: Sequence[str]) -> dict[str, tuple[float, float]]:

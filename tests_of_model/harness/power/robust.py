@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from types import MappingProxyType
 
 import numpy as np
 from scipy.special import ndtri
@@ -96,7 +95,7 @@ def load_troubles() -> tuple[Trouble, ...]:
         Trouble(
             name=name,
             words=entry["words"],
-            changes=MappingProxyType(entry["set"]),
+            changes=entry["set"],
             source=entry["source"],
         )
         for name, entry in tomllib.loads(text).items()

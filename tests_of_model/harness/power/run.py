@@ -80,22 +80,6 @@ def run_power_study(
     ------
     ParameterError
         Lists all that is wrong, before any replicate is drawn.
-
-    Examples
-    --------
-    >>> import withintask as wt
-    >>> study = wt.PowerStudy(
-    ...     effect="delta_log_sd=-30%",
-    ...     settings=("output_noise=0.2",),
-    ...     vary={"firms": (6, 8), "workers_by_firm": (6,), "items": (2,), "tasks": (4,)},
-    ...     costs={"firm": 100, "worker": 10},
-    ...     budget=3000,
-    ...     replicates=25,
-    ...     explore=25,
-    ... )
-    >>> report = wt.run_power_study(study, lambda part, stage: wt.replicate(part), is_robust=False, has_frontier=False)
-    >>> report.tests[0].estimator
-    'pairs_difference'
     """
     study.check()
     pilot = _pilot(study)

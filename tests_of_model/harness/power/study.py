@@ -1,5 +1,6 @@
 """A study of power, as a file or flags state it: what is asked, what varies, what it costs; checked before anything is drawn."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -179,20 +180,41 @@ class PowerStudy:
         ParameterError
             Lists every problem.
         """
-        problems = _value_problems(self)
-        for part in ("setting", "axes", "solved", "cost", "base"):
-            try:
-                getattr(self, part)
-            except ModelError as error:
-                problems.append(str(error))
-        if not problems:
-            problems += [
-                problem for part in ("space", "tests") if (problem := _problem(self, part))
-            ]
-        if problems:
-            raise ParameterError(
-                problems[0] if len(problems) == 1 else list_problems("power", problems)
-            )
+        fail_if_any(self.problems_of_form() or _problems(self, ("space", "tests")))
+
+    def problems_of_form(self) -> list[str]:
+        """Find what is wrong before designs are listed and a test is chosen."""
+        return [
+            *_value_problems(self),
+            *_problems(self, ("setting", "axes", "solved", "cost", "base")),
+        ]
+
+
+def fail_if_any(problems: Sequence[str]) -> None:
+    """Refuse a study with all its problems in one error.
+
+    Raises
+    ------
+    ParameterError
+        If there are any.
+    """
+    whole = list(dict.fromkeys(problems))
+    if len(whole) == 1:
+        raise ParameterError(whole[0])
+    if whole:
+        each = [problem for text in whole for problem in _each(text)]
+        raise ParameterError(list_problems("power", each, advice="Nothing was drawn."))
+
+
+def _each(text: str) -> list[str]:
+    """Problems of a message that lists several, each with where it is."""
+    where = _LISTED.match(text)
+    if where is None:
+        return [text.removesuffix(" Nothing was drawn.")]
+    return [f"{where[1]}: {line[4:]}" for line in text.splitlines() if line.startswith("  - ")]
+
+
+_LISTED = re.compile(r"(.*): \d+ problems?\n")
 
 
 def _fail_if_terms_differ(chosen: Mapping[str, Sequence[TermTest]]) -> None:
@@ -205,12 +227,17 @@ def _fail_if_terms_differ(chosen: Mapping[str, Sequence[TermTest]]) -> None:
         )
 
 
-def _problem(study: PowerStudy, part: str) -> str:
-    try:
-        getattr(study, part)
-    except ModelError as error:
-        return str(error)
-    return ""
+def _problems(study: PowerStudy, parts: Sequence[str]) -> list[str]:
+    problems = []
+    for part in parts:
+        try:
+            getattr(study, part)
+        except ModelError as error:
+            problems.append(str(error))
+    return problems
+
+
+NO_COSTS = "no costs"
 
 
 def _value_problems(study: PowerStudy) -> list[str]:
@@ -226,7 +253,7 @@ def _value_problems(study: PowerStudy) -> list[str]:
         ),
         (
             bool(study.costs),
-            "no costs: state at least one, for example --cost firm=5000 --cost worker=150 --cost item=2",
+            f"{NO_COSTS}: state at least one, for example --cost firm=5000 --cost worker=150 --cost item=2",
         ),
         (study.replicates >= 1, f"replicates = {study.replicates}: expected at least 1"),
         (study.explore >= 1, f"explore = {study.explore}: expected at least 1"),
