@@ -1,9 +1,10 @@
 """Dispersion on a panel from sums by cell: seconds and peak memory beside DuckDB's own pass and estimation in memory.
 
-    python benchmarks/bench_stream.py FOLDER [--memory] [--turns 3]
+    python benchmarks/bench_stream.py [FOLDER] [--workers 500000] [--memory] [--turns 3]
 
 FOLDER is a panel, such as ``withintask simulate --design rct-ability --set n_workers=62500 --set n_firms=125 --stream``
-writes (10⁷ rows). Each figure is the median of turns, in a process of its own; DuckDB's pass is count, mean and standard
+writes (10⁷ rows); if it is left out, such a panel of as many workers is drawn (160 rows each, 500 workers a firm) and removed.
+Each figure is the median of turns, in a process of its own; DuckDB's pass is count, mean and standard
 deviation of output by firm, task, period and access, over the same files. Processor seconds are what a busy machine leaves alike.
 """
 
@@ -12,8 +13,13 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
+from rows import record
+
+ROWS_A_WORKER, WORKERS_A_FIRM = 160, 500
 ESTIMATOR = "dispersion_by_access"
 
 _PLAIN = """
@@ -80,7 +86,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--workers", type=int, default=500_000)
     parser.add_argument("--memory", action="store_true", help="also in memory: 400 bytes a row")
     parser.add_argument("--turns", type=int, default=3)
     given = parser.parse_args()
@@ -91,16 +98,35 @@ def main() -> None:
     }
     if given.memory:
         ways["in memory"] = _MEMORY
-    first = None
-    print(f"{'':24} {'seconds':>8} {'ratio':>6} {'CPU s':>8} {'ratio':>6} {'peak GB':>8}")
-    for name, code in ways.items():
-        seconds, cpu, peak = timed(code, given.folder, given.turns)
-        first = first or (seconds, cpu)
-        ratios = seconds / first[0], cpu / first[1]
-        print(
-            f"{name:24} {seconds:8.2f} {ratios[0]:6.1f} {cpu:8.2f} {ratios[1]:6.1f} {peak:8.2f}",
-            flush=True,
-        )
+    with ExitStack() as stack:
+        folder, size = given.folder, "a panel given"
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "panel"
+            draw(folder, given.workers)
+            size = f"{ROWS_A_WORKER * given.workers:,} rows"
+        plain, *others = ((name, timed(code, folder, given.turns)) for name, code in ways.items())
+        for name, (seconds, cpu, peak) in others:
+            record(
+                key=f"stream_{name.replace(' ', '_').replace(',', '')}",
+                what=f"{ESTIMATOR}, {size}, {name}",
+                ours=seconds,
+                peak=peak,
+                peak_limit=None if name == "in memory" else 4.0,
+                peer=plain[0],
+                theirs=plain[1][0],
+                ratio_limit=None if name == "in memory" else 3.0,
+                turns=given.turns,
+                threads="as they come",
+                note=f"processor time {cpu:.1f} s, {cpu / plain[1][1]:.1f} of {plain[0]}, which has peak {plain[1][2]:.2f} GB",
+            )
+
+
+def draw(folder: Path, n_workers: int) -> None:
+    """Draw the panel, streamed to disk."""
+    sizes = ("--set", f"n_workers={n_workers}", "--set", f"n_firms={n_workers // WORKERS_A_FIRM}")
+    words = ["simulate", "--design", "rct-ability", "--out", str(folder), "--stream", *sizes]
+    code = f"import sys; from withintask.cli.main import main; sys.argv = ['withintask', *{words!r}]; main()"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 if __name__ == "__main__":

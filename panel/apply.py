@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import polars as pl
 
@@ -29,7 +30,11 @@ class Mapped:
 
 
 def apply_mapping(
-    raw: pl.LazyFrame, mapping: TableMapping, *, used_elsewhere: Iterable[str] = ()
+    raw: pl.LazyFrame,
+    mapping: TableMapping,
+    *,
+    used_elsewhere: Iterable[str] = (),
+    spill: Path | None = None,
 ) -> Mapped:
     """Turn their table into ours.
 
@@ -41,6 +46,9 @@ def apply_mapping(
         How its columns map to ours.
     used_elsewhere
         Columns that the same file feeds into other tables.
+    spill
+        A file to write, to which the cells as they are read are put, so that text is parsed once however often the table is
+        gone through; it must live as long as the table. None to parse at every pass.
 
     Returns
     -------
@@ -64,7 +72,10 @@ def apply_mapping(
         for ours, name in columns.items()
         if name in present and _starts(mapping, ours) <= set(present)
     }
-    problems += _lost_cells(rows, mapping, columns, values)
+    lost = _lost(rows, mapping, columns, values)
+    if spill is not None and values:
+        rows, values, lost = _spilled(rows, values, lost, spill)
+    problems += _lost_cells(rows, mapping, columns, lost)
     frame, notes = _whole(rows, mapping, types, values)
     problems += _disorder(frame, mapping)
     frame, varies = _one_a_key(frame, mapping)
@@ -149,13 +160,13 @@ def _column_breaches(
         yield _breach(mapping, "unmapped_columns", len(left), meaning)
 
 
-def _lost_cells(
+def _lost(
     rows: pl.LazyFrame,
     mapping: TableMapping,
     columns: Mapping[str, str],
     values: Mapping[str, pl.Expr],
-) -> Iterator[Breach]:
-    """Count the cells that are not empty and could not be read."""
+) -> dict[str, pl.Expr]:
+    """Whether a cell is not empty and could not be read, by our column."""
     present, types = rows.collect_schema(), our_types(mapping)
     whole = replace(mapping, null_if={})
     read = {
@@ -164,10 +175,34 @@ def _lost_cells(
         else value
         for ours, value in values.items()
     }
-    lost = {
+    return {
         ours: _is_known(columns[ours], mapping, ours) & value.is_null()
         for ours, value in read.items()
     }
+
+
+def _spilled(
+    rows: pl.LazyFrame, values: Mapping[str, pl.Expr], lost: Mapping[str, pl.Expr], spill: Path
+) -> tuple[pl.LazyFrame, dict[str, pl.Expr], dict[str, pl.Expr]]:
+    """Write values and what was lost in one pass; read them back as columns. As they were where the disk is too small."""
+    flags = {ours: f"{ours}|lost" for ours in lost}
+    table = rows.select(**values, **{flags[ours]: is_lost for ours, is_lost in lost.items()})
+    try:
+        table.sink_parquet(spill, compression="lz4", statistics=False)
+    except (OSError, pl.exceptions.PolarsError):
+        spill.unlink(missing_ok=True)
+        return rows, dict(values), dict(lost)
+    named = {ours: pl.col(ours) for ours in values}
+    return pl.scan_parquet(spill), named, {ours: pl.col(flag) for ours, flag in flags.items()}
+
+
+def _lost_cells(
+    rows: pl.LazyFrame,
+    mapping: TableMapping,
+    columns: Mapping[str, str],
+    lost: Mapping[str, pl.Expr],
+) -> Iterator[Breach]:
+    """Count the cells that are not empty and could not be read."""
     if not lost:
         return
     counts = rows.select(is_lost.sum().alias(ours) for ours, is_lost in lost.items())

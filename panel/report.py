@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
@@ -41,10 +42,16 @@ def violation_report(
     ------
     SourceError
         If the path is not a panel or its mapping is wrong.
+
+    Notes
+    -----
+    Large files of text are parsed once: what was read is kept in a folder of this user alone under the system's folder for
+    temporary files, until the report is made. Where its disk is too small they are parsed anew for each check.
     """
-    loaded = load_panel(path, verify=verify, allow_outside=allow_outside)
-    unread = set(loaded.problems["table"])
-    expects_outputs = with_outputs and "outputs" not in unread
-    broken = panel_violations(loaded.panel, with_outputs=expects_outputs)
+    with TemporaryDirectory(prefix="withintask-", ignore_cleanup_errors=True) as folder:
+        loaded = load_panel(path, verify=verify, allow_outside=allow_outside, spill=Path(folder))
+        unread = set(loaded.problems["table"])
+        expects_outputs = with_outputs and "outputs" not in unread
+        broken = panel_violations(loaded.panel, with_outputs=expects_outputs)
     name = loaded.panel.info.name
     return ViolationReport(name=name, violations=pl.concat([loaded.problems, broken]))

@@ -167,13 +167,21 @@ def read_panel(
         return panel if lazy else panel.collect()
 
 
-def load_panel(path: str | Path, *, verify: bool = True, allow_outside: bool = False) -> Loaded:
+def load_panel(
+    path: str | Path,
+    *,
+    verify: bool = True,
+    allow_outside: bool = False,
+    spill: Path | None = None,
+) -> Loaded:
     """Scan a panel without validating it, and list what could not be read.
 
     Parameters
     ----------
     path, verify, allow_outside
         As for :func:`read_panel`.
+    spill
+        As for :func:`withintask.panel.tables.read_tables`.
 
     Raises
     ------
@@ -199,7 +207,7 @@ def load_panel(path: str | Path, *, verify: bool = True, allow_outside: bool = F
         _fail_if_outside(manifest, database, allow_outside=allow_outside)
         scan = partial(duck.scan_table, duck.connection(manifest.parent / database))
     usable = [mapping for mapping in mappings if mapping.name not in refused]
-    tables = read_tables(manifest.parent, usable, scan=scan, outcome=info.outcome)
+    tables = read_tables(manifest.parent, usable, scan=scan, outcome=info.outcome, spill=spill)
     if tables.notes:
         info = replace(info, note="; ".join(filter(None, (info.note, *tables.notes))))
     panel = Panel(info=info).with_tables(**tables.frames)

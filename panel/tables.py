@@ -37,6 +37,7 @@ def read_tables(
     *,
     scan: Scan | None = None,
     outcome: str | None = None,
+    spill: Path | None = None,
 ) -> Tables:
     """Scan each table and map it to ours.
 
@@ -50,11 +51,14 @@ def read_tables(
         Scans a table of a database; None if the tables are files.
     outcome
         What the panel says of its outcome; None if nothing.
+    spill
+        Folder in which large files of text are kept as they were read, while the tables are used; None to parse them anew
+        at every pass.
     """
     tables = Tables(frames={}, problems=[], notes=[])
     for mapping in mappings:
         try:
-            mapped = _mapped(folder, mapping, mappings, scan)
+            mapped = _mapped(folder, mapping, mappings, scan, spill)
         except pl.exceptions.PolarsError as error:
             meaning = f"the table can be read and mapped as the manifest says ({_kind(error)})"
             mapped = _unread(mapping, "unreadable", meaning)
@@ -88,7 +92,11 @@ def _kind(error: Exception) -> str:
 
 
 def _mapped(
-    folder: Path, mapping: TableMapping, mappings: Sequence[TableMapping], scan: Scan | None
+    folder: Path,
+    mapping: TableMapping,
+    mappings: Sequence[TableMapping],
+    scan: Scan | None,
+    spill: Path | None,
 ) -> _Read:
     if scan is None:
         raw, problems = _scan_file(folder, mapping)
@@ -96,10 +104,22 @@ def _mapped(
             return _Read(frame=None, problems=problems)
     else:
         raw = scan(mapping)
-    mapped = apply_mapping(raw, mapping, used_elsewhere=_used_elsewhere(mapping, mappings))
+    kept = spill / f"{mapping.name}.parquet" if spill and _is_large(folder, mapping) else None
+    others = _used_elsewhere(mapping, mappings)
+    mapped = apply_mapping(raw, mapping, used_elsewhere=others, spill=kept)
     found = [*mapped.problems, *_miscounted(raw, mapping)]
     mapped.frame.collect_schema()
     return _Read(frame=mapped.frame, problems=found, notes=mapped.notes)
+
+
+LARGE_TEXT = 2**25
+"""Bytes of a text file from which on it is worth keeping as it was read."""
+
+
+def _is_large(folder: Path, mapping: TableMapping) -> bool:
+    file = folder / mapping.file
+    is_text = file.suffix.lower() not in (".parquet", *READERS)
+    return is_text and file.is_file() and file.stat().st_size >= LARGE_TEXT
 
 
 def _used_elsewhere(mapping: TableMapping, mappings: Sequence[TableMapping]) -> Iterator[str]:

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 
+import numpy as np
 import polars as pl
 
+from withintask.panel.arrays import Array
 from withintask.panel.capabilities import missing
 from withintask.panel.errors import (
     EstimationError,
@@ -271,18 +273,25 @@ def _is_randomized(sample: Sample) -> bool:
 
 def with_adjusted(frame: pl.DataFrame) -> pl.DataFrame:
     """Add Holm's p-values over one primary term a hypothesis and, where rows have one, arm."""
-    from statsmodels.stats.multitest import multipletests
-
     arms = frame["arm"].unique() if "arm" in frame.columns else [""]
     by_arm = frame if "arm" in frame.columns else frame.with_columns(arm=pl.lit(""))
     places = [_primary_row(by_arm, h, arm) for h in HYPOTHESES for arm in arms]
     primary = sorted({place for place in places if place is not None})
     values = frame["p_value_adjusted"].to_list()
     if primary:
-        p_values = [frame["p_value"][place] for place in primary]
-        for place, adjusted in zip(primary, multipletests(p_values, method="holm")[1], strict=True):
-            values[place] = float(adjusted)
+        adjusted = holm(np.array([frame["p_value"][place] for place in primary]))
+        for place, value in zip(primary, adjusted, strict=True):
+            values[place] = float(value)
     return frame.with_columns(p_value_adjusted=pl.Series(values, dtype=pl.Float64))
+
+
+def holm(p_values: Array) -> Array:
+    """Holm's (1979) adjusted p-values: each times the number of those not smaller, at least those before it, at most 1."""
+    order = np.argsort(p_values)
+    raw = p_values[order] * np.arange(order.size, 0, -1)
+    adjusted = np.empty_like(raw)
+    adjusted[order] = np.minimum(np.maximum.accumulate(raw), 1.0)
+    return adjusted
 
 
 def _primary_row(frame: pl.DataFrame, hypothesis: Hypothesis, arm: str) -> int | None:

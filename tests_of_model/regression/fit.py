@@ -53,6 +53,7 @@ def fit(
     instruments: Instruments | None = None,
     inference: Inference = ROBUST,
     options: Options = DEFAULT,
+    once: "Once | None" = None,
 ) -> Fit:
     """Regress y on X, given absorbed effects.
 
@@ -73,6 +74,8 @@ def fit(
         Clusters, covariance and small-sample factors.
     options
         Engine, and the errors where ``inference`` chooses neither kind nor errors.
+    once
+        The same for several calls that differ in inference and options alone: coefficients are then found by the first.
 
     Returns
     -------
@@ -117,26 +120,48 @@ def fit(
     problem = read_problem(
         y, X, names=names, effects=effects, instruments=instruments, inference=inference
     )
-    errors = inference.errors or options.errors
+    errors, once = inference.errors or options.errors, once or Once()
     if inference.kind is not None or errors is None:
-        return _by_engine(problem, options)
+        return _by_engine(problem, options, once)
     check_errors(errors)
     if inference.errors == "randomization":
         raise ParameterError(
             "regression: randomization needs what was assigned; use randomization_test"
         )
-    return _with_errors(problem, errors, inference.tested, options)
+    return _with_errors(problem, errors, inference.tested, options, once)
 
 
-def _by_engine(problem: Problem, options: Options) -> Fit:
+class Once:
+    """Coefficients of a regression of the fast engine, which do not depend on how errors are clustered."""
+
+    def __init__(self) -> None:
+        self._within: Within | None = None
+        self._solved: tuple[Array, Array] | None = None
+
+    def within(self, problem: Problem) -> Within:
+        """Return the variables off the effects."""
+        if self._within is None:
+            self._within = project(problem)
+        return self._within
+
+    def solved(self, within: Within) -> tuple[Array, Array]:
+        """Return coefficients and residuals."""
+        if self._solved is None:
+            self._solved = _solve(within)
+        return self._solved
+
+
+def _by_engine(problem: Problem, options: Options, once: Once) -> Fit:
     if options.engine == "reference":
         from withintask.tests_of_model.regression.reference import fit_reference
 
         return fit_reference(problem)
-    return fit_problem(problem)
+    return fit_problem(problem, once)
 
 
-def _with_errors(problem: Problem, errors: Errors, tested: Sequence[str], options: Options) -> Fit:
+def _with_errors(
+    problem: Problem, errors: Errors, tested: Sequence[str], options: Options, once: Once
+) -> Fit:
     """Fit with the errors that the rule chooses; rows are the clusters where none are given."""
     n_clusters = problem.n_clusters or (problem.n_obs,)
     choice = choose_errors(errors, n_clusters, is_instrumented=bool(problem.endogenous))
@@ -146,7 +171,7 @@ def _with_errors(problem: Problem, errors: Errors, tested: Sequence[str], option
         problem = replace(problem, clusters=(np.arange(problem.n_obs),))
     if problem.clusters:
         problem = replace(problem, covariance=choice.kind)
-    fitted = _by_engine(problem, options)
+    fitted = _by_engine(problem, options, once)
     if choice.reason:
         fitted = replace(fitted, messages=(choice.reason, *fitted.messages))
     return _tested(problem, fitted, tested or problem.names) if choice.is_wild else fitted
@@ -176,9 +201,10 @@ def _tested(problem: Problem, fitted: Fit, names: Sequence[str]) -> Fit:
     )
 
 
-def fit_problem(problem: Problem) -> Fit:
+def fit_problem(problem: Problem, once: Once | None = None) -> Fit:
     """Solve a checked regression with the exact projector; see :func:`fit`."""
-    within = project(problem)
+    once = once or Once()
+    within = once.within(problem)
     sample = small_sample(
         problem.projector,
         problem.clusters,
@@ -192,7 +218,7 @@ def fit_problem(problem: Problem) -> Fit:
             f"regression: {problem.n_obs} rows for {sample.n_parameters} parameters "
             f"({len(within.kept)} regressors, the rest absorbed); absorb less"
         )
-    params, residuals = _solve(within)
+    params, residuals = once.solved(within)
     status, reasons = _status(problem, within, residuals)
     matrix, dof = np.full(within.bread.shape, np.nan), np.full(len(params), np.nan)
     stages = first_stages(problem, within) if status in _WITH_STAGES else ()

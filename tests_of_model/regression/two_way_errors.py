@@ -8,7 +8,7 @@ import numpy as np
 from withintask.panel.arrays import Array, Codes
 from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.covariance import intersection
-from withintask.tests_of_model.regression.fit import fit
+from withintask.tests_of_model.regression.fit import Once, fit
 from withintask.tests_of_model.regression.fitted import Fit
 from withintask.tests_of_model.regression.options import (
     DEFAULT,
@@ -56,6 +56,8 @@ def fit_two_way(
         projector = Projector(effects.absorb, weights=weights)
         effects = Effects(projector=projector, n_obs=effects.n_obs)
 
+    once = Once()
+
     def clustered(way: tuple[Codes, ...], how: Options) -> Fit:
         return fit(
             y,
@@ -65,6 +67,7 @@ def fit_two_way(
             instruments=instruments,
             inference=Inference(cluster=way, tested=names[:1]),
             options=how,
+            once=once,
         )
 
     bare = replace(options, errors="CR1")

@@ -98,13 +98,16 @@ class ItemRows:
         return self.kind not in _LEVELS
 
     def take(self, chosen: Flags) -> "ItemRows":
-        """Return the rows of a mask."""
+        """Return the rows of a mask; the rows themselves if all are chosen."""
+        if chosen.all():
+            return self
+        place = np.flatnonzero(chosen)
         columns = {
-            field.name: getattr(self, field.name)[chosen]
+            field.name: getattr(self, field.name).take(place, axis=0)
             for field in fields(self)
             if isinstance(getattr(self, field.name), np.ndarray)
         }
-        return replace(self, **columns, worker_ids=self.worker_ids.filter(pl.Series(chosen)))
+        return replace(self, **columns, worker_ids=self.worker_ids[place])
 
 
 def item_rows(panel: Panel, adjust: Adjust = NOTHING) -> ItemRows:

@@ -68,13 +68,17 @@ class TaskRows:
         return int(self.firm.max()) + 1
 
     def take(self, chosen: Flags | Codes) -> "TaskRows":
-        """Return some of the rows, by mask or position."""
+        """Return some of the rows, by mask or position; the rows themselves if all are chosen."""
+        if chosen.dtype == np.bool_:
+            if chosen.all():
+                return self
+            chosen = np.flatnonzero(chosen)
         arrays = {
-            f.name: getattr(self, f.name)[chosen] for f in fields(self) if f.name != "worker_ids"
+            f.name: getattr(self, f.name).take(chosen, axis=0)
+            for f in fields(self)
+            if f.name != "worker_ids"
         }
-        mask = pl.Series(chosen)
-        ids = self.worker_ids.filter(mask) if chosen.dtype == np.bool_ else self.worker_ids[chosen]
-        return TaskRows(**arrays, worker_ids=ids)
+        return TaskRows(**arrays, worker_ids=self.worker_ids[chosen])
 
     def with_output(self, output: Array) -> "TaskRows":
         """Return the rows with other output, (row,)."""
