@@ -311,3 +311,28 @@ def test_the_p_value_is_that_of_pyfixests_ritest(case):
     p = case["p_value"]
     tolerance = 4 * math.sqrt(p * (1 - p) * (1 / n_draws + 1 / 1_999))
     assert found.p_value == pytest.approx(p, abs=tolerance)
+
+
+STATA = json.loads((GOLDEN / "stata_regress.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("figures", "errors", "is_clustered"),
+    [("cluster", "CR1", True), ("hc2", "CR2", False), ("hc1", "CR1", False)],
+)
+def test_errors_are_those_of_stata(figures, errors, is_clustered):
+    y = np.concatenate([np.cos(np.arange(10)), np.tan(np.arange(1, 11))])
+    x = np.concatenate([np.sin(np.arange(1, 11)), np.sin(np.arange(2, 12))])
+    clusters = np.tile([2, 1, 3, 2, 2, 3, 3, 1, 1, 2], 2)
+    fitted = wt.fit(
+        y,
+        np.column_stack([np.ones(20), x]),
+        names=STATA["names"],
+        inference=wt.Inference(cluster=[clusters] if is_clustered else (), errors=errors),
+    )
+    np.testing.assert_allclose(fitted.params, STATA["coefficients"], rtol=0, atol=6e-11)
+    np.testing.assert_allclose(fitted.std_error, STATA[figures], rtol=0, atol=6e-11)
+
+
+def test_a_wrong_golden_error_is_noticed():
+    assert STATA["hc2"] != pytest.approx(STATA["hc1"], rel=1e-3)
