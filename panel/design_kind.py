@@ -87,6 +87,8 @@ class DesignKind:
     """the columns that are one with ``assignment_id``, or ``group of workers``"""
     n_assigned: int
     """units that were assigned"""
+    n_divided: int
+    """those of them in which some rows have AI and others not in one period, so that they are not what was assigned"""
     n_strata: int
     """strata of the assignment"""
     items: Items
@@ -134,10 +136,21 @@ def design_kind(panel: Panel) -> DesignKind:
         arms=_counted(rows, "arm") if "arm" in columns else (),
         assigned=assigned,
         n_assigned=n_assigned,
+        n_divided=_divided(rows, columns),
         n_strata=n_strata,
         items=_items(rows, columns, cells),
         abilities=_abilities(panel),
     )
+
+
+def _divided(rows: pl.LazyFrame, columns: Sequence[str]) -> int:
+    """Units of assignment that hold rows with AI and rows without in one period."""
+    if "assignment_id" not in columns:
+        return 0
+    known = rows.drop_nulls(["assignment_id", "_treated"])
+    sides = known.group_by("assignment_id", "period").agg(n=pl.col("_treated").n_unique())
+    divided = sides.filter(pl.col("n") > 1).select(pl.col("assignment_id").n_unique())
+    return int(divided.collect(engine="streaming").item())
 
 
 def _treated(panel: Panel) -> tuple[str, pl.LazyFrame]:

@@ -132,6 +132,12 @@ def _assigned(kind: DesignKind) -> Iterator[str]:
     )
     strata = f", within {_count(kind.n_strata, 'stratum', 'strata')}" if kind.n_strata else ""
     yield f"Assigned were {kind.n_assigned:,} units ({what}){strata}; errors belong to them."
+    if kind.n_divided:
+        yield (
+            f"In {kind.n_divided:,} of them rows have AI and others not in one period, so that they are not what was assigned, and "
+            "errors by them are far too wide or too narrow: state assignment_id anew, as stratum_id if it is the block within "
+            "which was assigned, or leave it out."
+        )
 
 
 def _items(kind: DesignKind) -> Iterator[str]:

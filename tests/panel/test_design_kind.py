@@ -112,6 +112,16 @@ def test_what_was_assigned_is_told_by_the_ids_it_is_one_with(ids, what, n):
     assert (kind.assigned, kind.n_assigned) == (what, n)
 
 
+def test_units_that_hold_both_arms_in_one_period_are_not_what_was_assigned():
+    by_worker = grid(lambda w, p, k: w % 2 == 1)
+    for ids, n in ((pl.col("worker_id"), 0), (pl.lit("team"), 1)):
+        drawn = panel(by_worker.with_columns(assignment_id=ids))
+        kind = design_kind(drawn)
+        assert kind.n_divided == n
+        told = any("not what was assigned" in text for text in design_sentences(drawn, kind))
+        assert told == (n > 0)
+
+
 def test_crossed_items_are_told_from_nested_ones():
     nested = design_kind(panel(grid(lambda w, p, k: k == 1))).items
     assert (nested.n_items, nested.n_shared) == (48, 0)
