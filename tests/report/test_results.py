@@ -16,7 +16,7 @@ from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 from withintask.tests_of_model.samples.by_arm import arm_rows, means_by_period, spread_by_arm
 
 SMALL = ["n_workers=120", "n_firms=6", "n_tasks=4", "n_items=4"]
-CHOSEN = ["pairs_difference", "dispersion_by_access", "gradient_iv", "effect_difference"]
+CHOSEN = ["pairs_difference", "dispersion_by_access", "gradient_iv", "deviation_regression"]
 TERMS = {term for h in HYPOTHESES for e in h.estimators for term in e.terms}
 
 

@@ -228,9 +228,14 @@ def treated_workers(panel):
 def test_all_that_needs_rows_is_refused_in_one_error(tmp_path):
     with pytest.raises(ParameterError) as caught:
         streamed(
-            drawn(), tmp_path / "p", estimators=["gradient", "permutation"], errors="randomization"
+            drawn(),
+            tmp_path / "p",
+            estimators=["gradient", "effect_between"],
+            errors="randomization",
         )
-    assert all(word in str(caught.value) for word in ("gradient: ", "permutation: ", "errors rand"))
+    assert all(
+        word in str(caught.value) for word in ("gradient: ", "effect_between: ", "errors rand")
+    )
 
 
 def test_of_all_estimators_those_that_need_rows_say_so(tmp_path):
