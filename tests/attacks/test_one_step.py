@@ -32,6 +32,7 @@ MAY = {
     "page.py:image_link": "into memory",
     "confined.py:_main": "into a folder of its own that is removed",
     "main.py:_kept": "a log with a name of its own",
+    "cell_source.py:_copied": "into a temporary folder that is removed",
 }
 
 

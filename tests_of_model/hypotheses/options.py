@@ -59,6 +59,12 @@ def options_table() -> pl.DataFrame:
     -------
     polars.DataFrame
         ``hypothesis, estimator, control, absorb, weight`` and a column for each kind of errors, all but the first two Boolean.
+
+    Examples
+    --------
+    >>> import withintask as wt
+    >>> wt.options_table().filter(estimator="dispersion_by_access")["wild"].item()
+    True
     """
     return pl.DataFrame(
         [
