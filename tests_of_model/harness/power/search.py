@@ -160,7 +160,9 @@ class Search:
             surface = self.fit()
             picks = self._cheapest(surface.draws(_DRAWS, self.rng))
             spread = float(np.std(np.log(self.space.cost[picks] + 1)))
-            if self.explored >= self.effort.explore or spread < _SURE:
+            # That no design is enough is not believed until the strongest have had their replicates.
+            is_sure = spread < _SURE and self.pick(surface) is not None
+            if self.explored >= self.effort.explore or is_sure:
                 return surface
             self._visit(self.rng.choice(picks, _ROUND, replace=False))
 

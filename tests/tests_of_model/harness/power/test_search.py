@@ -97,6 +97,17 @@ def test_designs_whose_intervals_are_too_short_do_not_count():
     assert any("coverage" in c.why_not() for c in answer.rejected)
 
 
+def test_the_largest_design_is_found_where_power_rises_late():
+    def error(design):
+        return 0.03 if design.n_workers == 320 else 0.1
+
+    sizes = parse_axes(["workers=40,60,80,120,160,320"])
+    space = make_space(RCT, sizes, make_costs({"worker": 10}))
+    answer = search(space, NormalLab(error, 0.15), TARGET, seed=3, effort=Effort(explore=600))
+    # Power is .32 up to 160 workers and .999 at 320: exploring the cheap ones alone says that no design is enough.
+    assert space.design(answer.winner.number).n_workers == 320
+
+
 def test_where_every_design_is_biased_none_counts():
     answer = search(space_of("clusters"), lab_of("clusters", bias=lambda d: 0.5), TARGET, seed=2)
     assert answer.winner is None
