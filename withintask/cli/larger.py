@@ -66,7 +66,7 @@ def is_streamed(path: Path | None, engine: str) -> bool:
 
     reason = why_streamed(_given(path)) if engine == "auto" else ""
     if engine == "stream" or reason:
-        remark(reason or "estimated from sums by cell; that keys are unique was not checked")
+        remark(reason or "from sums, not rows; that keys are unique is not checked")
     return engine == "stream" or bool(reason)
 
 
