@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from withintask.ingest.oews.recensor import recensor as recensor
     from withintask.ingest.panels.adapters import import_panel as import_panel
     from withintask.ingest.store import build_store as build_store
+    from withintask.larger import estimate_from_cells as estimate_from_cells
+    from withintask.larger import estimate_larger as estimate_larger
     from withintask.model_results import HeadlineResult as HeadlineResult
     from withintask.model_results import ModelFit as ModelFit
     from withintask.model_results import MomentSensitivity as MomentSensitivity
@@ -117,6 +119,7 @@ if TYPE_CHECKING:
 
 _MODEL = "withintask.tests_of_model"
 _WHERE = {
+    "withintask.larger": ("estimate_larger", "estimate_from_cells"),
     "withintask.panel.panel": ("Panel", "PanelInfo"),
     "withintask.panel.store": ("read_panel", "write_panel"),
     "withintask.panel.validate": ("validate",),

@@ -54,14 +54,13 @@ def why_streamed(path: Path) -> str:
     )
 
 
-def streamed(
-    path: Path,
+def estimate_larger(
+    path: str | Path,
     *,
     hypotheses: str | Sequence[str] = (),
     estimators: str | Sequence[str] = (),
     errors: Errors = "auto",
     arm: str = "",
-    not_served: Sequence[str] = (),
     verify: bool = True,
     allow_outside: bool = False,
 ) -> StreamedEstimates:
@@ -73,19 +72,19 @@ def streamed(
         Where the panel is.
     hypotheses, estimators, errors, arm
         As for :func:`withintask.tests_of_model.hypotheses.stream.estimate_streamed`.
-    not_served
-        Names of options that were given and need rows.
     verify, allow_outside
         As for :func:`withintask.panel.store.read_panel`.
 
     Raises
     ------
     ParameterError
-        If options were given that need rows.
+        If a name is not known, or what is asked for needs rows: all of it.
+    SourceError
+        If a disk is too small for what spills, or a file changed while it was read.
     SchemaError
         If the table of tasks breaks a rule.
     """
-    _fail_if_rows_are_needed(not_served)
+    path = Path(path)
     panel = scan_panel(path, verify=verify, allow_outside=allow_outside)
     if panel.tasks is not None:
         validate(Panel(info=panel.info, tasks=panel.tasks.lazy().collect()))
@@ -100,13 +99,11 @@ def streamed(
     return StreamedEstimates(with_truth(frame, panel), panel)
 
 
-def from_cells(
-    file: Path,
+def estimate_from_cells(
+    file: str | Path,
     *,
     estimators: str | Sequence[str] = (),
     errors: Errors = "auto",
-    not_served: Sequence[str] = (),
-    beside: Sequence[str] = (),
 ) -> StreamedEstimates:
     """Estimate from what a database answered.
 
@@ -114,21 +111,27 @@ def from_cells(
     ----------
     file, estimators, errors
         As for :func:`withintask.tests_of_model.hypotheses.estimate_cells.estimate_cells`.
-    not_served, beside
-        Names of options that were given and need rows, or that the file decides itself.
+
+    Raises
+    ------
+    SourceError
+        If the file lacks what an estimator needs: all of it.
+    ParameterError
+        If an estimator is named that sums do not serve or the file does not have.
+    """
+    frame = estimate_cells(file, estimators=estimators, errors=errors)
+    panel = Panel(info=PanelInfo(name=Path(file).name))
+    return StreamedEstimates(with_truth(frame, panel), panel)
+
+
+def fail_if_not_served(options: Sequence[str], beside: Sequence[str] = ()) -> None:
+    """Refuse options that need rows, and those that a file of cells decides itself, all at once.
 
     Raises
     ------
     ParameterError
-        If there are any.
+        Names them.
     """
-    _fail_if_rows_are_needed(not_served, beside)
-    frame = estimate_cells(file, estimators=estimators, errors=errors)
-    panel = Panel(info=PanelInfo(name=file.name))
-    return StreamedEstimates(with_truth(frame, panel), panel)
-
-
-def _fail_if_rows_are_needed(options: Sequence[str], beside: Sequence[str] = ()) -> None:
     problems = [f"{name}: needs every row, in memory (--engine fast)" for name in options]
     problems += [f"{name}: the file of cells says what it is of; leave it out" for name in beside]
     if problems:

@@ -12,7 +12,7 @@ import polars as pl
 
 from withintask.panel.arrays import Codes
 from withintask.panel.capabilities import missing
-from withintask.panel.errors import EstimationError, ParameterError, list_problems
+from withintask.panel.errors import EstimationError, ModelError, ParameterError, list_problems
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes
 from withintask.panel.trial_arms import of_arm, with_access
@@ -237,6 +237,8 @@ class _Run:
             return failure(
                 term, UNUSABLE, joined(str(error), note if "usable" in str(error) else "")
             )
+        except ModelError:
+            raise
         except (ArithmeticError, ValueError) as error:
             return failure(term, FAILED, f"{type(error).__name__}: {error}")
 

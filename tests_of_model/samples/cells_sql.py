@@ -136,7 +136,9 @@ def _treated(query: CellQuery) -> str:
     """1 treated, 0 not, null where not known."""
     if query.treatment == "use":
         is_told = "outputs.ai_use" in query.columns
-        return "CASE WHEN o.ai_use > 0 THEN 1 WHEN o.ai_use <= 0 THEN 0 END" if is_told else "NULL"
+        return (
+            "CASE WHEN o.ai_use > 0 THEN 1 WHEN o.ai_use <= 0 THEN 0 END" if is_told else _NOTHING
+        )
     if query.control_arm:
         control = query.control_arm.replace("'", "''")
         return (
@@ -145,7 +147,10 @@ def _treated(query: CellQuery) -> str:
         )
     if "outputs.ai_access" in query.columns:
         return "CASE WHEN o.ai_access THEN 1 WHEN NOT o.ai_access THEN 0 END"
-    return "NULL"
+    return _NOTHING
+
+
+_NOTHING = "CAST(NULL AS INTEGER)"
 
 
 def _told() -> str:

@@ -66,31 +66,30 @@ def is_streamed(path: Path | None, engine: str) -> bool:
 
     reason = why_streamed(_given(path)) if engine == "auto" else ""
     if engine == "stream" or reason:
-        remark(reason or "estimated from sums by cell; that keys are unique was not checked")
+        remark(reason or "from sums, not rows; that keys are unique is not checked")
     return engine == "stream" or bool(reason)
 
 
 def estimates_of_sums(path: Path | None, cells: Path | None, asked: Asked) -> "StreamedEstimates":
     """Estimate from sums by cell, made of a panel or by a database, refusing what needs rows."""
-    from withintask.larger import from_cells, streamed
+    from withintask.larger import estimate_from_cells, estimate_larger, fail_if_not_served
 
     not_served = [name for name, given in asked.of_rows.items() if given]
     if cells is not None:
         beside = {"PANEL": path, "--hypothesis": asked.hypothesis, "--arm": asked.arm}
-        return from_cells(
+        fail_if_not_served(not_served, [name for name, given in beside.items() if given])
+        return estimate_from_cells(
             cells,
             estimators=asked.estimator or (),
             errors=asked.errors,
-            not_served=not_served,
-            beside=[name for name, given in beside.items() if given],
         )
-    return streamed(
+    fail_if_not_served(not_served)
+    return estimate_larger(
         _given(path),
         hypotheses=asked.hypothesis or (),
         estimators=asked.estimator or (),
         errors=asked.errors,
         arm=asked.arm,
-        not_served=not_served,
         verify=asked.verify,
         allow_outside=asked.allow_outside,
     )

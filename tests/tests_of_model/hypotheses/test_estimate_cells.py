@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 import sqlglot
 
+import withintask as wt
 from tests.command_line import run
 from tests.tests_of_model.hypotheses.test_stream import (
     NUMBERS,
@@ -203,6 +204,19 @@ def test_what_a_query_cannot_ask_is_refused_at_once():
         assert words in str(caught.value)
     with pytest.raises(ParameterError, match="gradient: "):
         query_of(drawn(), "gradient")
+
+
+def test_the_public_door_streams_and_reads_cells(tmp_path):
+    panel = drawn()
+    write_panel(panel, tmp_path / "p")
+    answer(panel, cells_sql(query_of(panel, *TERMS[0]))).write_csv(tmp_path / "cells.csv")
+    expected = wt.estimate(panel, estimators=TERMS[0][0]).frame["estimate"]
+    for result in (
+        wt.estimate_larger(str(tmp_path / "p"), estimators=TERMS[0][0]),
+        wt.estimate_from_cells(str(tmp_path / "cells.csv")),
+    ):
+        assert result["estimate"][0] == pytest.approx(expected[0], rel=1e-10)
+        assert "H1" in result.summary()
 
 
 def test_the_command_line_writes_the_query_and_estimates_from_its_answer(tmp_path):

@@ -15,6 +15,7 @@ from withintask import larger
 from withintask.panel.errors import ParameterError, SourceError
 from withintask.panel.own_files import own_files, scan_panel
 from withintask.panel.store import write_panel
+from withintask.tests_of_model.hypotheses import stream
 from withintask.tests_of_model.hypotheses.dispersion_of_cells import CELL_TERMS
 from withintask.tests_of_model.hypotheses.estimate import estimate
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
@@ -262,6 +263,24 @@ def test_a_disk_too_small_for_the_copy_is_named_before_it_is_made(tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_too_small_for_what_spills_ends_with_an_error_and_leaves_nothing(tmp_path):
+    many = "CREATE TEMP TABLE many AS SELECT random() AS x, random() AS y FROM range(3000000)"
+    with open_cells(drawn(), memory_limit="20MB", spill=tmp_path) as source:
+        source.run("SET max_temp_directory_size = '1MB'")
+        with pytest.raises(SourceError, match="set TMPDIR to a larger disk"):
+            source.run(many)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_the_database_ends_the_run(tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise SourceError("the disk is full")
+
+    monkeypatch.setattr(stream, "cell_moments", broken)
+    with pytest.raises(SourceError, match="the disk is full"):
+        streamed(drawn(), tmp_path / "p", estimators=SERVED[:1])
+
+
 def test_outputs_that_are_not_positive_are_refused(tmp_path):
     panel = with_outputs(drawn(), output=pl.col("output") - 1)
     frame = streamed(panel, tmp_path / "p", estimators=SERVED[0])
@@ -293,7 +312,7 @@ def test_the_command_line_streams_on_request(tmp_path):
         "csv",
         cwd=tmp_path,
     )
-    assert "estimated from sums by cell" in shown.stderr
+    assert "from sums, not rows" in shown.stderr
     rows = pl.read_csv(shown.stdout.encode())
     expected = estimate(panel, estimators=SERVED[0])["std_error"][0]
     assert rows["std_error"][0] == pytest.approx(expected, rel=1e-10)
