@@ -40,7 +40,7 @@ def assert_recovered(export, rows):
 def test_five_commands_lead_from_an_export_to_estimate_table_and_figure(tmp_path):
     export, rows, shown = five_commands(tmp_path, n_agents=400, n_rows=27_000)
     assert_recovered(export, rows)
-    _, validated, described, _, estimated = shown
+    _, validated, described, _, estimated = (" ".join(text.split()) for text in shown)
     assert "valid" in validated
     assert "staggered over 3 periods: 13, 15, 17; 5 firms never" in described
     assert "pairs_staggered is recommended" in described

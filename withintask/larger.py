@@ -83,6 +83,21 @@ def estimate_larger(
         If a disk is too small for what spills, or a file changed while it was read.
     SchemaError
         If the table of tasks breaks a rule.
+
+    Returns
+    -------
+    StreamedEstimates
+        As :func:`withintask.estimate` returns them; equal to those to 1e-10.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import withintask as wt
+    >>> folder = wt.write_panel(wt.draw_panel("rct-ability", seed=1), tempfile.mkdtemp())
+    >>> from_sums = wt.estimate_larger(folder, estimators="dispersion_by_access")
+    >>> in_memory = wt.estimate(folder, estimators="dispersion_by_access")
+    >>> bool(abs(from_sums["estimate"][0] - in_memory["estimate"][0]) < 1e-10)
+    True
     """
     path = Path(path)
     panel = scan_panel(path, verify=verify, allow_outside=allow_outside)
@@ -118,6 +133,28 @@ def estimate_from_cells(
         If the file lacks what an estimator needs: all of it.
     ParameterError
         If an estimator is named that sums do not serve or the file does not have.
+
+    Returns
+    -------
+    StreamedEstimates
+        As :func:`withintask.estimate` returns them.
+
+    Examples
+    --------
+    ``withintask panel sql`` writes the query; here DuckDB answers it.
+
+    >>> import tempfile
+    >>> import duckdb
+    >>> import withintask as wt
+    >>> from withintask.tests_of_model.hypotheses.estimate_cells import query_of
+    >>> from withintask.tests_of_model.samples.cells_sql import cells_sql
+    >>> panel = wt.draw_panel("rct-ability", seed=1).collect()
+    >>> outputs, tasks = panel.outputs, panel.tasks
+    >>> cells = duckdb.sql(cells_sql(query_of(panel, "dispersion_by_access"))).pl()
+    >>> file = f"{tempfile.mkdtemp()}/cells.csv"
+    >>> cells.write_csv(file)
+    >>> wt.estimate_from_cells(file)["estimator"].to_list()
+    ['dispersion_by_access']
     """
     frame = estimate_cells(file, estimators=estimators, errors=errors)
     panel = Panel(info=PanelInfo(name=Path(file).name))

@@ -23,7 +23,8 @@ def store(tmp_path, tiny_book):
     return db
 
 
-def test_build_prints_the_audit_and_what_it_read(store, capsys, tmp_path):
+def test_build_prints_the_audit_and_what_it_read(store, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     capsys.readouterr()
     run(oews, "build", tmp_path / "source", "--db", store)
     lines = capsys.readouterr().out.splitlines()

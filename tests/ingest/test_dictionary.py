@@ -30,5 +30,6 @@ def test_the_command_writes_the_page(tmp_path, capsys):
     out = tmp_path / "dictionary.md"
     data(["dictionary", "--out", str(out)], exit_on_error=False, result_action="return_value")
     assert out.read_text(encoding="utf-8") == data_dictionary()
+    assert capsys.readouterr().out == f"{out}: written\n"
     data(["dictionary"], exit_on_error=False, result_action="return_value")
     assert capsys.readouterr().out == data_dictionary()

@@ -63,7 +63,8 @@ def test_validate_names_rules_and_counts_but_no_key(bad, capsys):
     assert "secret" not in shown
 
 
-def test_validate_names_keys_when_asked(bad, capsys):
+def test_validate_names_keys_when_asked(bad, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     with pytest.raises(SystemExit):
         run("validate", bad, "--show-keys")
     assert "worker_id=secret task_id=t period=1" in capsys.readouterr().out

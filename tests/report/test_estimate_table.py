@@ -107,7 +107,12 @@ def test_each_suffix_is_written_in_its_format(suffix, tmp_path):
         assert readers[suffix]() == _frame()["estimator"].to_list()
     elif suffix != ".docx":
         text = out.read_text(encoding="utf-8").replace("\\[", "[").replace("\\]", "]")
-        for part in ("-0.1161", "[-0.2173, -0.0123]", "Permutation test", LONG.strip()):
+        for part in (
+            "-0.1161",
+            "[-0.2173, -0.0123]",
+            "Difference in differences by use of AI",
+            LONG.strip(),
+        ):
             assert part in text
         assert "truth" not in text
 

@@ -215,7 +215,19 @@ def arrivals(postings: pl.DataFrame, *, since: date = SINCE, is_daily: bool = Tr
         else:
             message = "" if found.is_dated else "the series does not date it: any month would do"
             rows.append({**vars(found), "message": message})
-    return pl.DataFrame(rows, infer_schema_length=None)
+    return pl.DataFrame(rows, schema=_ARRIVALS)
+
+
+_ARRIVALS = {
+    "country": pl.String,
+    **dict.fromkeys(("month", "earliest", "latest"), pl.Date),
+    **dict.fromkeys(("slope_before", "slope_after"), pl.Float64),
+    "n_months": pl.Int64,
+    "persistence": pl.Float64,
+    "is_dated": pl.Boolean,
+    "message": pl.String,
+}
+"""Columns of arrivals, also where none could be dated."""
 
 
 def with_first_period(found: pl.DataFrame, rule: PeriodRule) -> pl.DataFrame:
