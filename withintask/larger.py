@@ -151,8 +151,8 @@ def estimate_from_cells(
     >>> panel = wt.draw_panel("rct-ability", seed=1).collect()
     >>> outputs, tasks = panel.outputs, panel.tasks
     >>> cells = duckdb.sql(cells_sql(query_of(panel, "dispersion_by_access"))).pl()
-    >>> file = f"{tempfile.mkdtemp()}/cells.csv"
-    >>> cells.write_csv(file)
+    >>> file = f"{tempfile.mkdtemp()}/cells.parquet"
+    >>> cells.write_parquet(file)
     >>> wt.estimate_from_cells(file)["estimator"].to_list()
     ['dispersion_by_access']
     """

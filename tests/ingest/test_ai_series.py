@@ -10,6 +10,7 @@ from command_line import run
 from withintask.ingest.btos import read_btos
 from withintask.ingest.postings import read_series
 from withintask.panel.errors import SourceError
+from withintask.tests_of_model.evidence.timing import arrivals
 
 NOW = "Between MMM DD - MMM DD, did this business use Artificial Intelligence (AI) in producing goods or services?"
 LATER = "During the next six months, do you think this business will be using Artificial Intelligence (AI)?"
@@ -92,9 +93,18 @@ def test_the_command_dates_sectors_and_suggests_a_first_period(tmp_path):
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    header, _, row = done.stdout.splitlines()[:3]
-    assert dict(zip(header.split(), row.split(), strict=False))["month"] == "2024-01-01"
-    assert row.split()[-3:] == ["9", "9", "9"]
+    # Eighty columns do not hold a row, so that it is written as lines of name and value.
+    shown = dict(line.split(": ") for line in done.stdout.splitlines() if ": " in line)
+    assert shown["month"] == "2024-01-01"
+    assert [value for name, value in shown.items() if name.startswith("first_ai")] == ["9"] * 3
+
+
+def test_series_of_which_none_can_be_dated_still_have_every_column():
+    days = pl.date_range(date(2024, 1, 1), date(2024, 5, 1), "1mo", eager=True)
+    series = pl.DataFrame({"country": "A", "date": days, "ai_share": 1.0})
+    found = arrivals(series, is_daily=False)
+    assert found.select("country", "month").rows() == [("A", None)]
+    assert "message" in found.columns
 
 
 def test_the_command_wants_one_series(tmp_path):
