@@ -33,6 +33,8 @@ _NEAR = 1.1
 """Cost of a neighbour, over the winner's, up to which it is confirmed as well."""
 _LEAST = 0.5
 """Power, by the surface, below which a neighbour is not worth confirming."""
+_EXCLUDED = 2.0
+"""Errors by which the surrogate must put a design's power below the goal for it not to be confirmed."""
 _TRIES = 12
 """Candidates that are confirmed at most."""
 
@@ -170,6 +172,16 @@ class Search:
         """Cheapest design that is not left out and has the power, by the surrogate; None if none has."""
         enough = (surface.log_noncentrality >= needed(self.target.goal)) & self.is_open()
         return int(np.argmax(enough)) if enough.any() else None
+
+    def strongest(self, surface: Surface) -> int | None:
+        """Design not left out with most power, if the surrogate does not exclude that it is enough; None if it does.
+
+        That no design is enough is said after new replicates, not on the surrogate's word.
+        """
+        error = np.sqrt(np.sum((self.features.X @ surface.covariance) * self.features.X, axis=1))
+        is_possible = surface.log_noncentrality + _EXCLUDED * error >= needed(self.target.goal)
+        able = np.where(is_possible & self.is_open(), surface.log_noncentrality, -np.inf)
+        return int(np.argmax(able)) if np.isfinite(able).any() else None
 
     def add(self, number: int, results: Results) -> int:
         """Take in replicates with the effect; returns the studies that succeeded."""
@@ -349,6 +361,8 @@ def search(
     neighbours: list[Confirmed] = []
     for _ in range(_TRIES):
         number = state.pick(surface)
+        if number is None and winner is None:
+            number = state.strongest(surface)
         if number is None or (winner is not None and number == winner.number):
             break
         candidate = state.confirm(number)

@@ -103,8 +103,9 @@ def test_the_largest_design_is_found_where_power_rises_late():
 
     sizes = parse_axes(["workers=40,60,80,120,160,320"])
     space = make_space(RCT, sizes, make_costs({"worker": 10}))
-    answer = search(space, NormalLab(error, 0.15), TARGET, seed=3, effort=Effort(explore=600))
-    # Power is .32 up to 160 workers and .999 at 320: exploring the cheap ones alone says that no design is enough.
+    answer = search(space, NormalLab(error, 0.15), TARGET, seed=3, effort=Effort(explore=100))
+    # Power is .32 up to 160 workers and .999 at 320, which exploring does not reach: the surface finds no design enough, but
+    # does not exclude that one is, so the strongest gets new replicates before none is said to be.
     assert space.design(answer.winner.number).n_workers == 320
 
 
