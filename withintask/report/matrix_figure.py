@@ -73,9 +73,8 @@ def _figure(
     axes.set_yticks(_middles(designs), list(designs.values()))
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
-    _legend(figure, cells)
+    _legend(figure, cells, f"The estimator that an analyst would take; {note}")
     figure.suptitle("Which data would identify the mechanism", fontweight="bold")
-    figure.supxlabel(f"The estimator that an analyst would take; {note}", fontsize=8)
     return figure
 
 
@@ -88,7 +87,7 @@ def _middles(names: Collection[str]) -> list[float]:
     return [place + 1 / 2 for place in range(len(names))]
 
 
-def _legend(figure: Figure, cells: Sequence[dict[str, object]]) -> None:
+def _legend(figure: Figure, cells: Sequence[dict[str, object]], note: str) -> None:
     from matplotlib.patches import Rectangle
 
     shown = {str(cell["verdict"]) for cell in cells}
@@ -97,7 +96,15 @@ def _legend(figure: Figure, cells: Sequence[dict[str, object]]) -> None:
     if any(map(is_sound_alone, cells)):
         patches.append(Rectangle((0, 0), 1, 1, fill=False, edgecolor=SOUND_FRAME, lw=3))
         words.append("identified where there are no rivals")
-    figure.legend(patches, words, loc="outside lower center", ncols=_LEGEND_COLUMNS, frameon=False)
+    figure.legend(
+        patches,
+        words,
+        loc="outside lower center",
+        ncols=_LEGEND_COLUMNS,
+        frameon=False,
+        title=note,
+        title_fontsize=8,
+    )
 
 
 def _fill(axes: Axes, cell: dict[str, object], sizes: pl.DataFrame, place: tuple[int, int]) -> None:
