@@ -270,14 +270,13 @@ def draw_occupations(frame: pl.DataFrame, path: Path) -> None:
     for place, (outcome, title) in zip(axes, _TITLES.items(), strict=True):
         _draw_outcome(place, frame.filter(pl.col("outcome") == outcome))
         place.set_title(title, fontsize=10)
-    legends_outside(figure)
+    note = (
+        "Slope in log points from no to full exposure, 95 % interval. Shaded: placebos, from before AI; "
+        "* across the break of 2021"
+    )
+    legends_outside(figure, note=note)
     figure.suptitle(
         "Changes by occupation on exposure to AI, before AI and after", fontweight="bold"
-    )
-    figure.supxlabel(
-        "Slope in log points from no to full exposure, 95 % interval. Shaded: placebos, from before AI; "
-        "* across the break of 2021",
-        fontsize=8,
     )
     save_figure(figure, path)
 

@@ -112,12 +112,15 @@ def draw_signed(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:
     ax.fill_between(x, y, 0, where=(y < 0).tolist(), color=FALLS, alpha=0.3, interpolate=True, lw=0)
 
 
-def legends_outside(figure: Figure, *, n_columns: int = 2, fontsize: float = 8) -> None:
-    """Name what is drawn where no data are: once below all axes if they share the names, else above each."""
+def legends_outside(
+    figure: Figure, *, n_columns: int = 2, fontsize: float = 8, note: str = ""
+) -> None:
+    """Name what is drawn where no data are: once below all axes if they share the names, a note above it, else above each."""
     named = [(ax, *ax.get_legend_handles_labels()) for ax in figure.axes]
     look: dict[str, Any] = {"frameon": False, "fontsize": fontsize, "ncols": n_columns}
     if len({tuple(labels) for _, _, labels in named}) == 1 and named[0][2]:
         _, handles, labels = named[0]
+        look |= {"title": note or None, "title_fontsize": fontsize}
         figure.legend(handles, labels, loc="outside lower center", **look)
         return
     for ax, handles, labels in named:
