@@ -140,11 +140,11 @@ _PANEL, _MEASURED, _WORLDS = "panel", "measured", "worlds"
 
 def _jobs(question: Question, stages: Stages) -> list["_Job"]:
     """One job a posterior that others do not need, the longest first."""
-    kinds = [(size, _PANEL) for size in sorted(question.sizes, reverse=True)]
+    kinds = [(size, _PANEL) for size in question.sizes]
+    if question.worlds and not question.fixed:
+        kinds.insert(0, (question.sizes[0], _WORLDS))
     if question.measurements and question.truth is not None:
         kinds += [(size, _MEASURED) for size in question.sizes]
-    if question.worlds and not question.fixed:
-        kinds.append((question.sizes[0], _WORLDS))
     return [_Job(question=question, stages=stages, size=size, kind=kind) for size, kind in kinds]
 
 

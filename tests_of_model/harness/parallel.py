@@ -2,17 +2,18 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
     Executor,
     Future,
+    InvalidStateError,
     ProcessPoolExecutor,
     ThreadPoolExecutor,
     as_completed,
 )
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
-from threading import Thread
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -133,6 +134,8 @@ def process_pool(n_processes: int) -> Iterator[Executor]:
                 _start(pool, n_processes)
                 yield pool
             except BaseException:
+                # It stays: the pool's own thread may end after us.
+                threading.excepthook = _unless_cancelled
                 pool.shutdown(wait=False, cancel_futures=True)
                 for child in set(active_children()) - others:
                     child.terminate()
@@ -143,6 +146,12 @@ def process_pool(n_processes: int) -> Iterator[Executor]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _unless_cancelled(fault: threading.ExceptHookArgs) -> None:
+    """Report what a thread died of, but not that a pool wanted to tell a cancelled task that its process is gone."""
+    if fault.exc_type is not InvalidStateError:
+        threading.__excepthook__(fault)
 
 
 def _start(pool: Executor, n_processes: int) -> None:
@@ -174,7 +183,7 @@ def _end_with_parent() -> None:
             parent.join()
             os._exit(1)
 
-    Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
