@@ -10,7 +10,7 @@ from withintask.ingest.tables import Table
 from withintask.panel.atomic import replacing
 from withintask.panel.duck import CLOSED
 from withintask.panel.errors import ParameterError, SourceError, quoted
-from withintask.panel.escape import in_spreadsheet
+from withintask.panel.escape import in_spreadsheet, in_sql
 
 
 def connect(db: str | Path, *, allow_files: bool = False) -> duckdb.DuckDBPyConnection:
@@ -112,10 +112,10 @@ def create_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 def comment_on(connection: duckdb.DuckDBPyConnection, kind: str, table: Table) -> None:
     """Store the descriptions of a table or view and of its columns in the database."""
-    connection.execute(f"COMMENT ON {kind} {table.name} IS {_quoted(table.description)}")
+    connection.execute(f"COMMENT ON {kind} {table.name} IS {in_sql(table.description)}")
     for col in table.columns:
         text = f"{col.description} [{col.unit}]" if col.unit else col.description
-        connection.execute(f"COMMENT ON COLUMN {table.name}.{col.name} IS {_quoted(text)}")
+        connection.execute(f"COMMENT ON COLUMN {table.name}.{col.name} IS {in_sql(text)}")
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: Table, frame: pl.DataFrame) -> None:
@@ -128,10 +128,6 @@ def insert(connection: duckdb.DuckDBPyConnection, table: Table, frame: pl.DataFr
     """
     rows = table.conform(frame)  # noqa: F841  duckdb finds it by name
     connection.execute(f"INSERT INTO {table.name} SELECT * FROM rows")
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _first_line(fault: Exception) -> str:

@@ -8,6 +8,7 @@ from withintask.ingest.registry import TABLES
 from withintask.ingest.views import VIEWS
 from withintask.panel.atomic import replacing_folder
 from withintask.panel.errors import ParameterError
+from withintask.panel.escape import in_sql
 
 PARTITIONED = {"oews": ("year", "level")}
 _MARKER = "source.parquet"
@@ -40,5 +41,4 @@ def _copy(connection: duckdb.DuckDBPyConnection, name: str, folder: Path) -> Non
         target, options = folder / name, f"FORMAT parquet, PARTITION_BY ({by})"
     else:
         target, options = folder / f"{name}.parquet", "FORMAT parquet"
-    quoted = str(target).replace("'", "''")
-    connection.execute(f"COPY (SELECT * FROM {name}) TO '{quoted}' ({options})")
+    connection.execute(f"COPY (SELECT * FROM {name}) TO {in_sql(str(target))} ({options})")

@@ -33,6 +33,11 @@ def in_spreadsheet(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def in_sql(text: str) -> str:
+    """Write text as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def save_csv(path: Path, frame: pl.DataFrame) -> None:
     """Write a table as CSV for a spreadsheet, in one step; whatever looks like a formula stays text."""
     save(path, in_spreadsheet(frame).write_csv)

@@ -89,6 +89,11 @@ _IN_WORDS = {
 }
 
 
+def manifest_of(source: Path) -> Path:
+    """Return the manifest of a folder, or the one that was named itself."""
+    return source if source.suffix == ".toml" else source / MANIFEST
+
+
 def read_manifest(path: Path) -> dict[str, Any]:
     """Read a ``panel.toml``.
 

@@ -9,7 +9,7 @@ import polars as pl
 from withintask.panel.checksums import damaged_files
 from withintask.panel.errors import SourceError, list_problems
 from withintask.panel.files import matching, may_be_read
-from withintask.panel.manifest import MANIFEST, file_hashes, read_manifest
+from withintask.panel.manifest import file_hashes, manifest_of, read_manifest
 from withintask.panel.panel import TABLES, Panel
 from withintask.panel.store import read_info, read_panel
 
@@ -27,11 +27,8 @@ def own_files(path: Path, table: str) -> tuple[Path, ...]:
     table
         Name of the table.
     """
-    manifest = path if path.suffix == ".toml" else path / MANIFEST
-    if not manifest.is_file():
-        return ()
-    section: Mapping[str, Any] = read_manifest(manifest).get("tables", {}).get(table, {})
-    file, folder = str(section.get("file", "")), manifest.parent
+    section: Mapping[str, Any] = _stated(path).get(table, {})
+    file, folder = str(section.get("file", "")), manifest_of(path).parent
     if set(section) - {"covariates"} != _PLAIN or not file.endswith(".parquet"):
         return ()
     names = tuple(matching(folder, file))
@@ -53,12 +50,10 @@ def scan_panel(path: Path, *, verify: bool = True, allow_outside: bool = False) 
     SourceError
         If it is not a panel, or a file is missing or damaged.
     """
-    manifest = path if path.suffix == ".toml" else path / MANIFEST
-    tables = read_manifest(manifest).get("tables", {}) if manifest.is_file() else {}
-    files = {name: own_files(path, name) for name in tables if name in TABLES}
+    files = {name: own_files(path, name) for name in _stated(path) if name in TABLES}
     if not files or not all(files.values()):
         return read_panel(path, lazy=True, check=False, verify=verify, allow_outside=allow_outside)
-    info = read_info(path)
+    info, manifest = read_info(path), manifest_of(path)
     expected = file_hashes(read_manifest(manifest), manifest) if verify else None
     damaged = damaged_files(manifest.parent, expected or {})
     if damaged:
@@ -71,11 +66,18 @@ def scan_panel(path: Path, *, verify: bool = True, allow_outside: bool = False) 
 
 def largest_table(path: Path) -> tuple[str, int]:
     """Return the largest table of a panel and its rows, as the manifest states them; ("", 0) where it states none."""
-    manifest = path if path.suffix == ".toml" else path / MANIFEST
-    tables = read_manifest(manifest).get("tables", {}) if manifest.is_file() else {}
-    stated = {name: table.get("n_rows") for name, table in tables.items() if name in TABLES}
+    stated = {name: table.get("n_rows") for name, table in _stated(path).items() if name in TABLES}
     rows = {name: n for name, n in stated.items() if isinstance(n, int)}
     return max(rows.items(), key=lambda item: item[1], default=("", 0))
+
+
+def _stated(path: Path) -> Mapping[str, Any]:
+    """What the manifest says of each table; nothing where there is none."""
+    manifest = manifest_of(path)
+    tables: Mapping[str, Any] = (
+        read_manifest(manifest).get("tables", {}) if manifest.is_file() else {}
+    )
+    return tables
 
 
 def _have_our_types(files: tuple[Path, ...], table: str) -> bool:

@@ -9,6 +9,7 @@ import polars as pl
 
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.panel.keys import key_problems
+from withintask.panel.manifest import manifest_of
 from withintask.panel.panel import Frame, Panel
 
 PSEUDONYMIZED = (
@@ -104,8 +105,7 @@ def pseudonymize_to(
 
 
 def _fail_if_together(source: Path, out: Path) -> None:
-    folder = source.parent if source.suffix == ".toml" else source
-    read, written = folder.resolve(), out.resolve()
+    read, written = manifest_of(source).parent.resolve(), out.resolve()
     if read.is_relative_to(written) or written.is_relative_to(read):
         raise ParameterError(
             f"{out}: lies in the panel {source} or around it; an original is not written to: name another place"

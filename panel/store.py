@@ -22,6 +22,7 @@ from withintask.panel.manifest import (
     MANIFEST,
     OF_READER,
     file_hashes,
+    manifest_of,
     read_manifest,
     type_problems,
 )
@@ -193,7 +194,7 @@ def load_panel(
     source = Path(path)
     if _is_duckdb(source):
         return Loaded(panel=duck.read_file(source), problems=breach_frame([]))
-    manifest = _manifest_of(source)
+    manifest = manifest_of(source)
     document = read_manifest(manifest)
     info, mappings = _understood(document, manifest)
     layout = document["panel"].get("format", "csv")
@@ -224,11 +225,6 @@ def _is_duckdb(source: Path) -> bool:
     return source.is_file() and source.suffix in DUCKDB_SUFFIXES
 
 
-def _manifest_of(source: Path) -> Path:
-    """The manifest of a folder, or the one that was named itself."""
-    return source if source.suffix == ".toml" else source / MANIFEST
-
-
 def read_info(path: str | Path) -> PanelInfo:
     """Return the head of a panel without looking at its tables.
 
@@ -242,7 +238,7 @@ def read_info(path: str | Path) -> PanelInfo:
     source = Path(path)
     if _is_duckdb(source):
         return duck.read_file(source).info
-    manifest = _manifest_of(source)
+    manifest = manifest_of(source)
     return _understood(read_manifest(manifest), manifest)[0]
 
 
@@ -259,7 +255,7 @@ def read_sections(path: str | Path) -> dict[str, dict[str, Any]]:
     source = Path(path)
     if _is_duckdb(source):
         return duck.read_sections(source)
-    document = read_manifest(_manifest_of(source))
+    document = read_manifest(manifest_of(source))
     return {
         name: section
         for name, section in document.items()

@@ -3,6 +3,7 @@
 import polars as pl
 
 from withintask.panel.errors import ParameterError, nearest, quoted
+from withintask.panel.escape import in_sql
 from withintask.panel.panel import Panel
 
 
@@ -48,9 +49,8 @@ def access_of_arm(panel: Panel) -> str:
     columns = rows.collect_schema().names()
     if "arm" not in columns or _is_stated(rows, columns):
         return ""
-    quoted_control = control.replace("'", "''")
     since = "" if first is None else f" AND period >= {first}"
-    return f"(arm <> '{quoted_control}'{since})"
+    return f"(arm <> {in_sql(control)}{since})"
 
 
 def arms_of(panel: Panel) -> tuple[str, ...]:

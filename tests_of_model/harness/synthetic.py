@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from withintask.panel.errors import SourceError
-from withintask.panel.manifest import MANIFEST, file_hashes, read_manifest
+from withintask.panel.manifest import MANIFEST, file_hashes, manifest_of, read_manifest
 from withintask.panel.panel import Panel
 from withintask.panel.store import read_sections, write_panel
 from withintask.sim.design import Design
@@ -175,7 +175,7 @@ def read_recipe(path: Path) -> Recipe | None:
 
 def _old_recipe(path: Path) -> dict[str, Any] | None:
     """Read the recipe of a panel whose manifest has neither a recipe nor hashes: it lies beside the manifest."""
-    folder = path.parent if path.suffix == ".toml" else path
+    folder = manifest_of(path).parent
     file = folder / _OLD_RECIPE
     if not file.is_file() or file_hashes(read_manifest(folder / MANIFEST), folder) is not None:
         return None

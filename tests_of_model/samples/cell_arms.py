@@ -7,6 +7,7 @@ from typing import Literal
 import polars as pl
 
 from withintask.panel.errors import EstimationError
+from withintask.panel.escape import in_sql
 from withintask.tests_of_model.samples.arms import ACCESS_BEGINS, ACCESS_VARIES, Unit
 from withintask.tests_of_model.samples.cell_source import CellSource
 from withintask.tests_of_model.samples.unknown import left_out_counts
@@ -152,8 +153,7 @@ def _conditions(
     if "firm" in asked:
         where["firm"] = "firm_id IS NOT NULL"
     for name, tasks in bad.items():
-        listed = ", ".join("'" + task.replace("'", "''") + "'" for task in tasks)
-        where[name] = f"task_id NOT IN ({listed})"
+        where[name] = f"task_id NOT IN ({', '.join(map(in_sql, tasks))})"
     sides = {"after": "NOT is_post", "before": "is_post"}
     tests = [f"(treated IS NOT NULL OR {sides[side]})" for side in sides if side in asked]
     if tests:

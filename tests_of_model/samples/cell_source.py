@@ -11,6 +11,7 @@ import duckdb
 import polars as pl
 
 from withintask.panel.errors import EstimationError, SourceError, list_problems
+from withintask.panel.escape import in_sql
 from withintask.panel.panel import Panel, PanelInfo
 from withintask.panel.transform import eager
 from withintask.panel.trial_arms import access_of_arm, with_access
@@ -184,7 +185,7 @@ def _view(
 ) -> frozenset[str]:
     """Make the view ``outputs`` and return its columns."""
     chosen = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
-    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+    listed = ", ".join(in_sql(str(file)) for file in files)
     with _readable():
         connection.execute(f"CREATE VIEW outputs AS SELECT {chosen} FROM read_parquet([{listed}])")
     return frozenset(columns)

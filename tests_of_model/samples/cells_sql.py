@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from withintask.panel.errors import ParameterError, list_problems, quoted
+from withintask.panel.escape import in_sql
 from withintask.panel.outcome import OutcomeKind
 from withintask.tests_of_model.samples.cell_arms import Form, Treatment
 from withintask.tests_of_model.samples.cell_sums import CellMeasure
@@ -140,10 +141,10 @@ def _treated(query: CellQuery) -> str:
             "CASE WHEN o.ai_use > 0 THEN 1 WHEN o.ai_use <= 0 THEN 0 END" if is_told else _NOTHING
         )
     if query.control_arm:
-        control = query.control_arm.replace("'", "''")
+        control = in_sql(query.control_arm)
         return (
-            f"CASE WHEN o.period < {query.first_ai_period} OR o.arm = '{control}' THEN 0 "
-            f"WHEN o.arm <> '{control}' THEN 1 END"
+            f"CASE WHEN o.period < {query.first_ai_period} OR o.arm = {control} THEN 0 "
+            f"WHEN o.arm <> {control} THEN 1 END"
         )
     if "outputs.ai_access" in query.columns:
         return "CASE WHEN o.ai_access THEN 1 WHEN NOT o.ai_access THEN 0 END"

@@ -11,10 +11,6 @@ from withintask.panel.errors import ParameterError
 FORCE = "--force"
 _TARGETS = ("out", "plot", "figure")
 """Options that name what is written."""
-_MANIFEST = "panel.toml"
-"""What makes a folder a panel."""
-
-
 _NEVER = ("panel", "from")
 """The command that replaces no manifest even if forced: it may have been edited."""
 
@@ -52,13 +48,15 @@ def run_kept(app: App, words: Sequence[str]) -> object:
 
 
 def _fail_if_there(arguments: Mapping[str, object]) -> None:
+    from withintask.panel.manifest import MANIFEST
+
     if arguments.get("stream"):
         return
     problems = [
         f"--{name} {path}: is there already; {FORCE} replaces it"
         for name in _TARGETS
         if isinstance(path := arguments.get(name), Path)
-        and (path.is_file() or (path / _MANIFEST).is_file())
+        and (path.is_file() or (path / MANIFEST).is_file())
     ]
     if problems:
         raise ParameterError("\n".join(problems))
