@@ -10,16 +10,13 @@ import numpy as np
 
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError
-from withintask.tests_of_model.hypotheses.dispersion import (
-    SMALLEST_CELL,
-    log_dispersion,
-    make_cells,
-)
+from withintask.tests_of_model.hypotheses.dispersion import log_dispersion, make_cells
 from withintask.tests_of_model.hypotheses.estimates import from_fit
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.regression.absorb import encode
 from withintask.tests_of_model.regression.options import Effects, Options
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
+from withintask.tests_of_model.samples.cell_sums import SMALLEST_CELL
 from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task
 from withintask.tests_of_model.samples.unknown import joined
 

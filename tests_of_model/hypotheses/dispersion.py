@@ -16,14 +16,12 @@ from withintask.tests_of_model.regression.fitted import Fit
 from withintask.tests_of_model.regression.grouping import encode
 from withintask.tests_of_model.regression.options import Effects, Options
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
+from withintask.tests_of_model.samples.cell_sums import ROUNDING, SMALLEST_CELL
 from withintask.tests_of_model.samples.task_rows import TaskRows, clusters
 
 MEASURES = ("log_cv", "log_variance", "log_iqr", "log_deviation")
 """Log coefficient of variation of output; log variance and log interquartile range of log output; mean log absolute
 deviation from the cell's mean, over that mean."""
-
-SMALLEST_CELL = 4
-"""Rows below which a cell's dispersion is not used: the jackknife needs a variance of n - 1 rows."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,15 +117,11 @@ def _mean_one(weight: Array | None, cells: Cells) -> Array:
     return np.asarray(weight * (cells.count / np.where(total > 0, total, 1))[cells.of_row])
 
 
-_ROUNDING = 8 * np.finfo(float).eps
-"""Share of its mean below which a cell's standard deviation is rounding."""
-
-
 def _log_spread(n: Array, total: Array, square: Array, center: Array, measure: str) -> Array:
     """Log spread from the count, sum and sum of squares of deviations from a center near the mean."""
     mean = total / n
     variance = (square - n * mean**2) / (n - 1)
-    variance = np.where(variance > (_ROUNDING * center) ** 2, variance, np.nan)
+    variance = np.where(variance > (ROUNDING * center) ** 2, variance, np.nan)
     if measure == "log_cv":
         return np.asarray(np.log(variance) / 2 - np.log(center + mean))
     return np.asarray(np.log(variance))

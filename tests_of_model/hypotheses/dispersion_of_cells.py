@@ -8,7 +8,7 @@ import numpy as np
 
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError
-from withintask.tests_of_model.hypotheses.dispersion import SMALLEST_CELL, Cells, Combined, combine
+from withintask.tests_of_model.hypotheses.dispersion import Cells, Combined, combine
 from withintask.tests_of_model.hypotheses.estimates import from_fit
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.regression.absorb import compact_codes
@@ -16,7 +16,12 @@ from withintask.tests_of_model.regression.grouping import encode
 from withintask.tests_of_model.regression.options import Effects, Options
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
 from withintask.tests_of_model.samples.cell_arms import Form, Treatment
-from withintask.tests_of_model.samples.cell_sums import CellMeasure, CellSums
+from withintask.tests_of_model.samples.cell_sums import (
+    ROUNDING,
+    SMALLEST_CELL,
+    CellMeasure,
+    CellSums,
+)
 from withintask.tests_of_model.samples.unknown import joined
 
 
@@ -167,9 +172,6 @@ def _cells(group: Codes, arm: Codes, sums: CellSums) -> Cells:
     )
 
 
-_ROUNDING = 8 * np.finfo(float).eps
-
-
 def _dispersion(cells: Cells, sums: CellSums, measure: CellMeasure) -> tuple[Array, Array, Array]:
     """Log dispersion of each cell, (cell,); mean influence of a part's rows, and mean over a cell's rows, (part,) each."""
     n = cells.count[cells.of_row]
@@ -180,7 +182,7 @@ def _dispersion(cells: Cells, sums: CellSums, measure: CellMeasure) -> tuple[Arr
             of_part, scale = mean_left, np.ones_like(n)
         else:
             variance = sums.square / (n - 1)
-            variance = np.where(variance > (_ROUNDING * sums.center) ** 2, variance, np.nan)
+            variance = np.where(variance > (ROUNDING * sums.center) ** 2, variance, np.nan)
             spread = np.log(variance)
             if measure == "log_cv":
                 spread = spread / 2 - np.log(sums.center)
@@ -207,14 +209,14 @@ class UnitRows:
 
 
 def parts_as_rows(grouped: GroupedCells, clusters: tuple[Codes, ...]) -> UnitRows:
-    """Take used parts as they are, where each lies in one cluster of every dimension, (part,) each."""
+    """Take used parts as they are, where each lies in one cluster of every dimension, (used part,) each."""
     used = grouped.is_used
     share = grouped.combined.share[grouped.cells.of_row]
     return UnitRows(
         group=grouped.group[used],
         n_rows=grouped.sums.n_rows[used],
         moved=(share * grouped.influence)[used],
-        clusters=tuple(codes[used] for codes in clusters),
+        clusters=clusters,
     )
 
 

@@ -1,14 +1,13 @@
 """Run estimators on a panel: one tidy row an estimate, and a row for what could not be run."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
 import polars as pl
 
-from withintask.panel.arrays import Array
 from withintask.panel.capabilities import missing
 from withintask.panel.errors import (
     EstimationError,
@@ -27,6 +26,7 @@ from withintask.tests_of_model.hypotheses.randomize import randomized
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 from withintask.tests_of_model.regression.errors import Errors, check_errors
 from withintask.tests_of_model.regression.options import Engine, Options
+from withintask.tests_of_model.regression.simultaneous import holm
 from withintask.tests_of_model.samples.controls import NOTHING, Adjust, check_adjust
 from withintask.tests_of_model.samples.sample import Sample
 
@@ -123,19 +123,12 @@ def estimate(
     warnings = check_adjust(panel, adjust)
     sample = Sample(panel, options, distance=distance, is_crossed=crossed, adjust=adjust)
     samples = {name: replace(sample, arm=name) for name in names}
-    rows = [
-        {
-            "hypothesis": hypothesis.name,
-            "estimator": estimator.name,
-            "arm": name,
-            **asdict(row),
-            "p_value_adjusted": math.nan,
-        }
+    frame = as_frame(
+        (hypothesis, estimator, name, row)
         for hypothesis, estimator in chosen
         for name in (names if _reads_outputs(estimator) else ("",))
         for row in _warned(estimator, run_estimator(estimator, samples.get(name, sample)), warnings)
-    ]
-    frame = with_adjusted(pl.DataFrame(rows, schema=_WITH_ARM, orient="row"))
+    )
     return frame if each_arm else frame.drop("arm")
 
 
@@ -271,11 +264,30 @@ def _is_randomized(sample: Sample) -> bool:
     return sample.options.errors == "randomization"
 
 
-def with_adjusted(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add Holm's p-values over one primary term a hypothesis and, where rows have one, arm."""
-    arms = frame["arm"].unique() if "arm" in frame.columns else [""]
-    by_arm = frame if "arm" in frame.columns else frame.with_columns(arm=pl.lit(""))
-    places = [_primary_row(by_arm, h, arm) for h in HYPOTHESES for arm in arms]
+def as_frame(rows: Iterable[tuple[Hypothesis, Estimator, str, Estimate]]) -> pl.DataFrame:
+    """Lay estimates out, with Holm's p-values over one primary term a hypothesis and arm.
+
+    Parameters
+    ----------
+    rows
+        Hypothesis, estimator, arm (empty where arms are not told apart) and estimate.
+
+    Returns
+    -------
+    polars.DataFrame
+        ESTIMATE_SCHEMA with ``arm`` beside the estimator.
+    """
+    frame = pl.DataFrame(
+        [
+            {"hypothesis": hypothesis.name, "estimator": estimator.name, "arm": arm}
+            | asdict(row)
+            | {"p_value_adjusted": math.nan}
+            for hypothesis, estimator, arm, row in rows
+        ],
+        schema=_WITH_ARM,
+        orient="row",
+    )
+    places = [_primary_row(frame, h, arm) for h in HYPOTHESES for arm in frame["arm"].unique()]
     primary = sorted({place for place in places if place is not None})
     values = frame["p_value_adjusted"].to_list()
     if primary:
@@ -283,15 +295,6 @@ def with_adjusted(frame: pl.DataFrame) -> pl.DataFrame:
         for place, value in zip(primary, adjusted, strict=True):
             values[place] = float(value)
     return frame.with_columns(p_value_adjusted=pl.Series(values, dtype=pl.Float64))
-
-
-def holm(p_values: Array) -> Array:
-    """Holm's (1979) adjusted p-values: each times the number of those not smaller, at least those before it, at most 1."""
-    order = np.argsort(p_values)
-    raw = p_values[order] * np.arange(order.size, 0, -1)
-    adjusted = np.empty_like(raw)
-    adjusted[order] = np.minimum(np.maximum.accumulate(raw), 1.0)
-    return adjusted
 
 
 def _primary_row(frame: pl.DataFrame, hypothesis: Hypothesis, arm: str) -> int | None:

@@ -1,13 +1,12 @@
 """Estimates from what a database answered to a query of sums, and the query that a panel's estimator needs."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from withintask.panel.arrays import Codes
 from withintask.panel.errors import EstimationError, ParameterError, list_problems
 from withintask.panel.panel import Panel
 from withintask.panel.trial_arms import with_access
@@ -19,12 +18,7 @@ from withintask.tests_of_model.hypotheses.dispersion_of_cells import (
     group_cells,
     parts_as_rows,
 )
-from withintask.tests_of_model.hypotheses.estimate import (
-    ESTIMATE_SCHEMA,
-    UNUSABLE,
-    choose,
-    with_adjusted,
-)
+from withintask.tests_of_model.hypotheses.estimate import UNUSABLE, as_frame, choose
 from withintask.tests_of_model.hypotheses.estimates import failure
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.hypotheses.stream import fail_if_rows_are_needed
@@ -37,7 +31,7 @@ from withintask.tests_of_model.samples.cells_file import (
     read_cells,
 )
 from withintask.tests_of_model.samples.cells_sql import CellQuery, CellUnit, Dialect
-from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS, ENOUGH_FIRMS, clusters_of
+from withintask.tests_of_model.samples.task_rows import ENOUGH_FIRMS, clusters_of, with_tasks
 from withintask.tests_of_model.samples.unknown import joined
 
 
@@ -154,14 +148,11 @@ def estimate_cells(
     if absent:
         raise ParameterError(f"{file}: no sums of {', '.join(absent)}")
     options = Options(errors=errors)
-    rows = []
-    for answer in answers:
-        if answer.estimator in names:
-            ((hypothesis, estimator),) = choose((), answer.estimator)
-            row = asdict(_estimate(answer, options))
-            head = {"hypothesis": hypothesis.name, "estimator": estimator.name}
-            rows.append({**head, **row, "p_value_adjusted": math.nan})
-    return with_adjusted(pl.DataFrame(rows, schema=ESTIMATE_SCHEMA, orient="row"))
+    return as_frame(
+        (*choose((), answer.estimator)[0], "", _estimate(answer, options))
+        for answer in answers
+        if answer.estimator in names
+    ).drop("arm")
 
 
 def _estimate(answer: CellsAnswer, options: Options) -> Estimate:
@@ -182,25 +173,15 @@ def _effect(answer: CellsAnswer, asked: CellTerm, options: Options) -> Estimate:
     return average(answer.term, asked, grouped, rows, options, answer.note)
 
 
-def _clusters(answer: CellsAnswer, grouped: GroupedCells) -> tuple[np.ndarray, ...]:
-    """Clusters of the parts that are used, laid out over all parts."""
+def _clusters(answer: CellsAnswer, grouped: GroupedCells) -> tuple[Codes, ...]:
+    """Clusters of the parts that are used, (used part,) each."""
     sums, used = answer.sums, grouped.is_used
+    firm, task = sums.firm[used], sums.task[used]
     if answer.unit == "worker":
-        of_used = clusters_of(
-            answer.worker[used], sums.task[used], sums.firm[used], answer.assignment[used]
+        return clusters_of(answer.worker[used], task, firm, answer.assignment[used])
+    if np.unique(firm).size < ENOUGH_FIRMS:
+        raise EstimationError(
+            f"fewer than {ENOUGH_FIRMS} firms are usable, so that errors are clustered by worker; write the query anew "
+            "with --unit worker"
         )
-    else:
-        if np.unique(sums.firm[used]).size < ENOUGH_FIRMS:
-            raise EstimationError(
-                f"fewer than {ENOUGH_FIRMS} firms are usable, so that errors are clustered by worker; write the query anew "
-                "with --unit worker"
-            )
-        of_used = (sums.firm[used],)
-        if np.unique(sums.task[used]).size >= ENOUGH_CLUSTERS:
-            of_used = (*of_used, sums.task[used])
-    whole = []
-    for codes in of_used:
-        laid_out = np.zeros(used.size, dtype=np.int64)
-        laid_out[used] = codes
-        whole.append(laid_out)
-    return tuple(whole)
+    return with_tasks(firm, task)

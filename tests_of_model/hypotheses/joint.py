@@ -19,6 +19,7 @@ from withintask.tests_of_model.hypotheses.hypothesis import OK, Estimate, Estima
 from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 from withintask.tests_of_model.regression.errors import Errors, check_errors
 from withintask.tests_of_model.regression.options import Options
+from withintask.tests_of_model.regression.simultaneous import holm
 from withintask.tests_of_model.samples.sample import Sample
 
 N_GROUPS = 40
@@ -241,15 +242,6 @@ def _wald_p(wald: float, n_terms: int, dof: float) -> float:
     if math.isinf(dof):
         return float(stats.chi2.sf(wald, n_terms))
     return float(stats.f.sf(wald / n_terms, n_terms, dof))
-
-
-def holm(p_values: Array) -> Array:
-    """Holm's adjusted p-values, (term,)."""
-    order = np.argsort(p_values)
-    raised = p_values[order] * np.arange(p_values.size, 0, -1)
-    out = np.empty(p_values.size)
-    out[order] = np.minimum(np.maximum.accumulate(raised), 1)
-    return out
 
 
 def romano_wolf(statistic: Array, correlation: Array, dof: float) -> Array:

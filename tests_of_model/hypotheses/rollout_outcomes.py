@@ -12,13 +12,10 @@ from withintask.panel.errors import EstimationError, ParameterError, unknown_nam
 from withintask.panel.transform import lookup
 from withintask.tests_of_model.components.pair_sums import PairRows
 from withintask.tests_of_model.components.pairs import SidedRows, unit_moments
-from withintask.tests_of_model.hypotheses.dispersion import (
-    SMALLEST_CELL,
-    log_dispersion,
-    make_cells,
-)
+from withintask.tests_of_model.hypotheses.dispersion import log_dispersion, make_cells
 from withintask.tests_of_model.regression.group_time import Paths
 from withintask.tests_of_model.regression.grouping import encode, first_rows, group_sums
+from withintask.tests_of_model.samples.cell_sums import SMALLEST_CELL
 from withintask.tests_of_model.samples.item_rows import UNKNOWN
 from withintask.tests_of_model.samples.measured_ability import measured_ability
 from withintask.tests_of_model.samples.rollout_rows import RolloutRows, rollout_rows

@@ -1,10 +1,9 @@
 """Estimates on panels larger than memory, from sums by cell that DuckDB makes of them; the numbers are those of memory."""
 
-import math
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +25,12 @@ from withintask.tests_of_model.hypotheses.dispersion_of_cells import (
     parts_as_rows,
 )
 from withintask.tests_of_model.hypotheses.estimate import (
-    ESTIMATE_SCHEMA,
     FAILED,
     NOT_ESTIMABLE,
     UNUSABLE,
+    as_frame,
     attempt,
     choose,
-    with_adjusted,
 )
 from withintask.tests_of_model.hypotheses.estimates import failure
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator
@@ -53,7 +51,7 @@ from withintask.tests_of_model.samples.cell_sums import as_cell_sums
 from withintask.tests_of_model.samples.firm_moments import scanned_firm_moments
 from withintask.tests_of_model.samples.postings import scanned_posting_rows
 from withintask.tests_of_model.samples.sample import Sample
-from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS, ENOUGH_FIRMS, clusters_of
+from withintask.tests_of_model.samples.task_rows import ENOUGH_FIRMS, clusters_of, with_tasks
 from withintask.tests_of_model.samples.unknown import joined
 
 OF_FIRMS = ("variance_contrast", "variance_change")
@@ -111,17 +109,11 @@ def estimate_streamed(
     panel = of_arm(panel, arm) if arm else panel
     opened = open_cells(panel, () if arm else files, memory_limit=memory_limit, spill=spill)
     rows = _rows(with_access(panel), opened, [e for _, e in chosen], options)
-    table = [
-        {
-            "hypothesis": hypothesis.name,
-            "estimator": estimator.name,
-            **asdict(row),
-            "p_value_adjusted": math.nan,
-        }
+    return as_frame(
+        (hypothesis, estimator, "", row)
         for (hypothesis, estimator), found in zip(chosen, rows, strict=True)
         for row in found
-    ]
-    return with_adjusted(pl.DataFrame(table, schema=ESTIMATE_SCHEMA, orient="row"))
+    ).drop("arm")
 
 
 def fail_if_rows_are_needed(estimators: Sequence[Estimator], errors: Errors) -> None:
@@ -281,9 +273,7 @@ class _Run:
         """Sums by what errors are clustered by: the parts themselves where that is firms, else a third pass."""
         used, sums = grouped.is_used, grouped.sums
         if np.unique(sums.firm[used]).size >= ENOUGH_FIRMS and self._firms_hold_units():
-            n_tasks = np.unique(sums.task[used]).size
-            ways = (sums.firm, sums.task) if n_tasks >= ENOUGH_CLUSTERS else (sums.firm,)
-            return parts_as_rows(grouped, ways)
+            return parts_as_rows(grouped, with_tasks(sums.firm[used], sums.task[used]))
         constant = constant_left(cells, asked.measure, is_weighted=rows.is_weighted)
         marked = cells.with_columns(
             pl.Series("mean_left", grouped.mean_left - constant),

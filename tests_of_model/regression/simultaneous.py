@@ -125,3 +125,12 @@ def _wald(estimate: Array, influence: Array) -> tuple[float, int]:
     kept = values > _SMALLEST * values[-1]
     turned = vectors[:, kept].T @ (estimate / error)
     return float(np.sum(turned**2 / values[kept])), int(kept.sum())
+
+
+def holm(p_values: Array) -> Array:
+    """Holm's (1979) adjusted p-values: each times the number of those not smaller, at least those before it, at most 1, (test,)."""
+    order = np.argsort(p_values)
+    raw = p_values[order] * np.arange(order.size, 0, -1)
+    adjusted = np.empty_like(raw)
+    adjusted[order] = np.minimum(np.maximum.accumulate(raw), 1.0)
+    return adjusted

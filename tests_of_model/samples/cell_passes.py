@@ -11,13 +11,15 @@ import polars as pl
 
 from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError
+from withintask.panel.escape import in_sql
 from withintask.tests_of_model.samples.cell_arms import Form, KnownRows
 from withintask.tests_of_model.samples.cell_source import CellSource
-from withintask.tests_of_model.samples.cell_sums import CellMeasure, merged
-
-SMALLEST_CELL = 4
-"""Rows below which a cell's dispersion is not used: the jackknife needs a variance of n - 1 rows."""
-_ROUNDING = 8 * np.finfo(float).eps
+from withintask.tests_of_model.samples.cell_sums import (
+    ROUNDING,
+    SMALLEST_CELL,
+    CellMeasure,
+    merged,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,10 +46,7 @@ def form_rows(source: CellSource, rows: KnownRows, form: Form, unit: str) -> For
     """
     firm = "firm_id" if "firm_id" in source.columns else "'' AS firm_id"
     on = "worker_id, task_id" if unit == "worker and task" else "worker_id"
-    unexposed = [
-        "'" + t.replace("'", "''") + "'"
-        for t in rows.tasks.filter(~pl.col("is_exposed"))["task_id"]
-    ]
+    unexposed = list(map(in_sql, rows.tasks.filter(~pl.col("is_exposed"))["task_id"]))
     joined, arm, more = f"{rows.rows} JOIN arms USING ({on})", "arm", [_ARM_IS[form]]
     if form == "between_arms":
         joined, arm = rows.rows, "CAST(treated AS TINYINT)"
@@ -212,7 +211,7 @@ def _log_left(cells: pl.DataFrame, measure: CellMeasure, is_weighted: bool) -> A
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         is_spread = (
-            square * least / np.maximum(n - 1 - (not is_weighted), 1) > (_ROUNDING * center) ** 2
+            square * least / np.maximum(n - 1 - (not is_weighted), 1) > (ROUNDING * center) ** 2
         )
         logs = np.log(first) / 2 - np.log(second) if measure == "log_cv" else np.log(first)
     logs = logs + n_rows * constant_left(cells, measure, is_weighted=is_weighted)

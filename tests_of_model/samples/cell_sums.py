@@ -14,6 +14,11 @@ import polars as pl
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.transform import codes
 
+SMALLEST_CELL = 4
+"""Rows below which a cell's dispersion is not used: the jackknife needs a variance of n - 1 rows."""
+ROUNDING = 8 * np.finfo(float).eps
+"""Share of its mean below which a cell's standard deviation is rounding."""
+
 CellMeasure = Literal["log_cv", "log_variance", "log_deviation"]
 """Measures of dispersion that sums serve; quantiles need rows."""
 

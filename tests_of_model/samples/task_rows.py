@@ -181,12 +181,17 @@ def clusters(rows: TaskRows) -> tuple[Codes, ...]:
 
 def clusters_of(worker: Codes, task: Codes, firm: Codes, assignment: Codes) -> tuple[Codes, ...]:
     """Clusters of rows by their codes, (row,) each, as in :class:`TaskRows`; see :func:`clusters`."""
-    unit, n_tasks = worker, np.count_nonzero(np.bincount(task))
+    unit = worker
     if (assignment > 0).any():
         unit = encode(np.where(assignment >= 0, assignment, -1 - worker))
         if not is_nested(encode(worker), unit):
-            return (unit, task) if n_tasks >= ENOUGH_CLUSTERS else (unit,)
-    unit = units_or_firms(unit, firm)
+            return with_tasks(unit, task)
+    return with_tasks(units_or_firms(unit, firm), task)
+
+
+def with_tasks(unit: Codes, task: Codes) -> tuple[Codes, ...]:
+    """Units, and tasks beside them where they are at least ENOUGH_CLUSTERS, (row,) each."""
+    n_tasks = np.count_nonzero(np.bincount(task))
     return (unit, task) if n_tasks >= ENOUGH_CLUSTERS else (unit,)
 
 

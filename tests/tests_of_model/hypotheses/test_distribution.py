@@ -14,8 +14,9 @@ from withintask.tests_of_model.hypotheses.distribution import (
     gini_influence,
     quantile_influence,
 )
-from withintask.tests_of_model.hypotheses.joint import holm, joint, romano_wolf
+from withintask.tests_of_model.hypotheses.joint import joint, romano_wolf
 from withintask.tests_of_model.hypotheses.panel_components import components
+from withintask.tests_of_model.regression.simultaneous import holm
 
 
 def _trial(*, n=2_000, shift=0.2, factor=0.6, age=0.0, seed=1):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from withintask.tests_of_model.hypotheses.estimate import holm
 from withintask.tests_of_model.regression import fit as fits
 from withintask.tests_of_model.regression.fit import Once, fit
 from withintask.tests_of_model.regression.options import Effects, Inference, Instruments
+from withintask.tests_of_model.regression.simultaneous import holm
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
 
 N = 400
