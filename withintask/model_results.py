@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from withintask.panel.errors import ParameterError, nearest, quoted
 from withintask.results import Tabular
 from withintask.tests_of_model.evidence import headline as of_headline
 from withintask.tests_of_model.moments import fit as of_moments
@@ -27,6 +26,9 @@ if TYPE_CHECKING:
 
 class ModelResult(Tabular):
     """A result that is used as a Polars frame, and more: ``summary``, ``table``, ``save``, ``plot``, ``cite``."""
+
+    behind: ClassVar[str] = ""
+    """Field that holds all that was found, whose attributes the result has too; empty where the frame is all."""
 
     def summary(self, *, width: int | None = None) -> str:
         """Say in words what was found.
@@ -78,20 +80,10 @@ class ModelResult(Tabular):
         ParameterError
             If there is no such drawing, or the file cannot be written.
         """
-        from withintask.report.style import fail_if_no_figure, save_figure
+        from withintask.report.style import draw_named
 
         known = self._drawings()
-        name = what or next(iter(known))
-        if name not in known:
-            raise ParameterError(
-                f"drawing {quoted(name)}: expected one of {', '.join(known)}{nearest(name, known)}"
-            )
-        if path is not None:
-            fail_if_no_figure(Path(path), force=force)
-        figure = known[name]()
-        if path is not None:
-            save_figure(figure, Path(path))
-        return figure
+        return draw_named(known, what or next(iter(known)), path, force=force)
 
     def save(self, path: str | PathLike[str], *, force: bool = False) -> Path:
         """Write the result to a file in the format of its suffix.
@@ -132,6 +124,13 @@ class ModelResult(Tabular):
 
     def _methods(self) -> Sequence[str]:
         return ()
+
+    def __getattr__(self, name: str) -> Any:
+        """Answer what the object behind the result answers, then what a Polars frame does."""
+        if name.startswith("_") or name in (self.behind, "frame"):
+            raise AttributeError(name)
+        whole = getattr(self, self.behind) if self.behind else None
+        return getattr(whole if hasattr(whole, name) else self.frame, name)
 
     @abstractmethod
     def _sentences(self) -> Sequence[str]: ...
@@ -202,6 +201,7 @@ class ModelFit(ModelResult):
     ('parameters', 'moments', 'sensitivity')
     """
 
+    behind: ClassVar[str] = "fit"
     fit: of_moments.MsmFit
     """The fit, with everything found on the way."""
 
@@ -215,12 +215,6 @@ class ModelFit(ModelResult):
         from withintask.report.fit_words import fit_table
 
         return fit_table(self.fit)
-
-    def __getattr__(self, name: str) -> Any:
-        """Answer what the fit answers, then what a Polars frame does."""
-        if name.startswith("_") or name == "fit":
-            raise AttributeError(name)
-        return getattr(self.fit if hasattr(self.fit, name) else self.frame, name)
 
     def _sentences(self) -> Sequence[str]:
         from withintask.report.fit_words import fit_sentences
@@ -250,6 +244,7 @@ class MomentSensitivity(ModelResult):
     What :class:`~withintask.tests_of_model.moments.sensitivity.Sensitivity` has, it has too: arrays of every measure.
     """
 
+    behind: ClassVar[str] = "effects"
     effects: of_sensitivity.Sensitivity
     """All measures, as arrays."""
 
@@ -263,12 +258,6 @@ class MomentSensitivity(ModelResult):
         from withintask.report.fit_words import sensitivity_table
 
         return sensitivity_table(self.effects)
-
-    def __getattr__(self, name: str) -> Any:
-        """Answer what the sensitivity answers, then what a Polars frame does."""
-        if name.startswith("_") or name == "effects":
-            raise AttributeError(name)
-        return getattr(self.effects if hasattr(self.effects, name) else self.frame, name)
 
     def _sentences(self) -> Sequence[str]:
         from withintask.report.fit_words import sensitivity_sentences
@@ -289,6 +278,7 @@ class MomentSensitivity(ModelResult):
 class HeadlineResult(ModelResult):
     """What the moments identify, and which claims of the paper hold in this closure."""
 
+    behind: ClassVar[str] = "page"
     page: of_headline.Headline
     """Everything that the page shows; ``page.tables()`` has all tables by name."""
 
@@ -322,12 +312,6 @@ class HeadlineResult(ModelResult):
 
         write_headline(self.page, Path(folder))
         return Path(folder) / "index.html"
-
-    def __getattr__(self, name: str) -> Any:
-        """Answer what the headline answers, then what a Polars frame does."""
-        if name.startswith("_") or name == "page":
-            raise AttributeError(name)
-        return getattr(self.page if hasattr(self.page, name) else self.frame, name)
 
     def _sentences(self) -> Sequence[str]:
         from withintask.report.headline import lead

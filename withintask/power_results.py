@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import polars as pl
 
@@ -54,6 +54,7 @@ class PowerResult(ModelResult):
     'We computed power by simulation '
     """
 
+    behind: ClassVar[str] = "report"
     report: of_power.PowerReport
     """Everything that was found, as objects."""
 
@@ -140,12 +141,6 @@ class PowerResult(ModelResult):
 
         write_files(self.report, Path(folder), command="wt.run_power_study(…).write(…)")
         return Path(folder) / "index.html"
-
-    def __getattr__(self, name: str) -> Any:
-        """Answer what the report answers, then what a Polars frame does."""
-        if name.startswith("_") or name == "report":
-            raise AttributeError(name)
-        return getattr(self.report if hasattr(self.report, name) else self.frame, name)
 
     def _sentences(self) -> Sequence[str]:
         from withintask.report.power_words import summary_lines

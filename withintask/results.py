@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -198,18 +198,10 @@ class Estimates(Tabular):
         EstimationError
             If the panel has not what the drawing shows.
         """
-        from withintask.report.style import fail_if_no_figure, save_figure
+        from withintask.report.style import draw_named
 
-        if what not in DRAWINGS:
-            raise ParameterError(
-                f"drawing {quoted(what)}: expected one of {', '.join(DRAWINGS)}{nearest(what, DRAWINGS)}"
-            )
-        if path is not None:
-            fail_if_no_figure(Path(path), force=force)
-        figure = self._drawn(what)
-        if path is not None:
-            save_figure(figure, Path(path))
-        return figure
+        drawings = {str(name): partial(self._drawn, name) for name in DRAWINGS}
+        return draw_named(drawings, what, path, force=force)
 
     @property
     def __maketables_coef_table__(self) -> Any:

@@ -1,6 +1,7 @@
 """How figures of the pages look. Red: ΔGini > 0, AI concentrates; blue: ΔGini < 0, AI equalizes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,26 @@ def fail_if_no_figure(path: Path, *, force: bool = False) -> None:
         problems.append("is there already; --force replaces it")
     if problems:
         raise ParameterError("\n".join(f"{path}: {problem}" for problem in problems))
+
+
+def draw_named(
+    drawings: Mapping[str, Callable[[], Figure]],
+    name: str,
+    path: str | PathLike[str] | None,
+    *,
+    force: bool,
+) -> Figure:
+    """Draw one of what a result can draw and, where a path is given, write it; all that is wrong is said before it is drawn."""
+    if name not in drawings:
+        raise ParameterError(
+            f"drawing {quoted(name)}: expected one of {', '.join(drawings)}{nearest(name, drawings)}"
+        )
+    if path is not None:
+        fail_if_no_figure(Path(path), force=force)
+    figure = drawings[name]()
+    if path is not None:
+        save_figure(figure, Path(path))
+    return figure
 
 
 def draw_signed(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:
