@@ -1,6 +1,7 @@
 """The page of a study of power, in one file that needs no network."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from withintask.report.page import (
     Block,
@@ -16,18 +17,8 @@ from withintask.report.page import (
     rows_block,
 )
 from withintask.report.power_figures import draw_curves, draw_frontier
-from withintask.report.power_frames import designs_frame, frontier_frame
 from withintask.report.power_paragraph import latex, paragraph
-from withintask.report.power_tables import (
-    FRONTIER_HEADER,
-    VALIDITY_HEADER,
-    design_header,
-    design_rows,
-    frontier_rows,
-    robust_header,
-    robust_rows,
-    validity_rows,
-)
+from withintask.report.power_tables import AnswerTable, answer_tables
 from withintask.report.power_words import answer_lines, first_line, held_lines, limits_words
 from withintask.tests_of_model.harness.power.run import PowerReport
 
@@ -58,39 +49,17 @@ def power_page(report: PowerReport, *, command: str) -> str:
 
 
 def _tables(report: PowerReport) -> Iterator[Block]:
-    shown = report.shown
-    validity = rows_block(
-        "Bias, coverage and size", VALIDITY_HEADER, validity_rows(shown) if shown else []
-    )
-    designs = rows_block("Designs with new replicates", design_header(report), design_rows(report))
-    robust = rows_block("What real panels show", robust_header(report), robust_rows(report))
-    budgets = rows_block("What a budget can find", FRONTIER_HEADER, frontier_rows(report))
-    titles = (
-        "Is the test valid on that design",
-        "Designs",
-        "What real panels show",
-        "What a budget can find",
-    )
-    for title, table in zip(titles, (validity, designs, robust, budgets), strict=True):
-        if table.rows:
-            yield Heading(text=title)
-            yield _with_data(report, table)
+    for table in answer_tables(report):
+        yield Heading(text=table.title)
+        yield _with_data(report, table)
 
 
-def _with_data(report: PowerReport, table: Table) -> Table:
-    frames = {
-        "Designs with new replicates": designs_frame,
-        "What a budget can find": frontier_frame,
-    }
-    if table.label not in frames:
-        return table
-    return Table(
-        label=table.label,
-        header=table.header,
-        rows=table.rows,
-        numbers=table.numbers,
-        data_href=csv_link(frames[table.label](report)),
-        data_name=f"{table.label.lower().replace(' ', '_')}.csv",
+def _with_data(report: PowerReport, table: AnswerTable) -> Table:
+    """Lay a table out, with a link to its numbers."""
+    return replace(
+        rows_block(table.title, table.header, table.rows),
+        data_href=csv_link(table.frame(report)),
+        data_name=f"{table.title.lower().replace(' ', '_')}.csv",
     )
 
 

@@ -19,17 +19,7 @@ from withintask.panel.store import read_panel
 from withintask.report.power_frames import designs_frame, frontier_frame, robust_frame
 from withintask.report.power_page import power_page
 from withintask.report.power_paragraph import latex, paragraph
-from withintask.report.power_tables import (
-    FRONTIER_HEADER,
-    POWER_AS_IT_IS,
-    VALIDITY_HEADER,
-    design_header,
-    design_rows,
-    frontier_rows,
-    robust_header,
-    robust_rows,
-    validity_rows,
-)
+from withintask.report.power_tables import AnswerTable, answer_tables
 from withintask.report.power_words import (
     answer_lines,
     effect_line,
@@ -163,50 +153,25 @@ def _few(study: PowerStudy) -> Sequence[str]:
 def _print(report: PowerReport) -> None:
     for line in answer_lines(report):
         print(f"\n{paragraphs([line])}")
-    shown = report.shown
-    if shown is not None:
-        print_rows(VALIDITY_HEADER, validity_rows(shown), title="Is the test valid on that design")
-    for title, header, rows, narrow in (
-        ("Designs with new replicates", design_header(report), design_rows(report), _OF_DESIGNS),
-        ("What real panels show", robust_header(report), robust_rows(report), _OF_TROUBLES),
-        ("What a budget can find", FRONTIER_HEADER, frontier_rows(report), _OF_BUDGETS),
-    ):
-        if rows:
-            print_rows(*_that_fit(header, rows, narrow), title=title)
+    for table in answer_tables(report):
+        print_rows(*_that_fit(table), title=table.title)
     print(f"\n{paragraphs(held_lines(report))}\n\n{paragraphs([paragraph(report)])}\n")
 
 
-_OF_DESIGNS = {"bias", "coverage", "size"}
-_OF_TROUBLES = {POWER_AS_IT_IS, "replicates", "source"}
-_OF_BUDGETS = {"cost", "drawn at", "power there"}
-"""Columns that only the files and wide terminals have."""
 _WIDE = 150
+"""Width from which a terminal shows all columns."""
 
 
-def _that_fit(
-    header: Sequence[str], rows: Sequence[Sequence[str]], narrow: set[str]
-) -> tuple[list[str], list[list[str]]]:
+def _that_fit(table: AnswerTable) -> tuple[list[str], list[list[str]]]:
     """Columns for the width of the terminal."""
-    kept = [terminal_width() >= _WIDE or name not in narrow for name in header]
-    return list(compress(header, kept)), [list(compress(row, kept)) for row in rows]
+    kept = [terminal_width() >= _WIDE or name not in table.wide for name in table.header]
+    return list(compress(table.header, kept)), [list(compress(row, kept)) for row in table.rows]
 
 
 def _markdown(report: PowerReport) -> str:
     parts = ["# Power", f"{first_line(report)}.", *answer_lines(report), limits_words()]
-    shown = report.shown
-    tables: Sequence[tuple[str, Sequence[str], list[tuple[str, ...]]]] = (
-        (
-            "Is the test valid on that design",
-            VALIDITY_HEADER,
-            validity_rows(shown) if shown else [],
-        ),
-        ("Designs with new replicates", design_header(report), design_rows(report)),
-        ("What real panels show", robust_header(report), robust_rows(report)),
-        ("What a budget can find", FRONTIER_HEADER, frontier_rows(report)),
-    )
-    for title, header, rows in tables:
-        if rows:
-            parts += [f"## {title}", markdown_table(header, rows)]
+    for table in answer_tables(report):
+        parts += [f"## {table.title}", markdown_table(table.header, table.rows)]
     parts += ["## What was held", *(f"- {line}" for line in held_lines(report))]
     return "\n\n".join(parts) + "\n"
 

@@ -1,9 +1,19 @@
 """Tables of a study of power in words: is the test valid, the designs, what real panels show, what a budget finds, the pilot."""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
 
 from withintask.report.estimate_table import EstimateTable, Group
 from withintask.report.estimate_words import term_words
+from withintask.report.power_frames import (
+    designs_frame,
+    frontier_frame,
+    robust_frame,
+    validity_frame,
+)
 from withintask.report.power_words import (
     PILOT_WORDS,
     SIZES_OF_ALL,
@@ -22,6 +32,55 @@ from withintask.tests_of_model.harness.power.space import (
     AXIS_WORDS,
     ROLL_OUT_WORDS,
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerTable:
+    """A table of the answer, in words."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    wide: frozenset[str]
+    """Columns that only the files and wide terminals have."""
+    frame: Callable[[PowerReport], pl.DataFrame]
+    """The same with numbers as numbers."""
+
+
+def answer_tables(report: PowerReport) -> tuple[AnswerTable, ...]:
+    """All tables of the answer that have rows, as terminal, Markdown and page show them."""
+    shown = report.shown
+    tables = (
+        AnswerTable(
+            title="Is the test valid on that design",
+            header=VALIDITY_HEADER,
+            rows=validity_rows(shown) if shown else [],
+            wide=frozenset(),
+            frame=validity_frame,
+        ),
+        AnswerTable(
+            title="Designs with new replicates",
+            header=design_header(report),
+            rows=design_rows(report),
+            wide=frozenset({"bias", "coverage", "size"}),
+            frame=designs_frame,
+        ),
+        AnswerTable(
+            title="What real panels show",
+            header=robust_header(report),
+            rows=robust_rows(report),
+            wide=frozenset({POWER_AS_IT_IS, "replicates", "source"}),
+            frame=robust_frame,
+        ),
+        AnswerTable(
+            title="What a budget can find",
+            header=FRONTIER_HEADER,
+            rows=frontier_rows(report),
+            wide=frozenset({"cost", "drawn at", "power there"}),
+            frame=frontier_frame,
+        ),
+    )
+    return tuple(table for table in tables if table.rows)
 
 
 def validity_rows(candidate: Confirmed) -> list[tuple[str, ...]]:
