@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,7 +20,7 @@ from withintask.sim.params import Params, params_hash
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
 from withintask.sim.worlds import World
-from withintask.tests_of_model.estimands.truth import truths as truths_in
+from withintask.tests_of_model.estimands.truth import Truths
 from withintask.tests_of_model.harness.kept import write_part
 from withintask.tests_of_model.harness.ledger import SCHEMA, ordered, read_ledger_part
 from withintask.tests_of_model.harness.parallel import one_blas_thread
@@ -302,16 +302,13 @@ _solving = threading.Lock()
 
 
 @lru_cache(maxsize=32)
-def _solve(params: Params) -> tuple[Economy, dict[str, dict[str, float]]]:
+def _solve(params: Params) -> tuple[Economy, dict[str, Truths]]:
     economy = solve_economy(params)
-    truths: dict[str, dict[str, float]] = {
-        h.name: truths_in(h.estimands, economy) for h in HYPOTHESES
-    }
-    return economy, truths
+    return economy, {h.name: Truths(h.estimands, economy) for h in HYPOTHESES}
 
 
-def solved(params: Params) -> tuple[Economy, dict[str, dict[str, float]]]:
-    """Return the economy of params and the truth of every term by hypothesis; solved once a process."""
+def solved(params: Params) -> tuple[Economy, dict[str, Truths]]:
+    """Return the economy of params and the truths by hypothesis; solved once a process."""
     with _solving:
         return _solve(params)
 
@@ -364,7 +361,7 @@ def _row(
     hypothesis: Hypothesis,
     estimator: Estimator,
     estimate: Estimate,
-    truths: dict[str, dict[str, float]],
+    truths: Mapping[str, Mapping[str, float]],
 ) -> tuple[object, ...]:
     return (
         hypothesis.name,

@@ -42,11 +42,12 @@ from withintask.tests_of_model.samples.cell_passes import (
     cell_moments,
     constant_left,
     form_rows,
+    hold,
     leave_out,
     moved_by_unit,
     whole_cells,
 )
-from withintask.tests_of_model.samples.cell_source import CellSource, open_cells
+from withintask.tests_of_model.samples.cell_source import MEMORY, CellSource, open_cells
 from withintask.tests_of_model.samples.cell_sums import as_cell_sums
 from withintask.tests_of_model.samples.firm_moments import scanned_firm_moments
 from withintask.tests_of_model.samples.postings import scanned_posting_rows
@@ -73,7 +74,7 @@ def estimate_streamed(
     errors: Errors = "auto",
     arm: str = "",
     files: Sequence[Path] = (),
-    memory_limit: str = "2GB",
+    memory_bytes: int = MEMORY,
     spill: Path | None = None,
 ) -> pl.DataFrame:
     """Estimate hypotheses on a panel of any size, from sums that DuckDB makes of it.
@@ -87,7 +88,7 @@ def estimate_streamed(
         refused.
     errors, arm
         As there, but for ``randomization``, which assigns access to rows anew.
-    files, memory_limit, spill
+    files, memory_bytes, spill
         As for :func:`withintask.tests_of_model.samples.cell_source.open_cells`.
 
     Returns
@@ -107,7 +108,7 @@ def estimate_streamed(
     fail_if_rows_are_needed([e for _, e in chosen] if estimators else [], errors)
     options = Options(errors=errors)
     panel = of_arm(panel, arm) if arm else panel
-    opened = open_cells(panel, () if arm else files, memory_limit=memory_limit, spill=spill)
+    opened = open_cells(panel, () if arm else files, memory_bytes=memory_bytes, spill=spill)
     rows = _rows(with_access(panel), opened, [e for _, e in chosen], options)
     return as_frame(
         (hypothesis, estimator, "", row)
@@ -203,6 +204,8 @@ class _Run:
         self.source, self.panel, self.options = source, panel, options
         self.known: KnownRows | None = None
         self.unit = ""
+        self.held: FormRows | None = None
+        self.moments: dict[tuple[bool, bool], pl.DataFrame] = {}
 
     def estimates(self, estimator: Estimator) -> tuple[Estimate, ...]:
         """Rows of an estimator that sums serve; whatever goes wrong becomes rows with a status."""
@@ -238,16 +241,29 @@ class _Run:
         """Rows of which all is known, of the term's treatment; their arms are placed anew when it changes."""
         if self.known is None or self.known.treatment != asked.treatment:
             self.known = known_rows(self.source, asked.treatment)
-            self.unit = ""
+            self.unit, self.held = "", None
         return self.known
+
+    def _held(self, asked: CellTerm, known: KnownRows, unit: str) -> FormRows:
+        """The rows that a term compares, held anew when they are others than those of the term before."""
+        rows = form_rows(self.source, known, asked.form, unit)
+        if rows != self.held:
+            hold(self.source, rows, known.n_rows)
+            self.held, self.moments = rows, {}
+        return replace(rows, is_weighted=False) if asked.measure == "log_deviation" else rows
+
+    def _moments(self, asked: CellTerm, rows: FormRows) -> pl.DataFrame:
+        """Moments of the rows that are held, or of their logs."""
+        key = asked.measure == "log_variance", rows.is_weighted
+        if key not in self.moments:
+            self.moments[key] = cell_moments(self.source, rows, asked.measure)
+        return self.moments[key]
 
     def _effect(self, term: str, asked: CellTerm, known: KnownRows) -> Estimate:
         has_arms = asked.form in ("by_arm", "before_after") or known.is_treatment_told
         if asked.form != "between_arms" and has_arms and not self.unit:
             self.unit = place_in_arms(self.source, known)
-        rows = form_rows(self.source, known, asked.form, self.unit if has_arms else "")
-        if asked.measure == "log_deviation":
-            rows = replace(rows, is_weighted=False)
+        rows = self._held(asked, known, self.unit if has_arms else "")
         cells = self._cells(asked, known, rows)
         assert self.panel.info.first_ai_period is not None
         grouped = group_cells(as_cell_sums(cells, self.panel.info.first_ai_period), asked)
@@ -255,8 +271,7 @@ class _Run:
         return average(term, asked, grouped, units, self.options, known.note)
 
     def _cells(self, asked: CellTerm, known: KnownRows, rows: FormRows) -> pl.DataFrame:
-        moments = cell_moments(self.source, rows, asked.measure)
-        moments = moments.join(known.tasks, on="task_id", how="left")
+        moments = self._moments(asked, rows).join(known.tasks, on="task_id", how="left")
         if asked.form != "by_exposure":
             moments = moments.filter("is_exposed")
         elif moments["is_exposed"].all():
@@ -289,7 +304,7 @@ class _Run:
         if "firm_id" not in self.source.columns:
             return False
         checks = [("worker_id", "firm_id")]
-        if "assignment_id" in self.source.columns:
+        if "assignment_id" in self.source.columns and self._are_teams_assigned():
             unit = "coalesce('a' || assignment_id, 'w' || worker_id)"
             checks += [(unit, "firm_id"), ("worker_id", unit)]
         counts = ", ".join(
@@ -297,6 +312,14 @@ class _Run:
             for k, (inner, outer) in enumerate(checks)
         )
         return not any(self.source.frame(f"SELECT {counts}").row(0))
+
+    def _are_teams_assigned(self) -> bool:
+        """Tell whether something else than single workers was assigned."""
+        return bool(
+            self.source.frame(
+                "SELECT coalesce(bool_or(assignment_id <> worker_id), false) AS x FROM who"
+            )["x"][0]
+        )
 
 
 def _unit_rows(frame: pl.DataFrame) -> UnitRows:

@@ -9,6 +9,7 @@ import polars as pl
 from withintask.panel.errors import EstimationError
 from withintask.panel.escape import in_sql
 from withintask.tests_of_model.samples.arms import ACCESS_BEGINS, ACCESS_VARIES, Unit
+from withintask.tests_of_model.samples.cell_codes import CellCodes, number_cells
 from withintask.tests_of_model.samples.cell_source import CellSource
 from withintask.tests_of_model.samples.unknown import left_out_counts
 
@@ -35,6 +36,10 @@ class KnownRows:
     """Needs of estimators that are known to be met, in the words of panel/capabilities.py."""
     tasks: pl.DataFrame
     """``task_id, is_exposed, time_share`` of the tasks that are used."""
+    codes: CellCodes
+    """What cells are numbered by."""
+    n_rows: int
+    """Rows of the panel."""
 
     @property
     def rows(self) -> str:
@@ -65,7 +70,10 @@ def known_rows(source: CellSource, treatment: Treatment) -> KnownRows:
     source.run(
         f"CREATE OR REPLACE TEMP TABLE who AS SELECT {keys}, count(*) AS n FROM outputs GROUP BY ALL"
     )
-    tasks, bad = _tasks(source)
+    seen = source.frame(
+        "SELECT task_id, min(period) AS first, max(period) AS last FROM outputs GROUP BY task_id"
+    )
+    tasks, bad = _tasks(source, seen["task_id"])
     told = _told(source)
     where = _conditions(told, bad)
     note = _note(source, where, treated) if where else ""
@@ -77,6 +85,8 @@ def known_rows(source: CellSource, treatment: Treatment) -> KnownRows:
         is_weighted=bool(told["weight"][0]),
         met=_met(source, treatment),
         tasks=tasks,
+        codes=number_cells(source, seen, has_firms=told["firm"][0] > 0),
+        n_rows=sum(told["firm"]),
     )
 
 
@@ -98,16 +108,17 @@ def _met(source: CellSource, treatment: Treatment) -> frozenset[str]:
     return frozenset(need for need, is_met in tests.items() if is_met)
 
 
-def _tasks(source: CellSource) -> tuple[pl.DataFrame, Mapping[str, list[str]]]:
+def _tasks(source: CellSource, seen: pl.Series) -> tuple[pl.DataFrame, Mapping[str, list[str]]]:
     """Exposure and share of the tasks that occur, and those of which one is not known though others tell it."""
-    seen = source.frame("SELECT DISTINCT task_id FROM outputs")
     table = source.tasks
     names = ("exposure", "time_share")
     if table is None:
-        joined = seen.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in names)
+        joined = seen.to_frame().with_columns(
+            pl.lit(None, dtype=pl.Float64).alias(name) for name in names
+        )
     else:
         absent = [pl.lit(None, dtype=pl.Float64).alias(n) for n in names if n not in table.columns]
-        joined = seen.join(
+        joined = seen.to_frame().join(
             table.with_columns(absent).select("task_id", *names), on="task_id", how="left"
         )
     bad = {

@@ -13,6 +13,7 @@ from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError
 from withintask.panel.escape import in_sql
 from withintask.tests_of_model.samples.cell_arms import Form, KnownRows
+from withintask.tests_of_model.samples.cell_codes import CellCodes
 from withintask.tests_of_model.samples.cell_source import CellSource
 from withintask.tests_of_model.samples.cell_sums import (
     ROUNDING,
@@ -22,16 +23,20 @@ from withintask.tests_of_model.samples.cell_sums import (
 )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True)
 class FormRows:
     """The rows that an estimator compares, as SQL."""
 
     select: str
-    """SELECT of their columns, ``arm`` among them."""
-    keys: tuple[str, ...]
-    """What a part of a cell is, finest."""
+    """SELECT of ``cell, value`` and, where they are there, ``worker_id, assignment_id, weight``."""
+    codes: CellCodes
+    """What the numbers of cells say."""
     is_weighted: bool
     """Whether rows have weights."""
+
+
+ROWS = "held"
+"""Table, or view, of the cell, value and weight of the rows that are compared."""
 
 
 def form_rows(source: CellSource, rows: KnownRows, form: Form, unit: str) -> FormRows:
@@ -44,14 +49,13 @@ def form_rows(source: CellSource, rows: KnownRows, form: Form, unit: str) -> For
     unit
         What is in one arm: ``worker``, ``worker and task``, or empty where no arm is told.
     """
-    firm = "firm_id" if "firm_id" in source.columns else "'' AS firm_id"
     on = "worker_id, task_id" if unit == "worker and task" else "worker_id"
     unexposed = list(map(in_sql, rows.tasks.filter(~pl.col("is_exposed"))["task_id"]))
     joined, arm, more = f"{rows.rows} JOIN arms USING ({on})", "arm", [_ARM_IS[form]]
     if form == "between_arms":
         joined, arm = rows.rows, "CAST(treated AS TINYINT)"
     elif form == "by_exposure":
-        arm = "CAST(0 AS TINYINT)"
+        arm = "0"
         controls = unexposed if unit == "worker and task" else []
         if controls:
             joined = joined.replace(" JOIN ", " LEFT JOIN ")
@@ -60,13 +64,20 @@ def form_rows(source: CellSource, rows: KnownRows, form: Form, unit: str) -> For
             joined, more = rows.rows, []
     others = ["assignment_id"] if "assignment_id" in source.columns else []
     others += ["weight"] if rows.is_weighted else []
-    columns = ", ".join(["worker_id", "task_id", firm, "period", f"{arm} AS arm", "value", *others])
+    columns = ", ".join(["worker_id", "value", *others])
     where = rows.conditions(*(test for test in more if test))
     return FormRows(
-        select=f"SELECT {columns} FROM {joined} {where}",
-        keys=("task_id", "firm_id", "arm", "period"),
+        select=f"SELECT {rows.codes.of_row(arm)} AS cell, {columns} FROM {joined}{rows.codes.joins} {where}",
+        codes=rows.codes,
         is_weighted=rows.is_weighted,
     )
+
+
+def hold(source: CellSource, rows: FormRows, n_rows: int) -> None:
+    """Hold rows as ``held``, so that several passes do not read and number them anew, where memory suffices for it."""
+    numbers = ["value", *(["weight"] if rows.is_weighted else [])]
+    select = f"SELECT cell, {', '.join(numbers)} FROM ({rows.select})"
+    source.hold(ROWS, select, n_rows * (rows.codes.n_bytes + 8 * len(numbers)))
 
 
 _ARM_IS = {
@@ -78,12 +89,12 @@ _ARM_IS = {
 
 
 def cell_moments(source: CellSource, rows: FormRows, measure: CellMeasure) -> pl.DataFrame:
-    """Count, mean and squared deviations of each part: one pass.
+    """Count, mean and squared deviations of each part of the rows that are held: one pass.
 
     Returns
     -------
     polars.DataFrame
-        Keys, ``n_rows, mean, squares``; with weights, the weighted mean and the sum of ``weights``.
+        ``cell`` and what it says, ``n_rows, mean, squares``; with weights, the weighted mean and the sum of ``weights``.
 
     Raises
     ------
@@ -95,10 +106,9 @@ def cell_moments(source: CellSource, rows: FormRows, measure: CellMeasure) -> pl
     moments = f"avg({value}) AS mean, var_pop({value}) * count(*) AS squares"
     if rows.is_weighted:
         moments = f"sum(weight) AS weights, sum(weight * {value}) / sum(weight) AS mean"
-    keys = ", ".join(rows.keys)
     limits = "count(value) AS n_value, min(value) AS low, max(value) AS high"
     frame = source.frame(
-        f"SELECT {keys}, count(*) AS n_rows, {limits}, {moments} FROM ({rows.select}) GROUP BY {keys}"
+        f"SELECT cell, count(*) AS n_rows, {limits}, {moments} FROM {ROWS} GROUP BY cell"
     )
     is_whole = (
         (pl.col("n_value") == pl.col("n_rows"))
@@ -109,14 +119,14 @@ def cell_moments(source: CellSource, rows: FormRows, measure: CellMeasure) -> pl
         raise EstimationError(
             "outputs are not all positive numbers; run withintask panel validate to see which"
         )
-    return frame.drop("n_value", "low", "high")
+    return rows.codes.decoded(frame.drop("n_value", "low", "high"))
 
 
 def whole_cells(
     source: CellSource, rows: FormRows, moments: pl.DataFrame, measure: CellMeasure, *, pooled: bool
 ) -> pl.DataFrame:
     """Put parts together into cells: ``part, n_cell, center, square, scale`` (of weights) beside the keys."""
-    keys = ["task_id", "arm", "period"] if pooled else list(rows.keys)
+    keys = ["task_id", "arm", "period"] if pooled else ["cell"]
     if not rows.is_weighted:
         return merged(moments, keys).with_columns(scale=pl.lit(1.0)).with_row_index("part")
     weights, n = pl.col("weights"), pl.col("n_rows")
@@ -125,10 +135,10 @@ def whole_cells(
         scale=(n.sum() / weights.sum()).over(keys),
         center=((weights * pl.col("mean")).sum() / weights.sum()).over(keys),
     ).with_row_index("part")
-    source.keep("cells", cells.select("part", *rows.keys, "center", "scale"))
+    source.keep("cells", cells.select("part", "cell", "center", "scale"))
     squares = source.frame(
         f"SELECT part, sum(weight * scale * ({_value(measure)} - center) ** 2) AS squares "
-        f"FROM ({rows.select}) JOIN cells USING ({', '.join(rows.keys)}) GROUP BY part"
+        f"FROM {ROWS} JOIN cells USING (cell) GROUP BY part"
     )
     joined = cells.join(squares, on="part", how="left").sort("part")
     return joined.with_columns(square=pl.col("squares").sum().over(keys))
@@ -139,7 +149,7 @@ def leave_out(
 ) -> pl.DataFrame:
     """Add ``left``, as :class:`withintask.tests_of_model.samples.cell_sums.CellSums` has it: one more pass."""
     usable = cells.filter((pl.col("n_cell") >= SMALLEST_CELL) & (pl.col("square") > 0))
-    source.keep("cells", usable.select("part", *rows.keys, "n_cell", "center", "square", "scale"))
+    _keep_constants(source, usable)
     first, second = _factors(measure, rows.is_weighted)
     if measure == "log_deviation":
         totals = f"sum({first}) AS left, count({first}) AS n_there"
@@ -147,7 +157,7 @@ def leave_out(
         totals = f"product({first}) AS first, min({first}) AS least"
         totals += f", product({second}) AS second" if second else ", 1.0 AS second"
     sums = source.frame(
-        f"SELECT part, {totals} FROM ({_with_factors(rows, measure)}) GROUP BY part"
+        f"SELECT part, {totals} FROM ({_with_factors(ROWS, rows, measure)}) GROUP BY part"
     )
     joined = cells.join(sums, on="part", how="left").sort("part")
     if measure == "log_deviation":
@@ -172,9 +182,7 @@ def moved_by_unit(
     polars.DataFrame
         ``group, firm, task, worker_id, assignment_id, n_rows, moved``.
     """
-    wanted = ["part", *rows.keys, "n_cell", "center", "square", "scale"]
-    more = ["mean_left", "factor", "group", "firm", "task"]
-    source.keep("cells", cells.select(*wanted, *more))
+    _keep_constants(source, cells, "mean_left", "factor", "group", "firm", "task")
     first, second = _factors(measure, rows.is_weighted)
     one = {
         "log_cv": f"ln({first}) / 2 - ln({second})",
@@ -183,7 +191,7 @@ def moved_by_unit(
     }[measure]
     assignment = "assignment_id" if "assignment_id" in source.columns else "NULL AS assignment_id"
     kept = 'worker_id, mean_left, factor, "group", firm, task'
-    inner = _with_factors(rows, measure, f"{kept}, {assignment}")
+    inner = _with_factors(f"({rows.select})", rows, measure, f"{kept}, {assignment}")
     return source.frame(
         'SELECT "group", firm, task, worker_id, assignment_id, count(*) AS n_rows, '
         f"sum(factor * ({one} - mean_left)) AS moved FROM ({inner}) GROUP BY ALL"
@@ -236,16 +244,30 @@ def _factors(measure: CellMeasure, is_weighted: bool) -> tuple[str, str]:
     return first, second if measure == "log_cv" else ""
 
 
-def _with_factors(rows: FormRows, measure: CellMeasure, more: str = "") -> str:
+def _keep_constants(source: CellSource, cells: pl.DataFrame, *more: str) -> None:
+    """Keep what the factors of a row need of its cell as the table ``cells``."""
+    n = pl.col("n_cell").cast(pl.Float64)
+    constants = cells.select(
+        "part",
+        "cell",
+        "center",
+        "square",
+        "scale",
+        *more,
+        n_cell=n,
+        of_square=n / ((n - 1) * pl.col("square")),
+        of_mean=1 / ((n - 1) * pl.col("center")),
+    )
+    source.keep("cells", constants)
+
+
+def _with_factors(source: str, rows: FormRows, measure: CellMeasure, more: str = "") -> str:
     """Each row's deviation from its cell's mean, and its cell's constants."""
     columns = ["part", f"{_value(measure)} - center AS d", "center"]
-    if rows.is_weighted:
-        columns += ["weight * scale AS w", "CAST(n_cell AS DOUBLE) AS n_cell", "square"]
-    else:
-        columns += [
-            "n_cell / ((n_cell - 1) * square) AS of_square",
-            "1 / ((n_cell - 1) * center) AS of_mean",
-        ]
+    columns += (
+        ["weight * scale AS w", "n_cell", "square"]
+        if rows.is_weighted
+        else ["of_square", "of_mean"]
+    )
     columns += [more] if more else []
-    keys = ", ".join(rows.keys)
-    return f"SELECT {', '.join(columns)} FROM ({rows.select}) JOIN cells USING ({keys})"
+    return f"SELECT {', '.join(columns)} FROM {source} JOIN cells USING (cell)"

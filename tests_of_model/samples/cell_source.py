@@ -16,10 +16,14 @@ from withintask.panel.panel import Panel, PanelInfo
 from withintask.panel.transform import eager
 from withintask.panel.trial_arms import access_of_arm, with_access
 
+MEMORY = 2_000_000_000
+"""Bytes that the database takes unless told otherwise."""
 OPTIONAL = ("firm_id", "assignment_id", "ai_access", "ai_use", "weight")
 """Columns of outputs that are read where they are there, beside those that always are."""
 _ALWAYS = ("worker_id", "task_id", "period", "output")
 _VALUE = {"positive": "output", "time": "1 / output", "log": "exp(output)"}
+HELD = 0.7
+"""Share of the memory that rows which are held may take."""
 _BYTES_A_ROW = 60
 """What a row of the copy takes on disk at most, uncompressed ids aside."""
 
@@ -38,6 +42,8 @@ class CellSource:
     """Columns of the view."""
     tasks: pl.DataFrame | None
     """The table of tasks."""
+    memory_bytes: int
+    """What the database may take; beyond it spills."""
 
     def frame(self, sql: str) -> pl.DataFrame:
         """Return the answer to a query.
@@ -61,13 +67,19 @@ class CellSource:
         self.run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM handed_over")
         self.connection.unregister("handed_over")
 
+    def hold(self, name: str, select: str, n_bytes: int) -> None:
+        """Keep the rows of a query as a table if their bytes leave room for the passes, else as a view, read anew each time."""
+        kind = "TABLE" if n_bytes <= HELD * self.memory_bytes else "VIEW"
+        self.run(f"DROP {kind} IF EXISTS {name}")
+        self.run(f"CREATE TEMP {kind} {name} AS {select}")
+
 
 @contextmanager
 def open_cells(
     panel: Panel,
     files: Sequence[Path] = (),
     *,
-    memory_limit: str = "2GB",
+    memory_bytes: int = MEMORY,
     spill: Path | None = None,
 ) -> Iterator[CellSource]:
     """Open the task outputs of a panel for sums by cell.
@@ -78,8 +90,8 @@ def open_cells(
         Lazy.
     files
         Parquet files that hold its outputs as they are; if there are none, the columns that are needed are copied.
-    memory_limit
-        Of the database; beyond it spills.
+    memory_bytes
+        What the database may take; beyond it spills.
     spill
         Folder under which the database spills and copies; the system's temporary folder if None. What it holds is
         removed at the end.
@@ -102,12 +114,14 @@ def open_cells(
         duckdb.connect(config={"temp_directory": f"{scratch}/spill"}) as connection,
     ):
         connection.execute("SET preserve_insertion_order = false")
-        connection.execute(f"SET memory_limit = '{memory_limit}'")
+        connection.execute(f"SET memory_limit = '{memory_bytes}B'")
         present = [n for n in (*_ALWAYS, *OPTIONAL) if n in outputs.lazy().collect_schema().names()]
         read = files or (_copied(outputs.lazy(), present, Path(scratch)),)
         columns = _view(connection, _columns(panel.info, present, stated), read)
         tasks = None if panel.tasks is None else eager(panel.tasks)
-        yield CellSource(connection=connection, columns=columns, tasks=tasks)
+        yield CellSource(
+            connection=connection, columns=columns, tasks=tasks, memory_bytes=memory_bytes
+        )
         _fail_if_changed(before, _stamps(files))
 
 

@@ -25,6 +25,8 @@ from withintask.tests_of_model.hypotheses.stream import (
     OF_POSTINGS,
     estimate_streamed,
 )
+from withintask.tests_of_model.samples import cell_source
+from withintask.tests_of_model.samples.cell_codes import CellCodes
 from withintask.tests_of_model.samples.cell_source import open_cells
 
 SERVED = tuple(CELL_TERMS)
@@ -157,6 +159,14 @@ def test_sums_by_cell_give_the_numbers_of_memory(name, tmp_path):
     assert_same(rows, streamed(panel, tmp_path / "p", estimators=names))
 
 
+@pytest.mark.parametrize("name", ON_ALL)
+def test_so_they_do_where_memory_does_not_hold_the_rows(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(cell_source, "HELD", 0.0)
+    panel, names = PANELS[name](), ("dispersion_by_access", "deviation_regression")
+    rows = estimate(panel, estimators=names)
+    assert_same(rows, streamed(panel, tmp_path / "p", estimators=names))
+
+
 @pytest.mark.parametrize("errors", ["CR1", "CR2", "CR3", "wild"])
 @pytest.mark.parametrize("name", ["firms", "few firms"])
 def test_so_they_do_for_every_kind_of_error(errors, name, tmp_path):
@@ -265,7 +275,7 @@ def test_a_disk_too_small_for_the_copy_is_named_before_it_is_made(tmp_path, monk
 
 def test_a_disk_too_small_for_what_spills_ends_with_an_error_and_leaves_nothing(tmp_path):
     many = "CREATE TEMP TABLE many AS SELECT random() AS x, random() AS y FROM range(3000000)"
-    with open_cells(drawn(), memory_limit="20MB", spill=tmp_path) as source:
+    with open_cells(drawn(), memory_bytes=20_000_000, spill=tmp_path) as source:
         source.run("SET max_temp_directory_size = '1MB'")
         with pytest.raises(SourceError, match="set TMPDIR to a larger disk"):
             source.run(many)
@@ -279,6 +289,30 @@ def test_an_error_of_the_database_ends_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(stream, "cell_moments", broken)
     with pytest.raises(SourceError, match="the disk is full"):
         streamed(drawn(), tmp_path / "p", estimators=SERVED[:1])
+
+
+@pytest.mark.parametrize("firms", [["a", "b", "c"], [""]])
+@pytest.mark.parametrize("n_periods", [3, 2**30])
+def test_the_number_of_a_cell_says_its_firm_task_arm_and_period(firms, n_periods):
+    codes = CellCodes(
+        tasks=pl.Series("task_id", ["t", "u"]),
+        firms=pl.Series("firm_id", firms),
+        first=2019,
+        n_periods=n_periods,
+    )
+    rows = pl.DataFrame({"firm_id": firms}).join(pl.DataFrame({"task_id": ["t", "u"]}), how="cross")
+    rows = rows.join(pl.DataFrame({"arm": [0, 1]}), how="cross")
+    rows = rows.join(pl.DataFrame({"period": [2019, 2021]}), how="cross")
+    with open_cells(drawn()) as source:
+        codes.keep(source)
+        source.keep("drawn", rows)
+        numbered = source.frame(
+            f"SELECT {codes.of_row('arm')} AS cell, task_id, firm_id, arm, period FROM drawn{codes.joins}"
+        )
+    assert numbered["cell"].n_unique() == rows.height
+    assert (
+        codes.decoded(numbered.select("cell")).drop("cell").rows() == numbered.drop("cell").rows()
+    )
 
 
 def test_outputs_that_are_not_positive_are_refused(tmp_path):
