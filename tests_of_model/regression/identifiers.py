@@ -76,7 +76,7 @@ def ordered_codes(values: npt.NDArray[Any]) -> Codes:
         lowest = values.min()
         if int(values.max()) - int(lowest) <= _LARGEST:
             wide = values if values.dtype.kind == "u" else values.astype(np.int64, copy=False)
-            return compact_codes(wide - wide.dtype.type(lowest))
+            return compact_codes(wide - wide.dtype.type(lowest) if lowest else wide)
     try:
         return np.unique(values, return_inverse=True)[1]
     except TypeError as error:
@@ -96,7 +96,7 @@ def compact_codes(codes: npt.NDArray[Any]) -> Codes:
     present = np.bincount(exact) > 0
     if present.all():
         return exact
-    return (np.cumsum(present) - 1)[exact]
+    return (np.cumsum(present) - 1).take(exact)
 
 
 def _of_series(series: pl.Series) -> tuple[Codes, Flags]:
