@@ -16,4 +16,7 @@ Flags = NDArray[np.bool_]
 
 def floats(column: pl.Series) -> Array:
     """Return a column as numbers, null as NaN, (row,)."""
-    return np.asarray(column.cast(pl.Float64).fill_null(float("nan")).to_numpy(), dtype=np.float64)
+    numbers = column.cast(pl.Float64)
+    if numbers.null_count():
+        numbers = numbers.fill_null(float("nan"))
+    return np.asarray(numbers.to_numpy(), dtype=np.float64)

@@ -267,12 +267,22 @@ def _unrepeated(panel: Panel, need: Need) -> str:
 
 
 def _unlinked(panel: Panel, need: Need) -> str:
-    ids = getattr(panel, need.table).lazy().select(pl.col(need.columns[0]).alias(need.over))
-    parent = getattr(panel, need.parent).lazy().select(need.over)
+    ids = _distinct_texts(getattr(panel, need.table).lazy(), need.columns[0]).rename(
+        {need.columns[0]: need.over}
+    )
+    parent = _distinct_texts(getattr(panel, need.parent).lazy(), need.over)
     matches = ids.drop_nulls().join(parent, on=need.over, how="semi").limit(1)
     if matches.collect().height:
         return ""
     return f"no {need.table}.{need.columns[0]} is found in {need.parent}.{need.over}"
+
+
+def _distinct_texts(frame: pl.LazyFrame, column: str) -> pl.LazyFrame:
+    """Ids of a column; those that are categories once each and as texts, so that two tables' can be compared."""
+    ids = frame.select(column)
+    if isinstance(ids.collect_schema()[column], pl.Categorical):
+        return ids.unique().cast(pl.String)
+    return ids
 
 
 def _one_sided(panel: Panel, need: Need) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from withintask.panel.arrays import Array, Codes
 from withintask.sim.design import Design
 from withintask.sim.economy import Economy
+from withintask.sim.ids import Numbering, number_ids
 from withintask.sim.moves import has_movers
 from withintask.sim.rollout import Rollout, draw_of_period
 from withintask.sim.sample import Sample, Setting
@@ -32,6 +33,8 @@ class Block:
     """Employer, (worker, period)."""
     draws: Mapping[str, Array]
     """Shocks of the workers, and of what they share."""
+    number: Numbering = number_ids
+    """What makes ids."""
 
     @cached_property
     def source(self) -> Codes:

@@ -10,11 +10,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from withintask.panel.arrays import Array, Codes, Flags
+from withintask.panel.transform import in_order
 from withintask.sim import equations as eq
 from withintask.sim.access import Use
 from withintask.sim.block import Block
 from withintask.sim.design import Design
-from withintask.sim.ids import number_ids, repeat_ids, take_ids, tile_ids
+from withintask.sim.ids import Numbering, number_ids, repeat_ids, take_ids, tile_ids
 from withintask.sim.measurement import Limits
 from withintask.sim.moves import has_movers
 from withintask.sim.rollout import draw_of_period
@@ -57,13 +58,13 @@ def outputs(block: Block, arrays: OutputArrays) -> pl.DataFrame:
     design, sample = block.design, block.sample
     columns = {
         name: column
-        for name, column in _keys(design, sample).items()
+        for name, column in _keys(design, sample, block.number).items()
         if design.shows("outputs", name)
     }
     shape = arrays.output.shape
     if has_movers(design) and "firm_id" in columns:
         firm = _by_row(block.firm[:, None, :, None], shape)
-        columns["firm_id"] = take_ids(number_ids("f", design.n_firms), firm)
+        columns["firm_id"] = take_ids(block.number("f", design.n_firms, 0), firm)
     columns["output"] = pl.Series(np.ascontiguousarray(arrays.output).ravel())
     columns |= dict(_columns_of_use(design, sample, arrays.use, shape))
     if design.shows("outputs", "weight"):
@@ -135,6 +136,7 @@ class _Rows:
     treatment: str
     unit: str
     names: tuple[str, ...]
+    number: Numbering
 
     @property
     def by_task(self) -> int:
@@ -149,7 +151,7 @@ class _Rows:
         return self.n_workers * self.by_worker
 
 
-def _keys(design: Design, sample: Sample) -> Mapping[str, pl.Series]:
+def _keys(design: Design, sample: Sample, number: Numbering) -> Mapping[str, pl.Series]:
     """Columns of the outputs that are the same in every replicate; kept where they are small."""
     rows = _Rows(
         n_workers=sample.worker.size,
@@ -168,6 +170,7 @@ def _keys(design: Design, sample: Sample) -> Mapping[str, pl.Series]:
         treatment=design.treatment,
         unit=UNITS[design.outcome],
         names=design.columns["outputs"],
+        number=number,
     )
     is_small = rows.n_rows <= _LARGEST_KEPT
     is_whole = rows.n_workers == rows.n_workers_of_panel
@@ -199,16 +202,18 @@ def _common_keys(rows: _Rows) -> Mapping[str, pl.Series]:
     by_cell, n_cells = rows.by_task, rows.n_workers * rows.n_tasks
     makers: dict[str, Callable[[], pl.Series]] = {
         "task_id": lambda: tile_ids(
-            repeat_ids(number_ids("t", rows.n_tasks), rows.n_periods * by_cell), rows.n_workers
+            repeat_ids(rows.number("t", rows.n_tasks, 0), rows.n_periods * by_cell), rows.n_workers
         ),
         "period": lambda: pl.Series(np.tile(np.arange(rows.n_periods).repeat(by_cell), n_cells)),
         "item_id": lambda: tile_ids(
-            repeat_ids(number_ids("k", rows.by_worker // rows.n_raters), rows.n_raters),
+            repeat_ids(rows.number("k", rows.by_worker // rows.n_raters, 0), rows.n_raters),
             rows.n_workers,
         ),
-        "rater_id": lambda: tile_ids(number_ids("v", rows.n_raters), rows.n_rows // rows.n_raters),
+        "rater_id": lambda: tile_ids(
+            rows.number("v", rows.n_raters, 0), rows.n_rows // rows.n_raters
+        ),
         "sequence": lambda: pl.Series(np.tile(_sequence(rows), rows.n_workers)),
-        "unit": lambda: pl.Series([rows.unit]).new_from_index(0, rows.n_rows),
+        "unit": lambda: _unit(rows).new_from_index(0, rows.n_rows),
     }
     return {name: make() for name, make in makers.items() if name in rows.names}
 
@@ -220,20 +225,20 @@ _kept_common_keys = lru_cache(maxsize=8)(_common_keys)
 def _worker_ids(rows: _Rows) -> pl.Series:
     """The worker, or in a repeated cross-section one for each task and period."""
     if rows.is_linked:
-        return repeat_ids(number_ids("w", rows.n_workers, rows.first_worker), rows.by_worker)
+        return repeat_ids(rows.number("w", rows.n_workers, rows.first_worker), rows.by_worker)
     by_worker = rows.by_worker // rows.by_task
-    ids = number_ids("r", rows.n_workers * by_worker, rows.first_worker * by_worker)
+    ids = rows.number("r", rows.n_workers * by_worker, rows.first_worker * by_worker)
     return repeat_ids(ids, rows.by_task)
 
 
 def _firm_ids(rows: _Rows, firm: Codes) -> pl.Series:
-    return repeat_ids(take_ids(number_ids("f", rows.n_firms), firm), rows.by_worker)
+    return repeat_ids(take_ids(rows.number("f", rows.n_firms, 0), firm), rows.by_worker)
 
 
 def _occupation_task_ids(rows: _Rows, worker: Codes, firm: Codes) -> pl.Series:
     occupation = worker_occupation(worker, firm, rows.n_occupations, rows.n_occupations_by_firm)
     task = occupation[:, None] * rows.n_tasks + np.arange(rows.n_tasks)
-    ids = number_ids("t", rows.n_occupations * rows.n_tasks)
+    ids = rows.number("t", rows.n_occupations * rows.n_tasks, 0)
     return repeat_ids(take_ids(ids, task.ravel()), rows.n_periods * rows.by_task)
 
 
@@ -244,14 +249,14 @@ def _item_ids(rows: _Rows, worker: Codes, firm: Codes) -> pl.Series:
     by_worker = rows.by_worker // rows.n_raters
     occupation = worker_occupation(worker, firm, rows.n_occupations, rows.n_occupations_by_firm)
     item = occupation[:, None] * by_worker + np.arange(by_worker)
-    ids = number_ids("k", rows.n_occupations * by_worker)
+    ids = rows.number("k", rows.n_occupations * by_worker, 0)
     return repeat_ids(take_ids(ids, item.ravel()), rows.n_raters)
 
 
 def _numbered_items(rows: _Rows, prefix: str) -> pl.Series:
     """A number for each worker and item, (row,)."""
     by_worker = rows.by_worker // rows.n_raters
-    ids = number_ids(prefix, rows.n_workers * by_worker, rows.first_worker * by_worker)
+    ids = rows.number(prefix, rows.n_workers * by_worker, rows.first_worker * by_worker)
     return repeat_ids(ids, rows.n_raters)
 
 
@@ -274,7 +279,13 @@ def _stratum_ids(rows: _Rows, worker: Codes, firm: Codes) -> pl.Series:
         return _nothing(rows)
     n_teams = rows.n_firms * rows.n_occupations_by_firm
     team = worker_team(worker, firm, rows.n_occupations_by_firm)
-    return repeat_ids(take_ids(number_ids("s", n_teams), team), rows.by_worker)
+    return repeat_ids(take_ids(rows.number("s", n_teams, 0), team), rows.by_worker)
+
+
+def _unit(rows: _Rows) -> pl.Series:
+    """The unit of output, as ids are: a text, or a category."""
+    unit = pl.Series([rows.unit])
+    return unit if rows.number is number_ids else in_order(unit, rows.unit)
 
 
 def _nothing(rows: _Rows) -> pl.Series:

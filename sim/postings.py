@@ -10,20 +10,25 @@ from withintask.sim import equations as eq
 from withintask.sim import tables
 from withintask.sim.design import Design
 from withintask.sim.economy import Economy
+from withintask.sim.ids import Numbering
 from withintask.sim.sample import Setting
 from withintask.sim.screening import credential_probability, screening_after, screening_before
 from withintask.sim.worker_pay import occupation_exposure
 
 
 def screening_frames(
-    economy: Economy, design: Design, setting: Setting, draws: Mapping[str, Array]
+    economy: Economy,
+    design: Design,
+    setting: Setting,
+    draws: Mapping[str, Array],
+    number: Numbering,
 ) -> dict[str, Frame]:
     """Return the tables of postings and screening that the design has draws for."""
     slope = _signal_slope(economy, design, setting)
     frames: dict[str, Frame] = {}
     if "credential" in draws:
         probability = _requirement(economy, design, setting, draws, slope)
-        frames["postings"] = tables.postings(draws["credential"] < probability[:, :, None])
+        frames["postings"] = tables.postings(draws["credential"] < probability[:, :, None], number)
     if "applicant_ability" in draws:
         params = economy.params
         log_ability = params.ability_sd * draws["applicant_ability"] - params.ability_sd**2 / 2
@@ -32,6 +37,7 @@ def screening_frames(
             + params.work_sample_noise * draws["work_sample_noise"],
             credential=log_ability + params.credential_noise * draws["credential_noise"],
             later_output=log_ability + design.later_output_noise * draws["later_output_noise"],
+            number=number,
         )
     return frames
 

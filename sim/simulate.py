@@ -13,6 +13,7 @@ from withintask.sim.block import Block
 from withintask.sim.design import Design
 from withintask.sim.design_checks import check_design
 from withintask.sim.economy import Economy
+from withintask.sim.ids import Numbering, number_codes, number_ids
 from withintask.sim.moves import firm_history
 from withintask.sim.output_tables import ARMS
 from withintask.sim.outputs import worker_outputs
@@ -23,7 +24,7 @@ from withintask.sim.shocks import Shocks, draw_shocks
 from withintask.sim.worker_pay import firm_rent, occupation_exposure, pay_frames
 
 
-def simulate(economy: Economy, design: Design, shocks: Shocks) -> Panel:
+def simulate(economy: Economy, design: Design, shocks: Shocks, *, coded: bool = False) -> Panel:
     """Draw a panel from an economy.
 
     Parameters
@@ -34,6 +35,8 @@ def simulate(economy: Economy, design: Design, shocks: Shocks) -> Panel:
         What is observed, of how many.
     shocks
         Draws made for this design; equal shocks give equal panels.
+    coded
+        Whether ids are categories instead of texts: the same ids, which estimators need not code again.
 
     Returns
     -------
@@ -59,8 +62,9 @@ def simulate(economy: Economy, design: Design, shocks: Shocks) -> Panel:
     setting = draw_setting(economy, design, draws)
     rollout = roll_out(economy, design, setting)
     sample = draw_sample(economy, design, setting, draws)
-    frames = sample_frames(economy, design, setting, rollout, sample, draws)
-    frames |= setting_frames(economy, design, setting, rollout, draws)
+    number = number_codes if coded else number_ids
+    frames = sample_frames(economy, design, setting, rollout, sample, draws, number)
+    frames |= setting_frames(economy, design, setting, rollout, draws, number)
     return Panel(info=panel_info(design), **tables.visible(frames, design.columns))
 
 
@@ -121,6 +125,7 @@ def sample_frames(
     rollout: Rollout,
     sample: Sample,
     draws: Mapping[str, Array],
+    number: Numbering = number_ids,
 ) -> dict[str, Frame]:
     """Return the tables of workers, outputs and pay of these workers."""
     frames: dict[str, Frame] = {}
@@ -135,30 +140,37 @@ def sample_frames(
                 sample=sample,
                 firm=firm,
                 draws=draws,
+                number=number,
             )
         )
     if design.has_pay:
-        frames |= pay_frames(economy, design, setting, sample, firm, draws)
+        frames |= pay_frames(economy, design, setting, sample, firm, draws, number)
     if "workers" in design.columns:
-        frames["workers"] = tables.workers(design, sample, _measured_ability(design, sample, draws))
+        measured = _measured_ability(design, sample, draws)
+        frames["workers"] = tables.workers(design, sample, measured, number)
     return frames
 
 
 def setting_frames(
-    economy: Economy, design: Design, setting: Setting, rollout: Rollout, draws: Mapping[str, Array]
+    economy: Economy,
+    design: Design,
+    setting: Setting,
+    rollout: Rollout,
+    draws: Mapping[str, Array],
+    number: Numbering = number_ids,
 ) -> dict[str, Frame]:
     """Return the tables of tasks, occupations, firms, industries, postings and screening."""
     frames: dict[str, Frame] = {}
     if "tasks" in design.columns:
-        frames["tasks"] = tables.tasks(design, setting)
+        frames["tasks"] = tables.tasks(design, setting, number)
     if "occupations" in design.columns:
         frames["occupations"] = tables.occupations(
-            occupation_exposure(economy, setting), design.n_workers
+            occupation_exposure(economy, setting), design.n_workers, number
         )
     if {"firms", "industries"} & set(design.columns):
-        frames |= _firm_frames(economy, design, setting, rollout)
+        frames |= _firm_frames(economy, design, setting, rollout, number)
     if {"postings", "screening"} & set(design.columns):
-        frames |= screening_frames(economy, design, setting, draws)
+        frames |= screening_frames(economy, design, setting, draws, number)
     return frames
 
 
@@ -174,13 +186,13 @@ def _measured_ability(
 
 
 def _firm_frames(
-    economy: Economy, design: Design, setting: Setting, rollout: Rollout
+    economy: Economy, design: Design, setting: Setting, rollout: Rollout, number: Numbering
 ) -> dict[str, Frame]:
     unit = economy.before.human_pay_mean
     states = states_by_period(economy, design)
     rent = np.column_stack([firm_rent(economy, setting, state) for state in states]) / unit
     human_pay = np.array([state.human_pay_mean for state in states]) / unit
     return {
-        "firms": tables.firms(setting, rent, human_pay, rollout.firm_capability),
+        "firms": tables.firms(setting, rent, human_pay, rollout.firm_capability, number),
         "industries": tables.industries(economy.population.industries),
     }

@@ -1,6 +1,7 @@
 """From simulated arrays to the tables of a panel."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -9,7 +10,7 @@ import polars as pl
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.panel import Frame
 from withintask.sim.design import Design
-from withintask.sim.ids import number_ids, take_ids
+from withintask.sim.ids import Numbering, number_ids, take_ids
 from withintask.sim.population import SKILLS, Industries
 from withintask.sim.sample import Sample, Setting
 
@@ -30,19 +31,21 @@ def visible(
     }
 
 
-def worker_ids(sample: Sample) -> pl.Series:
+def worker_ids(sample: Sample, number: Numbering) -> pl.Series:
     """Ids of the workers of a sample, (worker,)."""
-    return number_ids("w", sample.worker.size, int(sample.worker[0]))
+    return number("w", sample.worker.size, int(sample.worker[0]))
 
 
-def workers(design: Design, sample: Sample, measured: Mapping[str, Array]) -> pl.DataFrame:
+def workers(
+    design: Design, sample: Sample, measured: Mapping[str, Array], number: Numbering
+) -> pl.DataFrame:
     """One row a worker, with education and the given measurements of ability."""
     education = {f"educ_{skill}": sample.education[:, 0, k] for k, skill in enumerate(SKILLS)}
     return pl.DataFrame(
         {
-            "worker_id": worker_ids(sample),
+            "worker_id": worker_ids(sample, number),
             "occupation_code": take_ids(
-                number_ids("o", max(design.n_occupations, 1)), sample.occupation
+                number("o", max(design.n_occupations, 1), 0), sample.occupation
             ),
             **measured,
             **education,
@@ -50,7 +53,7 @@ def workers(design: Design, sample: Sample, measured: Mapping[str, Array]) -> pl
     )
 
 
-def tasks(design: Design, setting: Setting) -> pl.DataFrame:
+def tasks(design: Design, setting: Setting, number: Numbering) -> pl.DataFrame:
     """One row a task of the panel, in the order of their ids."""
     n_sets, n_tasks = setting.task_exposure.shape
     occupation = np.repeat(np.arange(n_sets), n_tasks)
@@ -58,11 +61,11 @@ def tasks(design: Design, setting: Setting) -> pl.DataFrame:
     code = (
         pl.Series([None] * occupation.size, dtype=pl.String)
         if from_cells
-        else take_ids(number_ids("o", n_sets), occupation)
+        else take_ids(number("o", n_sets, 0), occupation)
     )
     return pl.DataFrame(
         {
-            "task_id": number_ids("t", n_sets * n_tasks),
+            "task_id": number("t", n_sets * n_tasks, 0),
             "occupation_code": code,
             "skill_type": [SKILLS[k] for k in setting.task_skill.ravel()],
             "exposure": setting.task_exposure.ravel(),
@@ -71,12 +74,12 @@ def tasks(design: Design, setting: Setting) -> pl.DataFrame:
     )
 
 
-def occupations(exposure: Array, n_workers: int) -> pl.DataFrame:
+def occupations(exposure: Array, n_workers: int, number: Numbering) -> pl.DataFrame:
     """One row an occupation of the panel; exposure is the mean over its tasks."""
     employment = np.full(exposure.size, n_workers / exposure.size)
     return pl.DataFrame(
         {
-            "occupation_code": number_ids("o", exposure.size),
+            "occupation_code": number("o", exposure.size, 0),
             "exposure": exposure,
             "employment": employment,
         }
@@ -84,18 +87,23 @@ def occupations(exposure: Array, n_workers: int) -> pl.DataFrame:
 
 
 def pay(
-    design: Design, sample: Sample, firm: Codes, amount: Array, is_kept: Flags | None
+    design: Design,
+    sample: Sample,
+    firm: Codes,
+    amount: Array,
+    is_kept: Flags | None,
+    number: Numbering,
 ) -> pl.DataFrame:
     """Pay in worker, period order; firm and amount are (worker, period)."""
     n_workers, n_periods = amount.shape
     worker = np.repeat(np.arange(n_workers), n_periods)
     frame = pl.DataFrame(
         {
-            "worker_id": take_ids(worker_ids(sample), worker),
+            "worker_id": take_ids(worker_ids(sample, number), worker),
             "period": np.tile(np.arange(n_periods), n_workers),
-            "firm_id": take_ids(number_ids("f", design.n_firms), firm.ravel()),
+            "firm_id": take_ids(number("f", design.n_firms, 0), firm.ravel()),
             "occupation_code": take_ids(
-                number_ids("o", design.n_occupations), sample.occupation[worker]
+                number("o", design.n_occupations, 0), sample.occupation[worker]
             ),
             "pay": amount.ravel(),
         }
@@ -103,13 +111,15 @@ def pay(
     return frame if is_kept is None else frame.filter(pl.Series(is_kept.ravel()))
 
 
-def firms(setting: Setting, rent: Array, human_pay: Array, capability: Array) -> pl.DataFrame:
+def firms(
+    setting: Setting, rent: Array, human_pay: Array, capability: Array, number: Numbering
+) -> pl.DataFrame:
     """One row a firm and period; rent and capability are (firm, period), human_pay (period,)."""
     n_firms, n_periods = rent.shape
     firm = np.repeat(np.arange(n_firms), n_periods)
     return pl.DataFrame(
         {
-            "firm_id": take_ids(number_ids("f", n_firms), firm),
+            "firm_id": take_ids(number("f", n_firms, 0), firm),
             "period": np.tile(np.arange(n_periods), n_firms),
             "industry_code": take_ids(
                 number_ids("i", int(setting.industry.max()) + 1), setting.industry[firm]
@@ -133,35 +143,46 @@ def industries(kinds: Industries) -> pl.DataFrame:
     )
 
 
-def postings(is_required: Flags) -> pl.DataFrame:
+def postings(is_required: Flags, number: Numbering) -> pl.DataFrame:
     """One row a posting; is_required is (occupation, period, posting)."""
-    return _by_occupation_period("p", "posting_id", is_required.shape).with_columns(
+    return _by_occupation_period("p", "posting_id", is_required.shape, number).with_columns(
         is_credential_required=pl.Series(is_required.ravel())
     )
 
 
-def screening(*, work_sample: Array, credential: Array, later_output: Array) -> pl.DataFrame:
+def screening(
+    *, work_sample: Array, credential: Array, later_output: Array, number: Numbering
+) -> pl.DataFrame:
     """One row an applicant; arrays are (occupation, period, applicant), log points."""
-    return _by_occupation_period("a", "applicant_id", work_sample.shape).with_columns(
+    return _by_occupation_period("a", "applicant_id", work_sample.shape, number).with_columns(
         work_sample_log=pl.Series(work_sample.ravel()),
         credential_log=pl.Series(credential.ravel()),
         later_output_log=pl.Series(later_output.ravel()),
     )
 
 
-def _by_occupation_period(prefix: str, key: str, shape: tuple[int, ...]) -> pl.DataFrame:
+@lru_cache(maxsize=8)
+def _by_occupation_period(
+    prefix: str, key: str, shape: tuple[int, ...], number: Numbering
+) -> pl.DataFrame:
+    """Keys of rows by occupation and period, the same in every replicate."""
     occupation, period, _ = np.indices(shape)
     return pl.DataFrame(
         {
-            key: number_ids(prefix, occupation.size),
-            "occupation_code": take_ids(number_ids("o", shape[0]), occupation.ravel()),
+            key: number(prefix, occupation.size, 0),
+            "occupation_code": take_ids(number("o", shape[0], 0), occupation.ravel()),
             "period": period.ravel(),
         }
     )
 
 
 def occupation_pay(
-    design: Design, sample: Sample, amount: Array, exposure: Array, is_kept: Flags | None
+    design: Design,
+    sample: Sample,
+    amount: Array,
+    exposure: Array,
+    is_kept: Flags | None,
+    number: Numbering,
 ) -> pl.DataFrame:
     """Published statistics of pay by occupation and period, with change of method and top code.
 
@@ -182,7 +203,7 @@ def occupation_pay(
         pl.col("pay").quantile(q, "linear").alias(name) for name, q in PERCENTILES.items()
     ]
     frame = (
-        _long_pay(design, sample, amount, is_kept)
+        _long_pay(design, sample, amount, is_kept, number)
         .group_by("occupation_code", "period", maintain_order=True)
         .agg(
             pl.len().cast(pl.Float64).alias("employment"),
@@ -217,7 +238,7 @@ def _top_coded(frame: pl.DataFrame, top_code: float) -> pl.DataFrame:
 
 
 def education_pay(
-    design: Design, sample: Sample, amount: Array, is_kept: Flags | None
+    design: Design, sample: Sample, amount: Array, is_kept: Flags | None, number: Numbering
 ) -> pl.DataFrame:
     """Pay by occupation, whole years of schooling and period, of those whom the survey reaches."""
     years = {
@@ -226,7 +247,7 @@ def education_pay(
     }
     keys = ["occupation_code", *years, "period"]
     return (
-        _long_pay(design, sample, amount, is_kept, years)
+        _long_pay(design, sample, amount, is_kept, number, years)
         .group_by(keys, maintain_order=True)
         .agg(
             pl.len().cast(pl.Float64).alias("n_workers"),
@@ -241,13 +262,14 @@ def _long_pay(
     sample: Sample,
     amount: Array,
     is_kept: Flags | None,
+    number: Numbering,
     more: Mapping[str, Array] = MappingProxyType({}),
 ) -> pl.DataFrame:
     n_workers, n_periods = amount.shape
     occupation = np.repeat(sample.occupation, n_periods)
     frame = pl.DataFrame(
         {
-            "occupation_code": take_ids(number_ids("o", design.n_occupations), occupation),
+            "occupation_code": take_ids(number("o", design.n_occupations, 0), occupation),
             "period": np.tile(np.arange(n_periods), n_workers),
             "pay": amount.ravel(),
             **more,

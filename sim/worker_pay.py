@@ -10,6 +10,7 @@ from withintask.sim import equations as eq
 from withintask.sim import tables
 from withintask.sim.design import Design
 from withintask.sim.economy import Economy, State, skill_values
+from withintask.sim.ids import Numbering
 from withintask.sim.nuisances import is_lost
 from withintask.sim.rollout import draw_of_period, states_by_period
 from withintask.sim.sample import Sample, Setting
@@ -22,6 +23,7 @@ def pay_frames(
     sample: Sample,
     firm: Codes,
     draws: Mapping[str, Array],
+    number: Numbering,
 ) -> dict[str, Frame]:
     """Return the tables of pay that the design shows, at employers (worker, period): by worker, occupation, schooling."""
     amount = (
@@ -30,12 +32,14 @@ def pay_frames(
     frames: dict[str, Frame] = {}
     kept = ~is_lost(design, sample, draws) if design.loses_workers else None
     if "pay" in design.columns:
-        frames["pay"] = tables.pay(design, sample, firm, amount, kept)
+        frames["pay"] = tables.pay(design, sample, firm, amount, kept, number)
     if "occupation_pay" in design.columns:
         exposure = occupation_exposure(economy, setting)
-        frames["occupation_pay"] = tables.occupation_pay(design, sample, amount, exposure, kept)
+        frames["occupation_pay"] = tables.occupation_pay(
+            design, sample, amount, exposure, kept, number
+        )
     if "education_pay" in design.columns:
-        frames["education_pay"] = tables.education_pay(design, sample, amount, kept)
+        frames["education_pay"] = tables.education_pay(design, sample, amount, kept, number)
     return frames
 
 

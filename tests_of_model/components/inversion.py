@@ -187,6 +187,12 @@ def _grid(end: float, n: int) -> Array:
     return np.asarray(np.sinh(np.linspace(-1, 1, n) * math.asinh(end)))
 
 
+@cache
+def _shares(n: int) -> Array:
+    """Points from 0 to 1, as far apart."""
+    return np.linspace(0, 1, n)
+
+
 def _point(pair: Array, kind: Contrast) -> float:
     """A ratio, its log where ratios are compared; 0 where it has none."""
     ratio = float(pair[0] / pair[1]) if pair[1] != 0 else 0.0
@@ -209,13 +215,13 @@ def _value(target: float, kind: Contrast) -> float:
 
 def _profile(estimate: Array, covariance: Array, targets: Array, kind: Contrast) -> Array:
     """Smallest Q over the controls' ratio at each contrast, (target,)."""
-    nuisance = _nuisances(estimate, targets, kind)
+    nuisance, each = _nuisances(estimate, targets, kind), np.arange(targets.size)
     values = _distance(estimate, covariance, targets, nuisance, kind)
     for _ in range(_N_ZOOMS):
-        best = np.argmin(values, axis=1)[:, None]
-        around = [np.clip(best + step, 0, nuisance.shape[1] - 1) for step in (-1, 1)]
-        low, high = (np.take_along_axis(nuisance, place, axis=1) for place in around)
-        nuisance = low + (high - low) * np.linspace(0, 1, _N_FINER)
+        best, last = values.argmin(axis=1), nuisance.shape[1] - 1
+        low = nuisance[each, np.maximum(best - 1, 0)][:, None]
+        high = nuisance[each, np.minimum(best + 1, last)][:, None]
+        nuisance = low + (high - low) * _shares(_N_FINER)
         values = _distance(estimate, covariance, targets, nuisance, kind)
     return np.asarray(values.min(axis=1))
 
@@ -224,7 +230,7 @@ def _nuisances(estimate: Array, targets: Array, kind: Contrast) -> Array:
     """Controls' ratios to look at: all, and densely between what each group says of it, (target, nuisance)."""
     own, others = _point(estimate[2:], kind), _point(estimate[:2], kind)
     shift = targets if kind == "ratio" else np.sinh(targets)
-    between = own + (others - shift - own)[:, None] * np.linspace(0, 1, _N_BETWEEN)
+    between = own + (others - shift - own)[:, None] * _shares(_N_BETWEEN)
     if kind == "difference":
         between = np.arcsinh(between)
     everywhere = _grid(2 * _LARGEST_LOG if kind == "ratio" else _LARGEST_LOG / 2, _N_NUISANCES)
@@ -241,10 +247,12 @@ def _distance(
     else:
         r = np.sinh(nuisance)
         x = r + np.sinh(targets)[:, None]
-    v = covariance
-    first, second = estimate[0] - x * estimate[1], estimate[2] - r * estimate[3]
-    v11 = v[0, 0] - 2 * x * v[0, 1] + x**2 * v[1, 1]
-    v22 = v[2, 2] - 2 * r * v[2, 3] + r**2 * v[3, 3]
-    v12 = v[0, 2] - r * v[0, 3] - x * v[1, 2] + x * r * v[1, 3]
+    # As Python's numbers: taking single entries out of arrays costs more than the arithmetic.
+    v, means = covariance.tolist(), estimate.tolist()
+    first, second = means[0] - x * means[1], means[2] - r * means[3]
+    twice_x, twice_r = 2 * x, 2 * r
+    v11 = v[0][0] - twice_x * v[0][1] + x**2 * v[1][1]
+    v22 = v[2][2] - twice_r * v[2][3] + r**2 * v[3][3]
+    v12 = v[0][2] - r * v[0][3] - x * v[1][2] + x * r * v[1][3]
     distance = v22 * first**2 - 2 * v12 * first * second + v11 * second**2
     return np.asarray(distance / (v11 * v22 - v12**2))

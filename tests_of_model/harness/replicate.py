@@ -328,9 +328,8 @@ def run_block(block: Block, named: tuple[Named, ...]) -> pl.DataFrame:
         capable: dict[str, tuple[str, ...]] = {}
         rows: list[tuple[object, ...]] = []
         for number in range(block.first, block.last):
-            panel = simulate(
-                economy, design, draw_shocks(design, seed=block.seed, replicate=number)
-            )
+            shocks = draw_shocks(design, seed=block.seed, replicate=number)
+            panel = simulate(economy, design, shocks, coded=True)
             sample = Sample(panel, terms=frozenset(block.terms))
             gaps = Gaps(panel)
             for hypothesis, estimator in chosen:

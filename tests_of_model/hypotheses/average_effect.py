@@ -11,6 +11,7 @@ from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.hypotheses.estimates import LEVEL, failure
 from withintask.tests_of_model.hypotheses.hypothesis import ALL_ADJUSTMENTS, OK, Estimate, Estimator
+from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.errors import LEAST_SQUARES
 from withintask.tests_of_model.regression.fitted import Fit
 from withintask.tests_of_model.regression.grouping import (
@@ -119,8 +120,11 @@ def average_effect(sample: Sample, *, form: Form, arm: int | None = None) -> tup
     try:
         number = sample.arm_number if arm is None else arm
         chosen = effect_rows(sample.item_rows, form, reported=number)
-        levels = _fit(chosen, chosen.levels, sample.options)
-        logs = _fit(chosen, chosen.rows.value, sample.options) if chosen.rows.is_log else None
+        projector = Projector(chosen.absorb, weights=chosen.rows.weight)
+        effects = Effects(projector=projector, weights=chosen.rows.weight)
+        levels = _fit(chosen, chosen.levels, effects, sample.options)
+        rows = chosen.rows
+        logs = _fit(chosen, rows.value, effects, sample.options) if rows.is_log else None
     except EstimationError as error:
         return tuple(failure(term, "unusable", str(error)) for term in TERMS)
     return _estimates(chosen, logs, levels)
@@ -218,7 +222,7 @@ def _is_by_worker(rows: ItemRows) -> bool:
     return is_nested(rows.worker, rows.assignment) and is_nested(rows.assignment, rows.worker)
 
 
-def _fit(chosen: EffectRows, y: Array, options: Options) -> Fit:
+def _fit(chosen: EffectRows, y: Array, effects: Effects, options: Options) -> Fit:
     others = chosen.other_arms
     arms = (f"other arm {k}" for k in range(others.shape[1]))
     names = ("has_ai", *arms, *chosen.rows.covariate_names)
@@ -227,7 +231,7 @@ def _fit(chosen: EffectRows, y: Array, options: Options) -> Fit:
         np.column_stack([chosen.treated, others, chosen.rows.covariates]),
         names=names,
         clusters=chosen.clusters,
-        effects=Effects(absorb=chosen.absorb, weights=chosen.rows.weight),
+        effects=effects,
         options=options,
     )
 

@@ -32,6 +32,7 @@ def covariance_matrix(
     regressors: Array,
     residuals: Array,
     sample: SmallSample,
+    sums: "ScoreSums | None" = None,
 ) -> Covariance:
     """Covariance of the kind the problem asks for: unadjusted, robust (HC1) or clustered.
 
@@ -45,6 +46,8 @@ def covariance_matrix(
         (k, n_rows) and (n_rows,), projected, times the square root of the weights.
     sample
         Counts for the small-sample factor.
+    sums
+        Those of earlier calls with the same regressors and residuals.
 
     Notes
     -----
@@ -59,11 +62,18 @@ def covariance_matrix(
     if problem.covariance == "robust":
         scores = regressors * _robust_residuals(problem, residuals)
         return Covariance(matrix=bread @ (scores @ scores.T) @ bread * sample.robust_factor())
-    return clustered_covariance(bread, regressors * residuals, problem.clusters, sample)
+    sums = sums or ScoreSums()
+    if sums.scores is None:
+        sums.scores = regressors * residuals
+    return clustered_covariance(bread, sums.scores, problem.clusters, sample, sums)
 
 
 def clustered_covariance(
-    bread: Array, scores: Array, clusters: Sequence[Codes], sample: SmallSample
+    bread: Array,
+    scores: Array,
+    clusters: Sequence[Codes],
+    sample: SmallSample,
+    sums: "ScoreSums | None" = None,
 ) -> Covariance:
     """Covariance clustered in one or more dimensions by inclusion and exclusion.
 
@@ -77,6 +87,8 @@ def clustered_covariance(
         Cluster codes without gaps (n_obs,), one array a dimension.
     sample
         Counts for the small-sample factor.
+    sums
+        Those of earlier calls with the same scores.
 
     Notes
     -----
@@ -84,16 +96,40 @@ def clustered_covariance(
     (Cameron, Gelbach and Miller 2011, eq. 2.13). ``withintask`` sets negative eigenvalues of the
     result to zero (their section 2.3) and says so; the other conventions leave them.
     """
-    matrix = np.zeros(bread.shape)
+    of_clusters, matrix = sums or ScoreSums(scores), np.zeros(bread.shape)
     for size in range(1, len(clusters) + 1):
         for members in combinations(clusters, size):
-            sums = cluster_sums(scores, intersection(members))
+            totals = of_clusters.within(of_clusters.intersection(members))
             sign = 1 if size % 2 else -1
-            matrix += sign * sample.cluster_factor(sums.shape[1]) * (sums @ sums.T)
+            matrix += sign * sample.cluster_factor(totals.shape[1]) * (totals @ totals.T)
     matrix = bread @ matrix @ bread
     if len(clusters) > 1 and sample.convention == "withintask":
         return _without_negative_eigenvalues(matrix)
     return Covariance(matrix=matrix)
+
+
+class ScoreSums:
+    """Sums of scores within clusters and their intersections, found once however many covariances need them."""
+
+    def __init__(self, scores: Array | None = None) -> None:
+        self.scores = scores
+        # Arrays are known by their identity, and kept so that it stays theirs.
+        self._sums: dict[int, tuple[Codes, Array]] = {}
+        self._cells: dict[tuple[int, ...], tuple[Sequence[Codes], Codes]] = {}
+
+    def intersection(self, clusters: Sequence[Codes]) -> Codes:
+        """Return :func:`intersection` of clusters."""
+        key = tuple(map(id, clusters))
+        if key not in self._cells:
+            self._cells[key] = clusters, intersection(clusters)
+        return self._cells[key][1]
+
+    def within(self, codes: Codes) -> Array:
+        """Return :func:`cluster_sums` of the scores."""
+        assert self.scores is not None
+        if id(codes) not in self._sums:
+            self._sums[id(codes)] = codes, cluster_sums(self.scores, codes)
+        return self._sums[id(codes)][1]
 
 
 def cluster_sums(rows: Array, codes: Codes) -> Array:

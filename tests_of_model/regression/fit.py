@@ -15,7 +15,7 @@ from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError, ParameterError
 from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.conventions import SmallSample, small_sample
-from withintask.tests_of_model.regression.covariance import covariance_matrix
+from withintask.tests_of_model.regression.covariance import ScoreSums, covariance_matrix
 from withintask.tests_of_model.regression.errors import (
     Choice,
     Errors,
@@ -137,6 +137,7 @@ class Once:
     def __init__(self) -> None:
         self._within: Within | None = None
         self._solved: tuple[Array, Array] | None = None
+        self.sums = ScoreSums()
 
     def within(self, problem: Problem) -> Within:
         """Return the variables off the effects."""
@@ -224,7 +225,7 @@ def fit_problem(problem: Problem, once: Once | None = None) -> Fit:
     stages = first_stages(problem, within) if status in _WITH_STAGES else ()
     repairs = stage_messages(stages)
     if status in ("ok", "collinear"):
-        matrix, dof, more = _inference(problem, within, residuals, sample)
+        matrix, dof, more = _inference(problem, within, residuals, sample, once.sums)
         repairs += more
         status = "leverage_one" if any(LEVERAGE_ONE in message for message in more) else status
     kept = within.kept
@@ -274,12 +275,12 @@ def _status(problem: Problem, within: Within, residuals: Array) -> tuple[Status,
 
 
 def _inference(
-    problem: Problem, within: Within, residuals: Array, sample: SmallSample
+    problem: Problem, within: Within, residuals: Array, sample: SmallSample, sums: ScoreSums
 ) -> tuple[Array, Array, tuple[str, ...]]:
     if problem.covariance in FEW_CLUSTER_KINDS:
         few = few_clusters_covariance(problem, within, residuals)
         return few.matrix, few.dof, few.messages
-    found = covariance_matrix(problem, within.bread, within.fitted, residuals, sample)
+    found = covariance_matrix(problem, within.bread, within.fitted, residuals, sample, sums)
     back = within.back.matrix
     matrix = back @ found.matrix @ back.T
     return matrix, np.full(len(within.kept), float(sample.dof_t)), found.messages

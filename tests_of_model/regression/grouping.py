@@ -8,9 +8,18 @@ from scipy import sparse
 
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError
+from withintask.panel.transform import first_rows
 from withintask.tests_of_model.regression.identifiers import compact_codes, known_codes
 
-__all__ = ["compact_codes", "encode", "first_rows", "group_sums", "is_nested", "sorting_order"]
+__all__ = [
+    "compact_codes",
+    "encode",
+    "first_rows",
+    "group_sums",
+    "is_nested",
+    "n_distinct",
+    "sorting_order",
+]
 
 # Rows that settle most questions of nesting.
 _FIRST_ROWS = 512
@@ -43,9 +52,13 @@ def encode(*columns: npt.ArrayLike) -> Codes:
                 f"encode: {np.count_nonzero(~known):,} of {known.size:,} values are not known (null or NaN), and what "
                 "is not known is no level; leave the rows out first"
             )
-        codes = inner if codes is None else codes * (np.max(inner, initial=0) + 1) + inner
-        codes = compact_codes(codes)
+        codes = inner if codes is None else compact_codes(_paired(codes, inner))
     return np.zeros(0, dtype=np.intp) if codes is None else codes
+
+
+def _paired(outer: Codes, inner: Codes) -> Codes:
+    """One number for each pair of codes, in their order."""
+    return outer * (np.max(inner, initial=0) + 1) + inner
 
 
 def is_nested(inner: Codes, outer: Codes) -> bool:
@@ -60,11 +73,9 @@ def is_nested(inner: Codes, outer: Codes) -> bool:
     return True
 
 
-def first_rows(codes: Codes) -> Codes:
-    """Find the first row of each of the codes 0, 1, … that have no gaps, (n_groups,)."""
-    first = np.zeros(int(np.max(codes, initial=-1)) + 1, dtype=np.intp)
-    first[codes[::-1]] = np.arange(len(codes))[::-1]
-    return first
+def n_distinct(codes: Codes) -> int:
+    """Count the distinct values of codes, not known (-1) among them if it is there."""
+    return int(np.count_nonzero(np.bincount(codes + 1)))
 
 
 def group_sums(codes: Codes, values: npt.NDArray[Any], n_groups: int = 0) -> Array:

@@ -76,7 +76,7 @@ def ordered_codes(values: npt.NDArray[Any]) -> Codes:
         lowest = values.min()
         if int(values.max()) - int(lowest) <= _LARGEST:
             wide = values if values.dtype.kind == "u" else values.astype(np.int64, copy=False)
-            return compact_codes(wide - wide.dtype.type(lowest))
+            return compact_codes(wide - wide.dtype.type(lowest) if lowest else wide)
     try:
         return np.unique(values, return_inverse=True)[1]
     except TypeError as error:
@@ -92,11 +92,15 @@ def compact_codes(codes: npt.NDArray[Any]) -> Codes:
         return np.unique(codes, return_inverse=True)[1].astype(np.intp, copy=False)
     exact = codes.astype(np.intp, copy=False)
     if np.max(exact, initial=0) > _SPARSE_CODES * len(exact):
+        step = np.diff(exact)
+        if (step >= 0).all():
+            # Rows in the order of their codes, as panels often are, need no sorting.
+            return np.concatenate([[0], np.cumsum(step > 0)])
         return np.unique(exact, return_inverse=True)[1].astype(np.intp, copy=False)
     present = np.bincount(exact) > 0
     if present.all():
         return exact
-    return (np.cumsum(present) - 1)[exact]
+    return (np.cumsum(present) - 1).take(exact)
 
 
 def _of_series(series: pl.Series) -> tuple[Codes, Flags]:

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from withintask.panel.arrays import Array, Codes
-from withintask.tests_of_model.regression.absorb import Projector
-from withintask.tests_of_model.regression.covariance import intersection
+from withintask.tests_of_model.regression.absorb import Projector, compact_codes
 from withintask.tests_of_model.regression.fit import Once, fit
 from withintask.tests_of_model.regression.fitted import Fit
 from withintask.tests_of_model.regression.options import (
@@ -56,6 +55,8 @@ def fit_two_way(
         projector = Projector(effects.absorb, weights=weights)
         effects = Effects(projector=projector, n_obs=effects.n_obs)
 
+    # The same arrays for all fits, so that sums within them are found once; what is not known the fits refuse.
+    clusters = tuple(c if np.min(c, initial=0) < 0 else compact_codes(c) for c in clusters)
     once = Once()
 
     def clustered(way: tuple[Codes, ...], how: Options) -> Fit:
@@ -76,7 +77,7 @@ def fit_two_way(
     fits = [clustered((clusters[0],), plain), *(clustered((code,), bare) for code in clusters[1:])]
     if len(clusters) > 1:
         both = clustered(clusters, bare)
-        fits.insert(0, _corrected(both, fits, clustered((intersection(clusters),), bare)))
+        fits.insert(0, _corrected(both, fits, clustered((once.sums.intersection(clusters),), bare)))
     largest = max(range(len(fits)), key=lambda place: _variance(fits[place]))
     fewest = np.fmin.reduce([each.dof for each in fits])
     dropped = [

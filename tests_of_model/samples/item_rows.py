@@ -9,7 +9,14 @@ from withintask.panel.arrays import Array, Codes, Flags, floats
 from withintask.panel.errors import EstimationError
 from withintask.panel.outcome import OutcomeKind, analysed
 from withintask.panel.panel import Panel
-from withintask.panel.transform import codes, eager, lookup, optional
+from withintask.panel.transform import (
+    codes,
+    eager,
+    first_known_rows,
+    lookup,
+    lookup_levels,
+    optional,
+)
 from withintask.tests_of_model.regression.grouping import compact_codes, encode
 from withintask.tests_of_model.samples.controls import (
     NOTHING,
@@ -18,6 +25,7 @@ from withintask.tests_of_model.samples.controls import (
     level_columns,
     weights_of,
 )
+from withintask.tests_of_model.samples.names import Names
 from withintask.tests_of_model.samples.unknown import known_or_unasked, left_out, told
 
 UNKNOWN = -1
@@ -26,7 +34,6 @@ UNKNOWN = -1
 _LEVELS = ("count", "binary", "score")
 _COVARIATES_OF = {"outputs": "", "workers": "worker_id", "tasks": "task_id", "items": "item_id"}
 """Tables whose covariates rows can have, and the key by which they are found."""
-_TASK_COLUMNS = ("exposure", "time_share", "skill_type")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,8 +96,13 @@ class ItemRows:
     """Whether the panel says in which order each worker did them."""
     has_raters: bool
     """Whether the panel names raters."""
-    worker_ids: pl.DataFrame
-    """worker_id of each row."""
+    names: Names
+    """worker_id of each code of a worker."""
+
+    @property
+    def worker_ids(self) -> pl.DataFrame:
+        """worker_id of each row."""
+        return self.names.of(self.worker)
 
     @property
     def is_log(self) -> bool:
@@ -107,7 +119,7 @@ class ItemRows:
             for field in fields(self)
             if isinstance(getattr(self, field.name), np.ndarray)
         }
-        return replace(self, **columns, worker_ids=self.worker_ids[place])
+        return replace(self, **columns)
 
 
 def item_rows(panel: Panel, adjust: Adjust = NOTHING) -> ItemRows:
@@ -139,18 +151,21 @@ def item_rows(panel: Panel, adjust: Adjust = NOTHING) -> ItemRows:
         raise EstimationError("panel: no outputs, so there are no items")
     frame = eager(panel.outputs)
     first = panel.info.first_ai_period
-    task = lookup(frame, "task_id", panel.tasks, _TASK_COLUMNS)
+    task = codes(frame["task_id"])
+    of_task = lookup_levels(frame["task_id"], task, panel.tasks)
+    skill = of_task.values("skill_type").cast(pl.String)
     period = frame["period"].to_numpy()
     is_post = np.ones(frame.height, dtype=np.bool_) if first is None else period >= first
     worker, value = codes(frame["worker_id"]), _value(panel, frame)
     arm, treatment, names = _arms(panel, frame, is_post)
-    firm, exposure = told(codes(optional(frame, "firm_id", pl.String)), 0), floats(task["exposure"])
-    weight, sequence = _weight(frame, task), _numbers(frame, "sequence")
+    firm = told(codes(optional(frame, "firm_id", pl.String)), 0)
+    exposure, share = of_task.numbers("exposure")[task], of_task.numbers("time_share")[task]
+    weight, sequence = _weight(frame, share), _numbers(frame, "sequence")
     weight = weight * weights_of(panel, "outputs", frame, adjust.weight)
     covariates = _controls(panel, frame, adjust)
     return ItemRows(
         worker=worker,
-        task=codes(frame["task_id"]),
+        task=task,
         item=_items(frame),
         firm=firm,
         period=period,
@@ -160,19 +175,13 @@ def item_rows(panel: Panel, adjust: Adjust = NOTHING) -> ItemRows:
         rater=_optional_codes(frame, "rater_id"),
         assignment=_assignment(frame, worker),
         stratum=told(codes(optional(frame, "stratum_id", pl.String)), 0),
-        measure=encode(
-            codes(task["skill_type"].cast(pl.String)), codes(optional(frame, "unit", pl.String))
-        ),
+        measure=encode(codes(skill)[task], codes(optional(frame, "unit", pl.String))),
         weight=weight,
         exposure=exposure,
-        is_soc=(task["skill_type"].cast(pl.String) == "soc").fill_null(False).to_numpy(),
+        is_soc=(skill == "soc").fill_null(False).to_numpy()[task],
         value=value,
         is_post=is_post,
-        is_known=np.isfinite(value)
-        & (arm != UNKNOWN)
-        & (weight > 0)
-        & (firm >= 0)
-        & known_or_unasked(exposure),
+        is_known=_is_known(value, arm, weight, firm) & known_or_unasked(exposure),
         use=np.where(is_post, _numbers(frame, "ai_use"), 0.0),
         covariates=covariates.to_numpy().reshape(frame.height, -1),
         covariate_names=tuple(covariates.columns),
@@ -183,7 +192,7 @@ def item_rows(panel: Panel, adjust: Adjust = NOTHING) -> ItemRows:
         has_items=_is_named(frame, "item_id"),
         has_order=bool(frame.height) and bool(np.isfinite(sequence).all()),
         has_raters=_is_named(frame, "rater_id"),
-        worker_ids=frame.select("worker_id"),
+        names=Names(frame["worker_id"], worker),
     )
 
 
@@ -192,6 +201,10 @@ def with_arms(rows: ItemRows, panel: Panel) -> ItemRows:
     assert panel.outputs is not None
     arm, treatment, _ = _arms(panel, eager(panel.outputs), rows.is_post)
     return replace(rows, arm=arm, treatment=treatment)
+
+
+def _is_known(value: Array, arm: Codes, weight: Array, firm: Codes) -> Flags:
+    return np.isfinite(value) & (arm != UNKNOWN) & (weight > 0) & (firm >= 0)
 
 
 def _controls(panel: Panel, frame: pl.DataFrame, adjust: Adjust) -> pl.DataFrame:
@@ -233,9 +246,9 @@ def _arms(
     return np.where(has_ai | (assigned < 0), assigned, 0), assigned, names
 
 
-def _weight(frame: pl.DataFrame, task: pl.DataFrame) -> Array:
+def _weight(frame: pl.DataFrame, time_share: Array) -> Array:
     """Weights; a missing one beside others is unknown, NaN."""
-    share = told(floats(task["time_share"]), 1.0)
+    share = told(time_share, 1.0)
     weight = floats(frame["weight"]) if "weight" in frame.columns else np.ones(frame.height)
     return np.asarray(share * weight)
 
@@ -244,15 +257,27 @@ def _items(frame: pl.DataFrame) -> Codes:
     """Items by name; a row without a name is an item of its own."""
     if not _is_named(frame, "item_id"):
         return _keys(frame)
-    column = frame["item_id"].cast(pl.String)
-    if column.null_count() == 0 and column.n_unique() == column.len():
-        return np.arange(column.len())
-    # Order carries no meaning here, and a million names are faster hashed than sorted.
-    named = compact_codes(column.cast(pl.Categorical).to_physical().fill_null(0).to_numpy())
+    column = frame["item_id"]
+    if isinstance(column.dtype, pl.Categorical):
+        named = _by_appearance(codes(column))
+    else:
+        # Order carries no meaning here, and a million names are faster hashed than sorted.
+        hashed = column.cast(pl.String).cast(pl.Categorical(pl.Categories.random()))
+        named = compact_codes(hashed.to_physical().fill_null(0).to_numpy())
     is_null = column.is_null().to_numpy()
     if not is_null.any():
         return named
     return compact_codes(np.where(is_null, named.max() + 1 + np.arange(frame.height), named))
+
+
+def _by_appearance(codes: Codes) -> Codes:
+    """Number codes, -1 where not known, anew in the order in which they appear."""
+    first = first_known_rows(codes)
+    if (np.diff(first) > 0).all():
+        return codes
+    place = np.empty_like(first)
+    place[np.argsort(first)] = np.arange(first.size)
+    return np.where(codes >= 0, place[codes], -1)
 
 
 def _keys(frame: pl.DataFrame) -> Codes:

@@ -8,7 +8,13 @@ import polars as pl
 from withintask.panel.arrays import Array, Codes, Flags, floats
 from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Panel
-from withintask.panel.transform import codes, eager, lookup, optional
+from withintask.panel.transform import (
+    codes,
+    eager,
+    first_known_rows,
+    lookup_levels,
+    optional,
+)
 from withintask.tests_of_model.samples.controls import (
     NOTHING,
     Adjust,
@@ -17,8 +23,6 @@ from withintask.tests_of_model.samples.controls import (
     weights_of,
 )
 from withintask.tests_of_model.samples.unknown import known_or_unasked, left_out, told
-
-_OF_WORKER = ("educ_cog", "educ_soc", "ability_log", "ability_retest_log", "occupation_code")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,32 +94,31 @@ def pay_rows(panel: Panel, adjust: Adjust = NOTHING) -> PayRows:
     if panel.pay is None:
         raise EstimationError("panel: no table pay")
     frame = eager(panel.pay)
-    of_worker = lookup(frame, "worker_id", panel.workers, _OF_WORKER)
-    own = optional(frame, "occupation_code", pl.String)
-    occupation = of_worker["occupation_code"].cast(pl.String) if own.is_null().all() else own
-    exposure = lookup(
-        pl.DataFrame({"occupation_code": occupation}),
-        "occupation_code",
-        panel.occupations,
-        ("exposure",),
-    )
+    worker = codes(frame["worker_id"])
+    of_worker = lookup_levels(frame["worker_id"], worker, panel.workers)
+    occupation = optional(frame, "occupation_code", pl.String)
+    if occupation.is_null().all():
+        occupation = of_worker.rows(worker, ["occupation_code"]).to_series()
+    of_occupation = codes(occupation)
+    by_occupation = occupation.alias("occupation_code")
+    of_its = lookup_levels(by_occupation, of_occupation, panel.occupations)
     period = frame["period"].to_numpy()
     first = panel.info.first_ai_period
     effects = level_columns(panel, "pay", frame, adjust.absorb)
     controls = control_columns(panel, "pay", frame, adjust.controls)
     return PayRows(
-        worker=codes(frame["worker_id"]),
+        worker=worker,
         period=period,
         is_post=np.zeros(period.size, dtype=np.bool_) if first is None else period >= first,
         pay=floats(frame["pay"]),
         firm=told(codes(optional(frame, "firm_id", pl.String)), 0),
         firm_key=firm_keys(frame, panel),
-        occupation=codes(occupation),
-        exposure=floats(exposure["exposure"]),
-        educ_cog=floats(of_worker["educ_cog"]),
-        educ_soc=floats(of_worker["educ_soc"]),
-        ability=floats(of_worker["ability_log"]),
-        retest=floats(of_worker["ability_retest_log"]),
+        occupation=of_occupation,
+        exposure=of_its.numbers("exposure")[of_occupation],
+        educ_cog=of_worker.numbers("educ_cog")[worker],
+        educ_soc=of_worker.numbers("educ_soc")[worker],
+        ability=of_worker.numbers("ability_log")[worker],
+        retest=of_worker.numbers("ability_retest_log")[worker],
         controls=controls.to_numpy().reshape(frame.height, -1),
         effects=effects,
         weight=weights_of(panel, "pay", frame, adjust.weight),
@@ -126,11 +129,22 @@ def firm_keys(frame: pl.DataFrame, panel: Panel) -> Codes:
     """Row of the table of firms that each row's firm and period has, -1 where there is none, (row,)."""
     if panel.firms is None or "firm_id" not in frame.columns:
         return np.full(frame.height, -1)
-    keys = eager(panel.firms).select("firm_id", "period").with_row_index("key")
-    found = frame.select("firm_id", "period").join(
-        keys, on=["firm_id", "period"], how="left", maintain_order="left"
-    )
-    return np.asarray(found["key"].cast(pl.Int64).fill_null(-1).to_numpy())
+    firms = eager(panel.firms)
+    known, period = np.unique(firms["period"].to_numpy()), frame["period"].to_numpy()
+    if not known.size:
+        return np.full(frame.height, -1)
+    of_firms = codes(firms["firm_id"])
+    ids = firms["firm_id"][first_known_rows(of_firms)].to_frame()
+    firm = codes(frame["firm_id"])
+    place = lookup_levels(frame["firm_id"], firm, ids).place[firm]
+    # One more firm, which no row of firms is of: that of rows without a firm in the table.
+    key = np.full((ids.height + 1, known.size), -1)
+    has_firm = of_firms >= 0
+    in_period = np.searchsorted(known, firms["period"].to_numpy())
+    key[of_firms[has_firm], in_period[has_firm]] = np.flatnonzero(has_firm)
+    at = np.searchsorted(known, period).clip(max=known.size - 1)
+    found = key[place, at]
+    return np.where(known[at] == period, found, -1)
 
 
 def mean_before(rows: PayRows, panel: Panel) -> float:

@@ -11,14 +11,15 @@ from withintask.panel.design_words import ENOUGH_TASKS
 from withintask.panel.errors import EstimationError
 from withintask.panel.outcome import OutcomeKind
 from withintask.panel.panel import Panel
-from withintask.panel.transform import codes, eager, lookup, optional
-from withintask.tests_of_model.regression.grouping import encode, is_nested
+from withintask.panel.transform import codes, eager, lookup_levels, optional
+from withintask.tests_of_model.regression.grouping import encode, is_nested, n_distinct
 from withintask.tests_of_model.samples.controls import (
     NOTHING,
     Adjust,
     control_columns,
     weights_of,
 )
+from withintask.tests_of_model.samples.names import Names
 from withintask.tests_of_model.samples.unknown import known_or_unasked, left_out, told
 
 
@@ -54,8 +55,13 @@ class TaskRows:
     """Controls that were asked for, NaN where not known, (row, control)."""
     weight: Array
     """Sampling weight; 1 where none is known."""
-    worker_ids: pl.DataFrame
-    """worker_id of each row."""
+    names: Names
+    """worker_id of each code of a worker."""
+
+    @property
+    def worker_ids(self) -> pl.DataFrame:
+        """worker_id of each row."""
+        return self.names.of(self.worker)
 
     @cached_property
     def log_output(self) -> Array:
@@ -76,9 +82,9 @@ class TaskRows:
         arrays = {
             f.name: getattr(self, f.name).take(chosen, axis=0)
             for f in fields(self)
-            if f.name != "worker_ids"
+            if f.name != "names"
         }
-        return TaskRows(**arrays, worker_ids=self.worker_ids[chosen])
+        return TaskRows(**arrays, names=self.names)
 
     def with_output(self, output: Array) -> "TaskRows":
         """Return the rows with other output, (row,)."""
@@ -122,26 +128,27 @@ def task_rows(panel: Panel, adjust: Adjust = NOTHING) -> TaskRows:
         )
     assert panel.outputs is not None
     frame = eager(panel.outputs)
-    task = lookup(frame, "task_id", panel.tasks, ("exposure", "time_share", "skill_type"))
+    worker, task = codes(frame["worker_id"]), codes(frame["task_id"])
+    of_task = lookup_levels(frame["task_id"], task, panel.tasks)
+    skill = np.array([_SKILLS.get(name, -1) for name in of_task.values("skill_type").to_list()])
     period = frame["period"].to_numpy()
-    skill = task["skill_type"].cast(pl.String).replace_strict(_SKILLS, default=None)
     return TaskRows(
-        worker=codes(frame["worker_id"]),
-        task=codes(frame["task_id"]),
+        worker=worker,
+        task=task,
         firm=told(codes(optional(frame, "firm_id", pl.String)), 0),
         period=period,
         is_post=period >= panel.info.first_ai_period,
         output=_positive(floats(frame["output"]), panel.info.outcome_kind),
         access=floats(optional(frame, "ai_access", pl.Boolean)),
         use=floats(optional(frame, "ai_use", pl.Float64)),
-        exposure=floats(task["exposure"]),
-        time_share=told(floats(task["time_share"]), 1.0),
-        skill=told(skill.cast(pl.Int64).fill_null(-1).to_numpy(), 0),
+        exposure=of_task.numbers("exposure")[task],
+        time_share=told(of_task.numbers("time_share")[task], 1.0),
+        skill=told(skill[task], 0),
         assignment=told(codes(optional(frame, "assignment_id", pl.String)), 0),
         controls=_controls(panel, frame, adjust),
         weight=told(floats(optional(frame, "weight", pl.Float64)), 1.0)
         * weights_of(panel, "outputs", frame, adjust.weight),
-        worker_ids=frame.select("worker_id"),
+        names=Names(frame["worker_id"], worker),
     )
 
 
@@ -205,7 +212,7 @@ def units_or_firms(unit: Codes, firm: Codes) -> Codes:
     firm
         Firm, -1 where not known.
     """
-    if np.unique(firm).size < ENOUGH_FIRMS:
+    if n_distinct(firm) < ENOUGH_FIRMS:
         return unit
     inner, outer = encode(unit), encode(firm)
     return firm if is_nested(inner, outer) else unit
