@@ -1,6 +1,8 @@
 """What the folders of published files hold: who reads which file, and which nobody does."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -12,6 +14,7 @@ from withintask.ingest.oews.extract import WORKBOOK_SUFFIXES
 from withintask.ingest.oews.levels import AUTO, choose_level
 from withintask.ingest.oews.publications import find_publications
 from withintask.ingest.publication import Publication, name_within
+from withintask.ingest.recognize import headers_of
 from withintask.ingest.registry import ADAPTERS
 from withintask.ingest.sources import describe_sources
 from withintask.panel.errors import ParameterError, SourceError, list_problems, quoted
@@ -93,6 +96,8 @@ def _by_adapters(
     oews = find_publications(folders, rest, years=None, level="all", is_strict=False)
     known = {path for publication in oews for path in publication.files}
     unknown = [path for path in rest if path not in known]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(headers_of, unknown))  # each is looked into once, and remembered
     by_columns = [
         found for adapter in ADAPTERS for found in adapter.find_by_columns(folders, unknown, paths)
     ]

@@ -52,16 +52,18 @@ def _text(name: str) -> pl.Expr:
 def _refuse_losses(
     before: pl.DataFrame, after: pl.DataFrame, names: Sequence[str], where: str, wanted: str
 ) -> None:
+    is_good = after.select(
+        (
+            c.is_finite() if after.schema[c.meta.output_name()].is_float() else c.is_not_null()
+        ).fill_null(value=False)
+        for c in map(pl.col, names)
+    )
+    is_lost = before.select(_text(name).is_not_null() for name in names)
+    is_lost = is_lost.select(pl.col(name) & ~is_good[name] for name in names)
     problems = []
-    for name in names:
-        value = after[name]
-        is_good = value.is_finite() if value.dtype.is_float() else value.is_not_null()
-        is_lost = before.select(_text(name).is_not_null()).to_series() & ~is_good.fill_null(
-            value=False
-        )
-        if is_lost.any():
-            bad = before.filter(is_lost).select("source_row", name).rows()
-            cells = some_examples([f"row {row} {quoted(text)}" for row, text in bad])
-            problems.append(f"column {quoted(name)}: {len(bad):,} cells are no {wanted}: {cells}")
+    for name in (name for name in names if is_lost[name].any()):
+        bad = before.filter(is_lost[name]).select("source_row", name).rows()
+        cells = some_examples([f"row {row} {quoted(text)}" for row, text in bad])
+        problems.append(f"column {quoted(name)}: {len(bad):,} cells are no {wanted}: {cells}")
     if problems:
         raise SourceError(list_problems(where, problems))

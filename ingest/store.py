@@ -3,10 +3,10 @@
 import hashlib
 import json
 import shutil
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -21,7 +21,7 @@ from withintask.ingest.exposure.measures import describe_measures
 from withintask.ingest.exposure.own import own_descriptions
 from withintask.ingest.exposure.schema import EXPOSURE_MEASURE
 from withintask.ingest.folders import Source, source_folders
-from withintask.ingest.oews.audit import AUDIT, combine_audits
+from withintask.ingest.oews.audit import AUDIT
 from withintask.ingest.oews.comparable import (
     BRIDGES,
     COMPARABLE,
@@ -30,8 +30,8 @@ from withintask.ingest.oews.comparable import (
     merge_groups,
 )
 from withintask.ingest.oews.flat import BATCH_ROWS
-from withintask.ingest.oews.harmonize import check_request, harmonize_publication, key_examples
-from withintask.ingest.oews.levels import AUTO, nothing_kept
+from withintask.ingest.oews.harmonize import check_request, key_examples
+from withintask.ingest.oews.levels import AUTO
 from withintask.ingest.oews.publications import FLAT, WORKBOOK
 from withintask.ingest.oews.reference import SOC_BRIDGE, load_bridge
 from withintask.ingest.oews.schema import KEY, OEWS
@@ -39,6 +39,7 @@ from withintask.ingest.oews.vintages import load_layouts
 from withintask.ingest.options import Years, as_years
 from withintask.ingest.parquet import export_parquet
 from withintask.ingest.publication import Publication
+from withintask.ingest.reading import read_ahead
 from withintask.ingest.registry import ADAPTERS, TABLES
 from withintask.ingest.sources import (
     SOURCE,
@@ -199,7 +200,8 @@ def _build(
     if stored is None or todo or gone or not same_files(found, stored):
         with _edited(db, is_new=stored is None) as connection:
             _delete(connection, [*gone, *((p.kind, p.name) for p in todo)])
-            reasons = _read_all(connection, todo, request, on_progress)
+            with _one_transaction(connection):
+                reasons = _read_all(connection, todo, request, on_progress)
             found = with_reasons(found, stored, reasons)
             own = own_descriptions([p.path for p in publications])
             _finish(connection, found, request, own)
@@ -244,13 +246,16 @@ def _edited(db: Path, *, is_new: bool) -> Iterator[duckdb.DuckDBPyConnection]:
                 with _one_transaction(connection):
                     for table in TABLES:
                         create_table(connection, table)
-                    insert(connection, SOC_BRIDGE, load_bridge())
+                insert(connection, SOC_BRIDGE, load_bridge())
             yield connection
 
 
 @contextmanager
 def _one_transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Write hundreds of comments at once: each by itself would wait for the disk."""
+    """Write hundreds of comments or tables of rows at once: each by itself would wait for the disk.
+
+    DuckDB 2.0 finds no rows where a table was created in the transaction that fills it: fill it in the next.
+    """
     connection.execute("BEGIN")
     yield
     connection.execute("COMMIT")
@@ -278,11 +283,12 @@ def _read_all(
     """
     problems, unreadable = [], []
     reasons: dict[tuple[str, str], str] = {}
-    for number, publication in enumerate(publications, start=1):
+    readings = read_ahead(publications, years=request.years, level=request.level)
+    for number, (publication, reading) in enumerate(readings, start=1):
         if on_progress:
             on_progress(publication.name, number, len(publications))
         try:
-            reason = _read(connection, publication, request)
+            reason = reading(partial(insert, connection))
             reasons[publication.kind, publication.name] = reason
         except SourceError as fault:
             problems.append(str(fault))
@@ -291,36 +297,6 @@ def _read_all(
         names = " ".join(f"--skip '{name}'" for name in dict.fromkeys(unreadable))
         raise SourceError("\n".join([*problems, f"Repair the files, or leave them out: {names}"]))
     return reasons
-
-
-def _read(
-    connection: duckdb.DuckDBPyConnection, publication: Publication, request: _Request
-) -> str:
-    """Read one publication; return why it gave no rows, an empty text if it did."""
-    if publication.kind in _OEWS_KINDS:
-        return _read_oews(connection, publication, request)
-    adapter = next(adapter for adapter in ADAPTERS if adapter.kind == publication.kind)
-    rows = adapter.read(publication)
-    if rows.is_empty():
-        raise SourceError(f"{publication.name}: no rows were read of it")
-    insert(connection, adapter.table, rows)
-    return ""
-
-
-def _read_oews(
-    connection: duckdb.DuckDBPyConnection, publication: Publication, request: _Request
-) -> str:
-    audits = [AUDIT.empty()]
-    n_rows: Counter[str] = Counter()
-    for batch in harmonize_publication(
-        publication, load_layouts(), years=request.years, level=request.level
-    ):
-        insert(connection, OEWS, batch.wages)
-        audits.append(batch.audit)
-        n_rows.update(batch.n_rows)
-    audit = combine_audits(audits)
-    insert(connection, AUDIT, audit)
-    return "" if audit.height else nothing_kept(publication, request.level, n_rows)
 
 
 def _finish(
@@ -372,12 +348,11 @@ def _empty_oews(found: pl.DataFrame) -> list[str]:
 def _repeated(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
     """Describe keys of a table that stand twice, with an example and the files of it."""
     key = ", ".join(table.key)
-    repeated = connection.sql(
-        f"SELECT {key}, string_agg(DISTINCT source_file, ' and ' ORDER BY source_file) AS files FROM {table.name} "
-        f"GROUP BY {key} HAVING count(*) > 1 ORDER BY ALL"
-    ).pl()
-    if repeated.is_empty():
+    having = f"FROM {table.name} GROUP BY {key} HAVING count(*) > 1"
+    if not connection.sql(f"SELECT 1 {having} LIMIT 1").fetchall():
         return []
+    files = "string_agg(DISTINCT source_file, ' and ' ORDER BY source_file) AS files"
+    repeated = connection.sql(f"SELECT {key}, {files} {having} ORDER BY ALL").pl()
     first = ", ".join(f"{name} {value}" for name, value in repeated.row(0, named=True).items())
     return [f"table {table.name}: {repeated.height:,} duplicate keys ({key}), such as {first}"]
 

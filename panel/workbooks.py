@@ -33,7 +33,9 @@ _ROW_START = re.compile(rb"<(?:\w+:)?row[\s>/]")
 _CELL_START = re.compile(rb"<(?:\w+:)?c[\s>/]")
 _SHARED = re.compile(rb"<(?:\w+:)?c\s[^>]*?\bt\s*=\s*[\"']s[\"'][^>]*>\s*<(?:\w+:)?v>(\d+)<")
 _NUMBER_OF_TEXT = re.compile(rb't="s"[^>]*><v>([^<]*)<')
-_IS_SHARED = re.compile(rb"\bt\s*=\s*[\"']s[\"']")
+_SHARES = (b'"s"', b"'s'")
+"""What a cell that names a shared text has at least, whatever its form."""
+
 _SHARED_CELL = re.compile(
     rb"<(?:\w+:)?c\s[^>]*?\bt\s*=\s*[\"']s[\"'][^>]*(?<!/)>(.*?)</(?:\w+:)?c\s*>", re.DOTALL
 )
@@ -157,7 +159,7 @@ class _Bound:
         self.n_rows += text.count(b"<row")
         numbers = _NUMBER_OF_TEXT.findall(text)
         self.shared.update(numbers)
-        self.n_unread += len(_IS_SHARED.findall(text)) - len(numbers)
+        self.n_unread += sum(map(text.count, _SHARES)) - len(numbers)
         self.is_plain = self.is_plain and _is_plain(text)
         while self.is_plain and (beyond := self._beyond(text)) is not None:
             column, digits = beyond.groups()

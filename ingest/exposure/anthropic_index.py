@@ -8,6 +8,8 @@ has measures of its own, ``api_…``.
 """
 
 import re
+from functools import lru_cache
+from pathlib import Path
 
 import polars as pl
 
@@ -197,9 +199,14 @@ def _occupations_of_texts(publication: Publication) -> pl.DataFrame:
             "of February 2025 into the folder, which says whose tasks they are"
         )
     path = publication.companions[0]
-    table: TextTable = read_table(
-        path, publication.relative(path), ["o*net-soc_code", "title", "task"]
-    )
+    status = path.stat()
+    return _statements(path, publication.relative(path), status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _statements(path: Path, name: str, _size: int, _changed: int) -> pl.DataFrame:
+    """Read task statements once for all files of a release that need them."""
+    table: TextTable = read_table(path, name, ["o*net-soc_code", "title", "task"])
     pairs = table.rows.select(
         _normal("task").alias("text"),
         pl.col("o*net-soc_code").alias("source_code"),

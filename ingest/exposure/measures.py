@@ -50,18 +50,17 @@ def describe_measures(
 
 def _counted(connection: duckdb.DuckDBPyConnection, level: str) -> pl.DataFrame:
     table, unit = _LEVELS[level]
-    lost = (
-        "NULL"
-        if level == "activity"
-        else f"count(DISTINCT {unit}) FILTER (WHERE match_quality = '{_UNMATCHED}') "
-        f"/ nullif(count(DISTINCT {unit}), 0)"
-    )
     known = "value IS NOT NULL OR label IS NOT NULL" if level == "task" else "value IS NOT NULL"
+    lost = "false" if level == "activity" else f"match_quality = '{_UNMATCHED}'"
+    share = "NULL" if level == "activity" else "count(unit) FILTER (WHERE is_lost)"
     frame: pl.DataFrame = connection.sql(
         f"""SELECT source, release, measure, '{level}' AS level,
-                   count(DISTINCT {unit}) FILTER (WHERE {known}) AS n_rows,
-                   CAST({lost} AS DOUBLE) AS unmatched_share
-            FROM {table} GROUP BY source, release, measure ORDER BY ALL"""
+                   count(unit) FILTER (WHERE is_known) AS n_rows,
+                   CAST({share} / nullif(count(unit), 0) AS DOUBLE) AS unmatched_share
+            FROM (SELECT source, release, measure, {unit} AS unit,
+                         bool_or({known}) AS is_known, bool_or({lost}) AS is_lost
+                  FROM {table} GROUP BY ALL)
+            GROUP BY source, release, measure ORDER BY ALL"""
     ).pl()
     return frame
 

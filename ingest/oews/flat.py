@@ -108,8 +108,9 @@ def _open_lines(con: duckdb.DuckDBPyConnection, path: Path, where: str, level: s
     try:
         con.execute(
             f"""CREATE TEMP TABLE lines AS
-            SELECT id, id[4] AS area_type, id[5:11] AS area, id[12:17] AS naics, id[18:23] AS occ,
-                   id[24:25] AS datatype, year, period, value, note
+            SELECT id, substr(id, 4, 1) AS area_type, substr(id, 5, 7) AS area,
+                   substr(id, 12, 6) AS naics, substr(id, 18, 6) AS occ, substr(id, 24, 2) AS datatype,
+                   year, period, value, note
             FROM (SELECT trim(series_id) AS id, trim(year) AS year, trim(period) AS period,
                          trim(value) AS value, trim(footnote_codes) AS note
                   FROM read_csv(?, delim='\t', header=true, quote='', escape='', comment='',
@@ -139,8 +140,9 @@ def _refuse_bad_lines(con: duckdb.DuckDBPyConnection, where: str, layouts: Layou
                                      ELSE note IN ({notes["other"]}) END, false)""",
     }
     problems = []
-    for claim, rule in checks.items():
-        count = con.execute(f"SELECT count(*) FROM lines WHERE {rule}").fetchall()[0][0]
+    counted = ", ".join(f"count(*) FILTER (WHERE {rule})" for rule in checks.values())
+    counts = con.execute(f"SELECT {counted} FROM lines").fetchall()[0]
+    for (claim, rule), count in zip(checks.items(), counts, strict=True):
         if count:
             shown = con.execute(
                 f"SELECT id, value, note FROM lines WHERE {rule} LIMIT 5"
@@ -172,7 +174,7 @@ def _pivot(year: str, layouts: Layouts) -> str:
         )
     )
     return f"""SELECT area_type, area, naics, occ, {cells}, {flags} FROM lines WHERE year = '{year}'
-               GROUP BY area_type, area, naics, occ"""
+               GROUP BY area_type, area, naics, occ ORDER BY area_type, area, naics, occ"""
 
 
 def _cell(column: ColumnSpec, layouts: Layouts) -> str:
