@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from withintask.results import Estimates as Estimates
     from withintask.results import estimate as estimate
     from withintask.results import side_by_side as side_by_side
+    from withintask.sign_results import SignResult as SignResult
+    from withintask.sign_results import sign as sign
     from withintask.sim.design import Design as Design
     from withintask.sim.designs import change_design as change_design
     from withintask.sim.designs import load_design as load_design
@@ -168,6 +170,7 @@ _WHERE = {
     f"{_MODEL}.harness.item_analysis": ("effect_by_baseline", "persistence_curve"),
     "withintask.model_results": ("Verdicts", "ModelFit", "MomentSensitivity", "HeadlineResult"),
     "withintask.power_results": ("PowerResult", "run_power_study"),
+    "withintask.sign_results": ("SignResult", "sign"),
     "withintask.studies": ("verdicts", "fit_msm", "sensitivity", "headline"),
     "withintask.results": ("Estimates", "estimate", "side_by_side"),
     f"{_MODEL}.harness.analysis": ("capabilities",),

@@ -1,21 +1,9 @@
 """Commands of `withintask sign`, `withintask evidence` and `withintask msm bank`."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from concurrent.futures import Executor
-
-    from withintask.sim.params import Params
-    from withintask.tests_of_model.evidence.answers import Question
-    from withintask.tests_of_model.evidence.simulated_panels import SimulatedPanels
-    from withintask.tests_of_model.moments.bank import Bank
-    from withintask.tests_of_model.moments.priors import Prior
-    from withintask.tests_of_model.moments.targets import MomentTarget
 
 Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)]
 Sizes = Annotated[list[float] | None, Parameter(negative="", consume_multiple=True)]
@@ -58,22 +46,30 @@ def bank(
     """
     from withintask.report.bank import print_bank
     from withintask.report.progress import stages
+    from withintask.sign_results import draw_bank, panels_behind
     from withintask.sim.params import load_params
     from withintask.tests_of_model.harness.parallel import processes as pool
-    from withintask.tests_of_model.moments.bank import make_bank
     from withintask.tests_of_model.moments.priors import load_prior
 
+    base, prior = load_params(params), load_prior(priors)
     with stages() as report, pool(processes, dask=dask) as executor:
-        drawn = make_bank(
-            load_params(params),
-            load_prior(priors),
+        drawn = draw_bank(
+            base,
+            prior,
             n_draws=draws,
             seed=seed,
-            folder=cache,
+            cache=cache,
             executor=executor,
-            on_progress=lambda done, total: report("blocks", done, total),
+            on_progress=report,
         )
-        _simulated(drawn, (replicates, noise, cache), executor, report)
+        panels_behind(
+            drawn,
+            n_panels=replicates,
+            noise=noise,
+            cache=cache,
+            executor=executor,
+            on_progress=report,
+        )
     print_bank(drawn)
 
 
@@ -131,110 +127,35 @@ def sign(
     """
     from withintask.report.bank import print_quadrature
     from withintask.report.progress import stages
-    from withintask.report.sign import print_tables, write_tables
+    from withintask.report.sign import print_tables
+    from withintask.report.sign_words import held_words
+    from withintask.sign_results import sign as answer_sign
     from withintask.sim.params import load_params
-    from withintask.tests_of_model.evidence.answers import answer
-    from withintask.tests_of_model.harness.kept import Stages
     from withintask.tests_of_model.harness.parallel import processes as pool
     from withintask.tests_of_model.harness.settings import parse_values
-    from withintask.tests_of_model.moments.bank import make_bank
-
-    base, known = load_params(params), parse_values(fix or [], "--fix")
-    prior, given = _checked(priors, target, known)
-    with stages() as report, pool(processes, dask=dask) as executor:
-        drawn = make_bank(
-            base,
-            prior,
-            n_draws=draws,
-            folder=cache,
-            executor=executor,
-            on_progress=lambda done, total: report("bank", done, total),
-        )
-        asked = given or _simulated(drawn, (replicates, noise, cache), executor, report)
-        question = replace(
-            _question(drawn, asked, base), fixed=known, n_particles=particles, seed=seed
-        )
-        question = replace(question, sizes=sizes or question.sizes)
-        tables = answer(
-            question,
-            stages=Stages(folder=cache.resolve(), key=question.key()),
-            executor=executor,
-            on_progress=lambda done, total: report("answers", done, total),
-        )
-    _print_held(drawn.prior.names, known)
-    print_tables(tables)
-    print_quadrature(drawn)
-    write_tables(tables, out)
-
-
-def _checked(
-    priors: Path | None, target: Path | None, known: "Mapping[str, float]"
-) -> "tuple[Prior, MomentTarget | None]":
-    """Read priors and targets, and refuse what no answer could be had from, before anything is drawn."""
     from withintask.tests_of_model.moments.priors import load_prior
-    from withintask.tests_of_model.moments.reweight import fail_if_without_errors
     from withintask.tests_of_model.moments.targets import load_target
 
-    prior = load_prior(priors)
-    prior.without(tuple(known))
-    given = None if target is None else load_target(target)
-    if given is not None:
-        fail_if_without_errors(given)
-    return prior, given
-
-
-def _simulated(
-    drawn: "Bank",
-    settings: "tuple[int, float | None, Path]",
-    executor: "Executor | None",
-    report: "Callable[[str, int, int], None]",
-) -> "SimulatedPanels":
-    """Errors of the simulated panel and of better ones, and what rivals do to it."""
-    from withintask.sim.worlds import load_worlds
-    from withintask.tests_of_model.evidence.simulated_panels import simulated_panels
-
-    replicates, noise, cache = settings
-    return simulated_panels(
-        drawn,
-        load_worlds(),
-        n_replicates=replicates,
-        noise=noise,
-        folder=cache,
-        executor=executor,
-        on_progress=lambda done, total: report("panels", done, total),
-    )
-
-
-def _print_held(names: "Sequence[str]", known: "Mapping[str, float]") -> None:
-    """Say which parameters are free, and at what the others are held."""
-    print(f"free: {', '.join(name for name in names if name not in known)}")
-    if known:
-        values = ", ".join(f"{name} = {value:g}" for name, value in known.items())
-        print(f"taken as known: {values}")
-    print("all other parameters are held at their values")
-
-
-def _question(drawn: "Bank", given: "MomentTarget | SimulatedPanels", base: "Params") -> "Question":
-    """Everything packaged that can be asked of targets; of the simulated panel its sizes, better ones and rivals too."""
-    from withintask.sim.policies import load_policies
-    from withintask.sim.worlds import load_worlds
-    from withintask.tests_of_model.evidence.answers import SIZES, Question
-    from withintask.tests_of_model.evidence.measurements import load_measurements
-    from withintask.tests_of_model.moments.targets import MomentTarget
-
-    is_target = isinstance(given, MomentTarget)
-    asked = Question(
-        bank=drawn,
-        target=given if isinstance(given, MomentTarget) else given.target,
-        truth=None if is_target else base,
-        sizes=SIZES[:1] if is_target else SIZES,
-        measurements=load_measurements(),
-        policies=load_policies(),
-        worlds=load_worlds(),
-    )
-    if isinstance(given, MomentTarget):
-        return asked
-    return replace(asked, panels=given.better, rivals=given.rivals)
+    with stages() as report, pool(processes, dask=dask) as executor:
+        result = answer_sign(
+            None if target is None else load_target(target),
+            load_params(params),
+            prior=load_prior(priors),
+            fixed=parse_values(fix or [], "--fix"),
+            sizes=sizes or (),
+            n_draws=draws,
+            n_particles=particles,
+            n_panels=replicates,
+            noise=noise,
+            seed=seed,
+            cache=cache,
+            executor=executor,
+            on_progress=report,
+        )
+    print("\n".join(held_words(result.bank.prior.names, result.fixed)))
+    print_tables(result.tables)
+    print_quadrature(result.bank)
+    print(f"\n{result.write(out).parent}: tables")
 
 
 def evidence(

@@ -34,14 +34,13 @@ def print_tables(tables: Mapping[str, pl.DataFrame]) -> None:
 
 
 def write_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> None:
-    """Write every table as CSV, with all columns, and all of them as one Markdown page; say where."""
+    """Write every table as CSV, with all columns, and all of them as one Markdown page."""
     parts = []
     for name, title in _TITLES.items():
         if name in tables:
             save_csv(folder / f"{name}.csv", tables[name])
             parts.append(f"## {title}\n\n{markdown_table(*_readable(tables[name]))}")
     save_text(folder / "sign.md", "\n\n".join(parts) + "\n")
-    print(f"\n{folder}: tables")
 
 
 def _readable(frame: pl.DataFrame) -> tuple[list[str], list[list[str]]]:

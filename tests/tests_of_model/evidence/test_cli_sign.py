@@ -48,7 +48,7 @@ def test_sign_answers_for_targets_of_a_file_with_parameters_taken_as_known(tmp_p
     words = ("--target", "mine.toml", "--fix", *KNOWN, "--draws", 2048, "--particles", 128)
     done = run("sign", *words, "--processes", 1, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "free: ai_floor, ai_multiplicative, commodity, proprietary, own_gini\n" in done.stdout
+    assert "Free: ai_floor, ai_multiplicative, commodity, proprietary, own_gini.\n" in done.stdout
     assert "P(income rises)" in done.stdout
     assert "under the wide prior" in done.stdout
     assert "without cut tails" in done.stdout
