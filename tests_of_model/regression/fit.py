@@ -38,6 +38,7 @@ from withintask.tests_of_model.regression.options import (
     Options,
 )
 from withintask.tests_of_model.regression.problem import FEW_CLUSTER_KINDS, Problem, read_problem
+from withintask.tests_of_model.regression.threads import threads_for_rows
 from withintask.tests_of_model.regression.within import PERFECT_SHARE, Within, project
 
 # Statuses of instrumented regressions whose first stages are told.
@@ -205,7 +206,8 @@ def _tested(problem: Problem, fitted: Fit, names: Sequence[str]) -> Fit:
 def fit_problem(problem: Problem, once: Once | None = None) -> Fit:
     """Solve a checked regression with the exact projector; see :func:`fit`."""
     once = once or Once()
-    within = once.within(problem)
+    with threads_for_rows(problem.n_obs):
+        within = once.within(problem)
     sample = small_sample(
         problem.projector,
         problem.clusters,
@@ -219,8 +221,9 @@ def fit_problem(problem: Problem, once: Once | None = None) -> Fit:
             f"regression: {problem.n_obs} rows for {sample.n_parameters} parameters "
             f"({len(within.kept)} regressors, the rest absorbed); absorb less"
         )
-    params, residuals = once.solved(within)
-    status, reasons = _status(problem, within, residuals)
+    with threads_for_rows(problem.n_obs):
+        params, residuals = once.solved(within)
+        status, reasons = _status(problem, within, residuals)
     matrix, dof = np.full(within.bread.shape, np.nan), np.full(len(params), np.nan)
     stages = first_stages(problem, within) if status in _WITH_STAGES else ()
     repairs = stage_messages(stages)
@@ -280,7 +283,8 @@ def _inference(
     if problem.covariance in FEW_CLUSTER_KINDS:
         few = few_clusters_covariance(problem, within, residuals)
         return few.matrix, few.dof, few.messages
-    found = covariance_matrix(problem, within.bread, within.fitted, residuals, sample, sums)
+    with threads_for_rows(problem.n_obs):
+        found = covariance_matrix(problem, within.bread, within.fitted, residuals, sample, sums)
     back = within.back.matrix
     matrix = back @ found.matrix @ back.T
     return matrix, np.full(len(within.kept), float(sample.dof_t)), found.messages

@@ -12,6 +12,8 @@ from threadpoolctl import ThreadpoolController
 # 1,000 and 2,000 a Cholesky factor takes a quarter of the time on one of two contended threads. Setting the number takes
 # 100 microseconds, which smaller systems are not worth.
 _SMALLEST, _LARGEST = 256, 2_000
+# Rows from which columns are long: a fit of so many takes thirty times as long as setting the number of threads.
+_LONG = 20_000
 
 
 class _Limit:
@@ -42,10 +44,19 @@ class _Limit:
 _LIMIT = _Limit()
 
 
-@contextmanager
-def threads_for(size: int) -> Iterator[None]:
+def threads_for(size: int) -> AbstractContextManager[None]:
     """Hold BLAS to one thread if a dense system of this size is small; leave it alone otherwise."""
-    if not _SMALLEST <= size <= _LARGEST:
+    return _one_thread(if_true=_SMALLEST <= size <= _LARGEST)
+
+
+def threads_for_rows(n_rows: int) -> AbstractContextManager[None]:
+    """Hold BLAS to one thread for products of a few long columns, which wait for memory and not for it, unless they are short."""
+    return _one_thread(if_true=n_rows >= _LONG)
+
+
+@contextmanager
+def _one_thread(*, if_true: bool) -> Iterator[None]:
+    if not if_true:
         yield
         return
     _LIMIT.enter()
