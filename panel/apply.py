@@ -1,8 +1,9 @@
 """Turn a data owner's table into ours by its mapping, counting every cell that could not be turned."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TypeAlias
 
 import polars as pl
 
@@ -12,6 +13,10 @@ from withintask.panel.mapping import TableMapping, our_types
 from withintask.panel.references import Breach
 from withintask.panel.reshape import CELL, LABEL, ROW, lengthen, number_items, one_a_key, varying
 from withintask.panel.schema import key_of
+from withintask.panel.spill import ReadAtOnce, Spill, spilled
+
+_Values: TypeAlias = dict[str, pl.Expr]
+"""By our column."""
 
 N_EXAMPLES = 5
 """Rows named for what could not be read."""
@@ -34,7 +39,7 @@ def apply_mapping(
     mapping: TableMapping,
     *,
     used_elsewhere: Iterable[str] = (),
-    spill: Path | None = None,
+    spill: Spill | None = None,
 ) -> Mapped:
     """Turn their table into ours.
 
@@ -47,8 +52,8 @@ def apply_mapping(
     used_elsewhere
         Columns that the same file feeds into other tables.
     spill
-        A file to write, to which the cells as they are read are put, so that text is parsed once however often the table is
-        gone through; it must live as long as the table. None to parse at every pass.
+        Where the cells as they are read are put, so that text is parsed once however often the table is gone through; it must
+        live as long as the table. None to parse at every pass.
 
     Returns
     -------
@@ -67,14 +72,9 @@ def apply_mapping(
     problems = list(_column_breaches(mapping, columns, theirs, used))
     rows, columns = _as_rows(raw, mapping, columns)
     present = rows.collect_schema()
-    values = {
-        ours: cell_value(name, ours, mapping, present[name], types[ours])
-        for ours, name in columns.items()
-        if name in present and _starts(mapping, ours) <= set(present)
-    }
-    lost = _lost(rows, mapping, columns, values)
+    values, lost = _read(mapping, columns, present)
     if spill is not None and values:
-        rows, values, lost = _spilled(rows, values, lost, spill)
+        rows, values, lost = _spilled(rows, mapping, columns, (values, lost), spill)
     problems += _lost_cells(rows, mapping, columns, lost)
     frame, notes = _whole(rows, mapping, types, values)
     problems += _disorder(frame, mapping)
@@ -160,40 +160,59 @@ def _column_breaches(
         yield _breach(mapping, "unmapped_columns", len(left), meaning)
 
 
-def _lost(
-    rows: pl.LazyFrame,
-    mapping: TableMapping,
-    columns: Mapping[str, str],
-    values: Mapping[str, pl.Expr],
-) -> dict[str, pl.Expr]:
-    """Whether a cell is not empty and could not be read, by our column."""
-    present, types = rows.collect_schema(), our_types(mapping)
-    whole = replace(mapping, null_if={})
-    read = {
-        ours: cell_value(columns[ours], ours, whole, present[columns[ours]], types[ours])
-        if ours in mapping.null_if
-        else value
-        for ours, value in values.items()
+def _read(
+    mapping: TableMapping, columns: Mapping[str, str], present: Mapping[str, pl.DataType]
+) -> tuple[_Values, _Values]:
+    """Our values, and whether a cell is not empty and could not be read, by our column; a cell that is taken as it stands is read."""
+    types, whole = our_types(mapping), replace(mapping, null_if={})
+    values, lost = {}, {}
+    for ours, name in columns.items():
+        if name in present and _starts(mapping, ours) <= set(present):
+            values[ours] = cell_value(name, ours, mapping, present[name], types[ours])
+            read = cell_value(name, ours, whole, present[name], types[ours])
+            if not read.meta.eq(pl.col(name)):
+                lost[ours] = _is_known(name, mapping, ours) & read.is_null()
+    return values, lost
+
+
+def _numbers(mapping: TableMapping, columns: Mapping[str, str]) -> dict[str, pl.DataType]:
+    """Their columns of text whose cells stand for one number of ours as they are written."""
+    types = our_types(mapping)
+    read_otherwise = {
+        *(*mapping.codes, *mapping.dates, *mapping.since, *mapping.strip, *mapping.convert)
     }
+    if not mapping.is_text or mapping.thousands or mapping.decimal_comma:
+        return {}
+    uses = Counter([*columns.values(), *(str(rule["from"]) for rule in mapping.since.values())])
     return {
-        ours: _is_known(columns[ours], mapping, ours) & value.is_null()
-        for ours, value in read.items()
+        name: types[ours]
+        for ours, name in columns.items()
+        if types[ours] in (pl.Float64, pl.Int64) and uses[name] == 1 and ours not in read_otherwise
     }
 
 
 def _spilled(
-    rows: pl.LazyFrame, values: Mapping[str, pl.Expr], lost: Mapping[str, pl.Expr], spill: Path
-) -> tuple[pl.LazyFrame, dict[str, pl.Expr], dict[str, pl.Expr]]:
+    rows: pl.LazyFrame,
+    mapping: TableMapping,
+    columns: Mapping[str, str],
+    of_text: tuple[_Values, _Values],
+    spill: Spill,
+) -> tuple[pl.LazyFrame, _Values, _Values]:
     """Write values and what was lost in one pass; read them back as columns. As they were where the disk is too small."""
+    values, lost = of_text
     flags = {ours: f"{ours}|lost" for ours in lost}
-    table = rows.select(**values, **{flags[ours]: is_lost for ours, is_lost in lost.items()})
-    try:
-        table.sink_parquet(spill, compression="lz4", statistics=False)
-    except (OSError, pl.exceptions.PolarsError):
-        spill.unlink(missing_ok=True)
-        return rows, dict(values), dict(lost)
+    present = rows.collect_schema()
+    types = {name: dtype for name, dtype in _numbers(mapping, columns).items() if name in present}
+    of_numbers = _read(mapping, columns, {**present, **types})
+    text, at_once = (
+        {**read, **{flag: wrong.get(ours, pl.lit(value=False)) for ours, flag in flags.items()}}
+        for read, wrong in (of_text, of_numbers)
+    )
+    kept = spilled(rows, mapping, text, ReadAtOnce(types=types, columns=at_once), spill)
+    if kept is None:
+        return rows, values, lost
     named = {ours: pl.col(ours) for ours in values}
-    return pl.scan_parquet(spill), named, {ours: pl.col(flag) for ours, flag in flags.items()}
+    return kept, named, {ours: pl.col(flag) for ours, flag in flags.items()}
 
 
 def _lost_cells(

@@ -99,6 +99,10 @@ def _parsed(text: pl.Expr, dtype: pl.DataType, mapping: TableMapping) -> pl.Expr
 
 def _number(text: pl.Expr, mapping: TableMapping) -> pl.Expr:
     """Read a number as the mapping says it is written; a number too large for a float is null."""
+    written_out = text.str.contains(r"(?i)^[+-]?(nan|inf|infinity)$")
+    if not mapping.thousands and not mapping.decimal_comma:
+        plain_number = text.cast(pl.Float64, strict=False)  # reads these forms and no other
+        return pl.when(written_out | plain_number.is_finite()).then(plain_number)
     point = "," if mapping.decimal_comma else "."
     plain = rf"^[+-]?([0-9]+[{point}]?[0-9]*|[{point}][0-9]+)([eE][+-]?[0-9]+)?$"
     is_number = text.str.contains(plain)
@@ -111,7 +115,6 @@ def _number(text: pl.Expr, mapping: TableMapping) -> pl.Expr:
     if mapping.decimal_comma:
         digits = digits.str.replace(",", ".", literal=True)
     number = digits.cast(pl.Float64, strict=False)
-    written_out = text.str.contains(r"(?i)^[+-]?(nan|inf|infinity)$")
     return pl.when(written_out | (is_number & number.is_finite())).then(number)
 
 

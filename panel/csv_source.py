@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from withintask.panel.archives import LIMITS
+from withintask.panel.chunks import plain_lines
 from withintask.panel.csv_quotes import CHUNK_BYTES, check_quotes
 from withintask.panel.errors import quoted
 from withintask.panel.mapping import TableMapping
@@ -42,13 +43,14 @@ def scan_text_csv(file: Path, mapping: TableMapping) -> tuple[pl.LazyFrame | Non
     too_wide = first_line_problem(file, mapping.separator)
     if too_wide:
         return None, [_breach(mapping, "too_wide", 1, too_wide)]
-    undecodable = _lines_not_utf8(file)
+    is_plain = plain_lines(file, mapping.separator) is not None
+    undecodable = 0 if is_plain else _lines_not_utf8(file)
     if undecodable:
         meaning = "every line is UTF-8 text; save the file as UTF-8"
         return None, [_breach(mapping, "not_utf8", undecodable, meaning)]
     header = _header(file, mapping.separator)
     problems = list(_header_breaches(header, mapping))
-    if not problems:
+    if not problems and not is_plain:
         problems = [b for b in _row_breaches(file, mapping, len(header)) if b.n_rows]
     if problems:
         return None, problems

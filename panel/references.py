@@ -158,7 +158,8 @@ def _malformed(ids: pl.DataFrame, column: str) -> Iterator[tuple[str, pl.DataFra
     )
     yield "leading_zeros", _ambiguous(ids), f"no two {column} differ by leading zeros alone"
     meaning = f"no two {column} look alike and differ by characters that are not seen"
-    yield "look_alike", _collisions(_seen(ids)), meaning
+    alike = ids.head(0) if _is_plain(ids) else _collisions(_seen(ids))
+    yield "look_alike", alike, meaning
 
 
 def _ambiguous(ids: pl.DataFrame) -> pl.DataFrame:
@@ -184,10 +185,15 @@ def _stripped(ids: pl.DataFrame) -> pl.DataFrame:
 def _seen(ids: pl.DataFrame) -> pl.DataFrame:
     """Add the id as it is seen: composed (NFC), one kind of space, no character that is not seen."""
     value = pl.col(ids.columns[0])
-    if ids[ids.columns[0]].str.contains(r"^[\x20-\x7e]*$").all():
+    if _is_plain(ids):
         return ids.with_columns(_form=value)
     seen = value.str.normalize("NFC").str.replace_all(UNSEEN, "").str.replace_all(r"\s", " ")
     return ids.with_columns(_form=seen)
+
+
+def _is_plain(ids: pl.DataFrame) -> bool:
+    """Tell whether ids that differ look different: all are of ASCII that is seen."""
+    return bool(ids[ids.columns[0]].str.contains(r"^[\x20-\x7e]*$").all())
 
 
 def _breach(table: str, rule: str, bad: pl.DataFrame, n_examples: int, meaning: str) -> Breach:

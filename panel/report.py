@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from withintask.panel.store import load_panel
+from withintask.panel.unchanged import files_of_panel, unchanged
 from withintask.panel.validate import panel_violations
 
 
@@ -41,14 +42,17 @@ def violation_report(
     Raises
     ------
     SourceError
-        If the path is not a panel or its mapping is wrong.
+        If the path is not a panel, its mapping is wrong or a file changed while it was read.
 
     Notes
     -----
     Large files of text are parsed once: what was read is kept in a folder of this user alone under the system's folder for
     temporary files, until the report is made. Where its disk is too small they are parsed anew for each check.
     """
-    with TemporaryDirectory(prefix="withintask-", ignore_cleanup_errors=True) as folder:
+    with (
+        TemporaryDirectory(prefix="withintask-", ignore_cleanup_errors=True) as folder,
+        unchanged(files_of_panel(Path(path))),
+    ):
         loaded = load_panel(path, verify=verify, allow_outside=allow_outside, spill=Path(folder))
         unread = set(loaded.problems["table"])
         expects_outputs = with_outputs and "outputs" not in unread

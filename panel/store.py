@@ -29,6 +29,7 @@ from withintask.panel.manifest import (
 from withintask.panel.mapping import TableMapping, table_mapping
 from withintask.panel.panel import TABLES, Panel, PanelInfo, panel_info
 from withintask.panel.tables import read_tables
+from withintask.panel.unchanged import files_of_panel, unchanged
 from withintask.panel.validate import breach_frame, panel_violations, violation_message
 
 Layout = Literal["parquet", "csv", "duckdb"]
@@ -141,8 +142,8 @@ def read_panel(
     Raises
     ------
     SourceError
-        If it is not a panel, a file is missing or damaged or a cell cannot be read: all such
-        problems.
+        If it is not a panel, a file is missing, damaged or changed while it was read, or a cell
+        cannot be read: all such problems.
     SchemaError
         If it breaks a rule: all broken rules with their counts.
 
@@ -156,16 +157,17 @@ def read_panel(
     >>> wt.read_panel(folder).outputs.height == panel.outputs.height
     True
     """
-    loaded = load_panel(path, verify=verify, allow_outside=allow_outside)
-    if loaded.problems.height:
-        raise SourceError(violation_message(str(path), loaded.problems))
-    with _readable(str(path)):
-        if check:
-            broken = panel_violations(loaded.panel)
-            if broken.height:
-                raise SchemaError(violation_message(str(path), broken))
-        panel = replace(loaded.panel, origin=Path(path))
-        return panel if lazy else panel.collect()
+    with unchanged(files_of_panel(Path(path))):
+        loaded = load_panel(path, verify=verify, allow_outside=allow_outside)
+        if loaded.problems.height:
+            raise SourceError(violation_message(str(path), loaded.problems))
+        with _readable(str(path)):
+            if check:
+                broken = panel_violations(loaded.panel)
+                if broken.height:
+                    raise SchemaError(violation_message(str(path), broken))
+            panel = replace(loaded.panel, origin=Path(path))
+            return panel if lazy else panel.collect()
 
 
 def load_panel(

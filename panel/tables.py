@@ -13,6 +13,7 @@ from withintask.panel.files import PARTS
 from withintask.panel.foreign import READERS, read_foreign
 from withintask.panel.mapping import TableMapping
 from withintask.panel.references import Breach
+from withintask.panel.spill import Spill
 from withintask.panel.units import name_questions
 
 Scan = Callable[[TableMapping], pl.LazyFrame]
@@ -104,7 +105,9 @@ def _mapped(
             return _Read(frame=None, problems=problems)
     else:
         raw = scan(mapping)
-    kept = spill / f"{mapping.name}.parquet" if spill and _is_large(folder, mapping) else None
+    kept = None
+    if spill and _is_large(folder, mapping):
+        kept = Spill(folder=spill / mapping.name, file=folder / mapping.file)
     others = _used_elsewhere(mapping, mappings)
     mapped = apply_mapping(raw, mapping, used_elsewhere=others, spill=kept)
     found = [*mapped.problems, *_miscounted(raw, mapping)]

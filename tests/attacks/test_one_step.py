@@ -33,7 +33,7 @@ MAY = {
     "confined.py:_main": "into a folder of its own that is removed",
     "main.py:_kept": "a log with a name of its own",
     "cell_source.py:_copied": "into a temporary folder that is removed",
-    "apply.py:_spilled": "into a temporary folder that is removed",
+    "spill.py:_write": "into a temporary folder that is removed",
 }
 
 

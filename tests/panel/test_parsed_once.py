@@ -65,7 +65,7 @@ def test_the_report_is_the_same(messy, expected, monkeypatch):
         lambda frame, path, **k: written.append(path) or sink(frame, path, **k),
     )
     assert violation_report(messy).violations.equals(expected)
-    assert {"outputs.parquet", "workers.parquet"} == {path.name for path in written}
+    assert {"outputs", "workers"} == {path.parent.name for path in written}
     assert not any(path.parent.exists() for path in written)
     assert {"output|unreadable", "period|unreadable", "worker_id|dangling"} <= set(expected["rule"])
 
@@ -84,7 +84,7 @@ def test_what_is_kept_is_for_this_user_alone(messy, monkeypatch):
     sink = pl.LazyFrame.sink_parquet
 
     def noted(frame, path, **options):
-        modes.append(path.parent.stat().st_mode & 0o777)
+        modes.append(path.parent.parent.stat().st_mode & 0o777)
         return sink(frame, path, **options)
 
     monkeypatch.setattr(tables, "LARGE_TEXT", 0)

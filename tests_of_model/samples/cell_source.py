@@ -10,11 +10,12 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from withintask.panel.errors import EstimationError, SourceError, list_problems
+from withintask.panel.errors import EstimationError, SourceError
 from withintask.panel.escape import in_sql
 from withintask.panel.panel import Panel, PanelInfo
 from withintask.panel.transform import eager
 from withintask.panel.trial_arms import access_of_arm, with_access
+from withintask.panel.unchanged import unchanged
 
 MEMORY = 2_000_000_000
 """Bytes that the database takes unless told otherwise."""
@@ -108,8 +109,8 @@ def open_cells(
     stated = access_of_arm(panel) if files else ""
     outputs = (panel if files else with_access(panel)).outputs
     assert outputs is not None
-    before = _stamps(files)
     with (
+        unchanged(files),
         tempfile.TemporaryDirectory(prefix="withintask-", dir=spill) as scratch,
         duckdb.connect(config={"temp_directory": f"{scratch}/spill"}) as connection,
     ):
@@ -122,7 +123,6 @@ def open_cells(
         yield CellSource(
             connection=connection, columns=columns, tasks=tasks, memory_bytes=memory_bytes
         )
-        _fail_if_changed(before, _stamps(files))
 
 
 def _fail_if_no_log(panel: Panel) -> None:
@@ -135,27 +135,6 @@ def _fail_if_no_log(panel: Panel) -> None:
         raise EstimationError(
             f"the outcome is a {kind}: dispersion of its log is not defined; estimators by pairs take it as it is"
         )
-
-
-def _stamps(files: Sequence[Path]) -> Mapping[Path, tuple[int, int]]:
-    """Size and time of change of each file."""
-    stamps = {}
-    for file in files:
-        if file.exists():
-            stat = file.stat()
-            stamps[file] = (stat.st_size, stat.st_mtime_ns)
-    return stamps
-
-
-def _fail_if_changed(
-    before: Mapping[Path, tuple[int, int]], after: Mapping[Path, tuple[int, int]]
-) -> None:
-    changed = [
-        f"{file}: changed while it was read" for file in before if before[file] != after.get(file)
-    ]
-    if changed:
-        advice = "Sums of two states are of neither: no estimate is kept; run again when nobody writes there."
-        raise SourceError(list_problems("panel", changed, advice=advice))
 
 
 def _copied(rows: pl.LazyFrame, columns: Sequence[str], scratch: Path) -> Path:

@@ -91,10 +91,24 @@ def _typed(table: pl.DataFrame, file: Path) -> pl.DataFrame:
             problems.append(f"{name}: {n_null:,} cells are empty")
     if typed.is_empty() and not problems:
         problems.append("no row; the query found no exposed task and known arm")
+    if not problems:
+        problems += _cut_off(typed)
     if problems:
-        advice = "Write the query with `withintask panel sql`, and keep all columns of its answer."
+        advice = "Write the query with `withintask panel sql`, and keep all columns and rows of its answer."
         raise SourceError(list_problems(f"{file}: sums by cell", problems, advice=advice))
     return typed
+
+
+def _cut_off(table: pl.DataFrame) -> list[str]:
+    """Name answers with other rows than the database gave: many show or save the first rows alone."""
+    found = table.group_by("estimator", "term", maintain_order=True).agg(
+        pl.len(), pl.col("n_parts").first()
+    )
+    return [
+        f"{estimator} {term}: {n_rows:,} rows, the database answered {n_parts:,}"
+        for estimator, term, n_rows, n_parts in found.rows()
+        if n_rows != n_parts
+    ]
 
 
 def _answer(table: pl.DataFrame) -> CellsAnswer:

@@ -23,8 +23,9 @@ CellUnit = Literal["firm", "worker"]
 COUNTS = (
     *("n_outputs", "n_known", "no_firm", "no_exposure", "no_time_share", "no_treatment"),
     *("mixed_workers", "mixed_pairs", "split_workers", "split_assignments", "split_teams"),
+    "n_parts",
 )
-"""Columns that are true of the whole, the same in each row of the answer."""
+"""Columns that are true of the whole, the same in each row of the answer; `n_parts` is how many rows it has."""
 
 _FLOAT = {"bigquery": "FLOAT64", "postgres": "DOUBLE PRECISION", "sqlite": "REAL"}
 _TEXT = {"bigquery": "STRING", "databricks": "STRING", "postgres": "TEXT", "sqlite": "TEXT"}
@@ -301,5 +302,6 @@ def _shown(query: CellQuery) -> str:
   CASE WHEN f.n_time_share = 0 THEN 0 ELSE f.n_outputs - f.n_time_share END AS no_time_share,
   CASE WHEN f.n_after = 0 THEN 0 ELSE f.n_unknown_after END
     + CASE WHEN f.n_before = 0 THEN 0 ELSE f.n_unknown_before END AS no_treatment,
-  m.mixed_workers, m.mixed_pairs, p.split_workers, p.split_assignments, p.split_teams
+  m.mixed_workers, m.mixed_pairs, p.split_workers, p.split_assignments, p.split_teams,
+  (SELECT COUNT(*) FROM sums) AS n_parts
 FROM sums s CROSS JOIN told f CROSS JOIN mixed m CROSS JOIN split p"""

@@ -172,6 +172,18 @@ def test_cells_of_few_people_are_withheld_and_counted(tmp_path):
     assert row["n_obs"] < panel.outputs.height
 
 
+def test_an_answer_that_was_cut_off_or_doubled_is_refused(tmp_path):
+    panel, file = drawn(), tmp_path / "cells.csv"
+    whole = answer(panel, cells_sql(query_of(panel, *TERMS[0], unit="firm", fewest=8)))
+    for cut in (whole.head(whole.height - 1), pl.concat([whole, whole])):
+        cut.write_csv(file)
+        counted = (
+            rf"{TERMS[0][0]} {TERMS[0][1]}: {cut.height} rows, the database answered {whole.height}"
+        )
+        with pytest.raises(SourceError, match=counted):
+            estimate_cells(file)
+
+
 def test_columns_that_are_missing_or_something_else_are_all_named(tmp_path):
     cells = answer(drawn(), cells_sql(query_of(drawn(), "dispersion_by_access")))
     cells.drop("square", "mixed_pairs").with_columns(center=pl.lit("much")).write_csv(
