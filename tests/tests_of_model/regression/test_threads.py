@@ -1,14 +1,13 @@
 """BLAS has one thread where a second does not pay, and its own number again afterwards."""
 
 import pytest
+import scipy.linalg  # noqa: F401  (a BLAS of its own, which is seen once it is loaded)
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from withintask.tests_of_model.regression.threads import threads_for, threads_for_rows
 
 
 def blas_threads():
-    import scipy.linalg  # noqa: F401
-
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
