@@ -21,8 +21,8 @@ from withintask.tests_of_model.regression.fit import fit
 from withintask.tests_of_model.regression.fitted import Fit
 from withintask.tests_of_model.regression.grouping import encode
 from withintask.tests_of_model.regression.options import Effects, Inference, Instruments, Options
-from withintask.tests_of_model.samples.pay_changes import worker_changes
-from withintask.tests_of_model.samples.pay_rows import PayRows, mean_before
+from withintask.tests_of_model.samples.pay_changes import WorkerChanges
+from withintask.tests_of_model.samples.pay_rows import PayRows
 from withintask.tests_of_model.samples.sample import Sample
 from withintask.tests_of_model.samples.unknown import joined, known_rows
 
@@ -40,13 +40,12 @@ _BY_EXPOSURE = ("delta_log_return_cog_by_exposure", "delta_log_return_soc_by_exp
 def _change_in_returns(sample: Sample, *, ability: str) -> tuple[Estimate, ...]:
     """First differences of pay on schooling and ability: worker effects, period effects and ability x post."""
     # The unit of level returns is firms' human pay: where the panel tells it, the firm is asked for.
-    rows, note = sample.pay_rows.usable("occupation", "firm", *_asked(ability))
-    unit = mean_before(rows, sample.panel)
-    worker = worker_changes(rows)
+    changes = sample.pay_changes("occupation", "firm", *_asked(ability), with_unit=True)
+    worker, note = changes.workers, changes.note
     if worker.log.size == 0:
         raise EstimationError(joined("no worker is seen before and after AI", note))
     fits = [
-        _fit(sample.options, y, worker.rows, ability) for y in (worker.level / unit, worker.log)
+        _fit(sample.options, y, worker, ability) for y in (worker.level / changes.unit, worker.log)
     ]
     return (*_returns(fits[0], _LEVEL, note), *_returns(fits[1], _LOG, note))
 
@@ -65,16 +64,21 @@ def _returns(fitted: Fit, terms: tuple[str, ...], note: str) -> tuple[Estimate, 
 
 def _by_exposure(sample: Sample, *, ability: str) -> tuple[Estimate, ...]:
     """Change of log pay on schooling x exposure x post, with occupation x post effects."""
-    rows, note = sample.pay_rows.usable("occupation", "exposure", *_asked(ability))
-    worker = worker_changes(rows)
-    fitted = _fit(sample.options, worker.log, worker.rows, ability, by_exposure=True)
+    changes = sample.pay_changes("occupation", "exposure", *_asked(ability))
+    fitted = _fit(sample.options, changes.workers.log, changes.workers, ability, by_exposure=True)
     names = dict(zip(_BY_EXPOSURE, ("educ_cog_exposed", "educ_soc_exposed"), strict=True))
-    return from_fit(fitted, names, message=note)
+    return from_fit(fitted, names, message=changes.note)
 
 
 def _fit(
-    options: Options, change: Array, rows: PayRows, ability: str, *, by_exposure: bool = False
+    options: Options,
+    change: Array,
+    worker: WorkerChanges,
+    ability: str,
+    *,
+    by_exposure: bool = False,
 ) -> Fit:
+    rows = worker.rows
     columns = {"educ_cog": rows.educ_cog, "educ_soc": rows.educ_soc}
     if ability != "none":
         columns["ability"] = rows.ability
@@ -95,6 +99,7 @@ def _fit(
                 *map(encode, rows.effects.T),
             ],
             weights=rows.weight,
+            n_obs=worker.n_workers,
         ),
         inference=Inference(cluster=[_cluster(rows)]),
         instruments=Instruments(
@@ -112,7 +117,8 @@ def _cluster(rows: PayRows) -> Codes:
 
 def _pooled_mincer(sample: Sample) -> tuple[Estimate, ...]:
     """Log pay on schooling by period, without ability or worker effects; clustered by occupation, else worker."""
-    rows, note = sample.pay_rows.usable("occupation", "educ_cog", "educ_soc")
+    usable = sample.usable_pay("occupation", "educ_cog", "educ_soc")
+    rows, note = usable.rows, usable.note
     years = {"educ_cog": rows.educ_cog, "educ_soc": rows.educ_soc}
     columns = {name: values for name, values in years.items() if np.isfinite(values).any()}
     columns |= {f"control {k}": column for k, column in enumerate(rows.controls.T)}
@@ -123,7 +129,9 @@ def _pooled_mincer(sample: Sample) -> tuple[Estimate, ...]:
         np.column_stack(list(columns.values())),
         names=list(columns),
         effects=Effects(
-            absorb=[encode(rows.period), *map(encode, rows.effects.T)], weights=rows.weight
+            absorb=[encode(rows.period), *map(encode, rows.effects.T)],
+            weights=rows.weight,
+            n_obs=usable.n_obs,
         ),
         inference=Inference(cluster=[_cluster(rows)]),
         options=sample.options,

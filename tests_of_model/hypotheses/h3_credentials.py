@@ -2,6 +2,7 @@
 
 import numpy as np
 import polars as pl
+from scipy.special import expit
 
 from withintask.tests_of_model.estimands import credentials
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
@@ -13,15 +14,11 @@ from withintask.tests_of_model.hypotheses.hypothesis import (
 )
 from withintask.tests_of_model.regression.errors import INSTRUMENTED, LEAST_SQUARES
 from withintask.tests_of_model.regression.fit import fit
-from withintask.tests_of_model.regression.grouping import encode
+from withintask.tests_of_model.regression.grouping import compact_codes, encode
+from withintask.tests_of_model.regression.logit import fit_logit
 from withintask.tests_of_model.regression.options import Effects, Inference, Instruments
-from withintask.tests_of_model.samples.postings import (
-    PostingRows,
-    change_of_requirements,
-    posting_rows,
-)
+from withintask.tests_of_model.samples.postings import PostingRows, change_of_requirements
 from withintask.tests_of_model.samples.sample import Sample
-from withintask.tests_of_model.samples.signals import signal_rows
 from withintask.tests_of_model.samples.unknown import joined
 
 CLAIM = (
@@ -54,40 +51,35 @@ def _linear_probability(sample: Sample) -> tuple[Estimate, ...]:
 
 def _logit(sample: Sample) -> tuple[Estimate, ...]:
     """Logit on exposure, post and their product; mean effect of the product over exposed postings after AI."""
-    from scipy.special import expit
-    from statsmodels.discrete.discrete_model import Logit
-
-    rows = posting_rows(sample.panel)
+    rows = sample.posting_rows
     separation = _separation(rows)
     if separation:
         return (failure("delta_credential", "unusable", separation),)
     X = np.column_stack(
         [np.ones(rows.post.size), rows.post, rows.exposure, rows.post * rows.exposure]
     )
-    model = Logit(rows.required, X)
-    fitted = model.fit(disp=0, cov_type="cluster", cov_kwds={"groups": rows.occupation})
-    if not fitted.mle_retvals["converged"]:
+    fitted = fit_logit(rows.required, X, n_rows=rows.n_rows, cluster=compact_codes(rows.occupation))
+    if not fitted.is_converged:
         return (
             failure(
                 "delta_credential", "not_converged", "the logit's Newton steps did not converge"
             ),
         )
-    occupation, params = rows.occupation, fitted.params
-    with_ai = np.unique(X[(rows.exposure > 0) & (rows.post > 0)], axis=0, return_counts=True)
-    share = with_ai[1] / with_ai[1].sum()
-    both = (with_ai[0], with_ai[0] * np.array([1, 1, 1, 0.0]))
-    levels = [expit(Z @ params) for Z in both]
+    with_ai = (rows.exposure > 0) & (rows.post > 0)
+    share = rows.n_rows[with_ai] / rows.n_rows[with_ai].sum()
+    both = (X[with_ai], X[with_ai] * np.array([1, 1, 1, 0.0]))
+    levels = [expit(Z @ fitted.params) for Z in both]
     effect = float(share @ (levels[0] - levels[1]))
     slopes = [(share * p * (1 - p)) @ Z for p, Z in zip(levels, both, strict=True)]
     gradient = slopes[0] - slopes[1]
-    n_clusters = np.unique(occupation).size
+    n_clusters = np.unique(rows.occupation).size
     return (
         from_moments(
             "delta_credential",
             effect,
-            float(np.sqrt(gradient @ fitted.cov_params() @ gradient)),
+            float(np.sqrt(gradient @ fitted.covariance @ gradient)),
             dof=n_clusters - 1,
-            n_obs=rows.required.size,
+            n_obs=int(rows.n_rows.sum()),
             n_clusters=n_clusters,
             convention="cluster, statsmodels, delta method",
             message=rows.message,
@@ -103,7 +95,7 @@ def _separation(rows: PostingRows) -> str:
     for is_post, when in ((0, "before AI's arrival"), (1, "after AI's arrival")):
         side = rows.post == is_post
         requires = rows.exposure[side & (rows.required > 0)]
-        others = rows.exposure[side & (rows.required == 0)]
+        others = rows.exposure[side & (rows.required < 1)]
         if requires.size == 0 or others.size == 0:
             what = (
                 "no posting requires a credential" if others.size else "every posting requires one"
@@ -118,7 +110,7 @@ def _separation(rows: PostingRows) -> str:
 
 def _requirement_on_compression(sample: Sample, *, instrumented: bool) -> tuple[Estimate, ...]:
     """Change of requirements on the fall of the work sample's slope, across occupations."""
-    signals = signal_rows(sample.panel)
+    signals = sample.signal_rows
     change = change_of_requirements(sample.panel).rename({"change": "required_change"})
     joined = pl.DataFrame(
         {
@@ -144,7 +136,7 @@ def _requirement_on_compression(sample: Sample, *, instrumented: bool) -> tuple[
 
 def _reliability(sample: Sample) -> tuple[Estimate, ...]:
     """Change of the log squared correlation of work samples with later output, exposed minus unexposed."""
-    signals = signal_rows(sample.panel)
+    signals = sample.signal_rows
     known = np.isfinite(signals.change_log_reliability) & np.isfinite(signals.exposure)
     exposed = (signals.exposure[known] > 0).astype(np.float64)
     if exposed.size == 0 or exposed.min() == exposed.max():

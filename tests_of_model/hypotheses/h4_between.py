@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from withintask.panel.arrays import Array, Codes, floats
-from withintask.panel.transform import eager
+from withintask.panel.arrays import Array, Codes
 from withintask.tests_of_model.components.leave_out import leave_out_change
 from withintask.tests_of_model.estimands import between
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
@@ -20,7 +19,7 @@ from withintask.tests_of_model.regression.fitted import Fit
 from withintask.tests_of_model.regression.options import DEFAULT, Effects, Inference, Options
 from withintask.tests_of_model.samples.firm_moments import FirmMoments
 from withintask.tests_of_model.samples.sample import Sample
-from withintask.tests_of_model.samples.unknown import joined, left_out
+from withintask.tests_of_model.samples.unknown import joined
 
 CLAIM = (
     "Between-firm pay dispersion rises relative to within-firm dispersion in industries where AI is proprietary and "
@@ -160,30 +159,21 @@ def _leave_out(sample: Sample) -> tuple[Estimate, ...]:
 
 def _rent_sharing(sample: Sample) -> tuple[Estimate, ...]:
     """Log pay on ln(1 + rent/hc̄) with worker-firm match and period effects, clustered by firm."""
-    rows, note = sample.pay_rows.usable("firm")
-    assert sample.panel.firms is not None
-    firms = eager(sample.panel.firms)
-    ratio = np.log1p(floats(firms["rent_per_worker"]) / floats(firms["human_pay_mean"]))
-    value = np.where(rows.firm_key >= 0, ratio[rows.firm_key], np.nan)
-    known = np.isfinite(value)
-    note = joined(note, left_out({"rent": known}))
-    rows = rows.take(known)
+    rows = sample.rent_rows
     fitted = fit(
-        np.log(rows.pay),
-        np.column_stack([value[known], rows.controls]),
+        rows.log_pay,
+        np.column_stack([rows.log_rent, rows.controls]),
         names=["log_rent", *(f"control {k}" for k in range(rows.controls.shape[1]))],
         effects=Effects(
-            absorb=[
-                encode(rows.worker, rows.firm),
-                encode(rows.period),
-                *map(encode, rows.effects.T),
-            ],
+            absorb=[rows.match, rows.period, *map(encode, rows.effects.T)],
             weights=rows.weight,
+            n_obs=rows.n_obs,
+            n_singletons=rows.n_singletons,
         ),
         inference=Inference(cluster=[rows.firm]),
         options=sample.options,
     )
-    return from_fit(fitted, {"rent_sharing": "log_rent"}, message=note)
+    return from_fit(fitted, {"rent_sharing": "log_rent"}, message=rows.note)
 
 
 _PAY = (

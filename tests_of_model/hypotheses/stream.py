@@ -49,17 +49,34 @@ from withintask.tests_of_model.samples.cell_passes import (
 )
 from withintask.tests_of_model.samples.cell_source import MEMORY, CellSource, open_cells
 from withintask.tests_of_model.samples.cell_sums import as_cell_sums
-from withintask.tests_of_model.samples.firm_moments import scanned_firm_moments
-from withintask.tests_of_model.samples.postings import scanned_posting_rows
-from withintask.tests_of_model.samples.sample import Sample
+from withintask.tests_of_model.samples.scanned_sample import ScannedSample
 from withintask.tests_of_model.samples.task_rows import ENOUGH_FIRMS, clusters_of, with_tasks
 from withintask.tests_of_model.samples.unknown import joined
 
-OF_FIRMS = ("variance_contrast", "variance_change")
+OF_PAY = (
+    "mincer",
+    "mincer_iv",
+    "mincer_no_ability",
+    "exposure_triple_iv",
+    "exposure_triple_no_ability",
+    "mincer_pooled",
+)
+"""Estimators of H2 that are made of sums of pay and schooling by occupation."""
+OF_FIRMS = ("variance_contrast", "variance_change", "rent_sharing")
 """Estimators of H4 that are made of sums of pay by firm and period."""
-OF_POSTINGS = ("linear_probability",)
-"""Estimators of H3 that are made of shares of postings by occupation and period."""
-SERVED = (*CELL_TERMS, *OF_FIRMS, *OF_POSTINGS)
+OF_POSTINGS = (
+    "linear_probability",
+    "logit",
+    "compression_iv",
+    "compression_ols",
+    "signal_reliability",
+)
+"""Estimators of H3 that are made of sums of postings and work samples by occupation and period."""
+OF_SUMMARIES = ("occupation_percentiles", "education_cells")
+"""Estimators of tables that hold sums already, by occupation, schooling and year."""
+OF_TABLES = (*OF_PAY, *OF_FIRMS, *OF_POSTINGS, *OF_SUMMARIES)
+"""Estimators that sums of other tables than outputs serve."""
+SERVED = (*CELL_TERMS, *OF_TABLES)
 """Estimators that sums serve."""
 NEEDS_ROWS = "needs_rows"
 """Status of a term that sums by cell do not serve."""
@@ -145,7 +162,7 @@ def _rows(
     """Rows of each estimator; the panel is opened once for all of them."""
     gaps = {e.name: _gaps(panel, e.needs) for e in estimators}
     is_served = any(e.name in CELL_TERMS and not gaps[e.name] for e in estimators)
-    rows = {e.name: _unserved(e, gaps[e.name]) or _of_small(e, panel, options) for e in estimators}
+    rows = {e.name: _unserved(e, gaps[e.name]) or _of_tables(e, panel, options) for e in estimators}
     if not is_served:
         return [rows[e.name] for e in estimators]
     try:
@@ -159,19 +176,11 @@ def _rows(
         return [rows[e.name] or failed[e.name] for e in estimators]
 
 
-def _of_small(estimator: Estimator, panel: Panel, options: Options) -> tuple[Estimate, ...]:
-    """Rows of an estimator that is made of the moments of firms, or of shares of postings; empty of any other."""
-    if estimator.name not in (*OF_FIRMS, *OF_POSTINGS):
+def _of_tables(estimator: Estimator, panel: Panel, options: Options) -> tuple[Estimate, ...]:
+    """Rows of an estimator that sums of pay or postings serve; empty of any other."""
+    if estimator.name not in OF_TABLES:
         return ()
-    sample = Sample(panel, options)
-    try:
-        if estimator.name in OF_FIRMS:
-            vars(sample)["firm_moments"] = scanned_firm_moments(panel)
-        else:
-            vars(sample)["posting_rows"] = scanned_posting_rows(panel)
-    except EstimationError as error:
-        return tuple(failure(term, UNUSABLE, str(error)) for term in estimator.terms)
-    return attempt(estimator, sample)
+    return attempt(estimator, ScannedSample(panel, options))
 
 
 def _gaps(panel: Panel, needs: Sequence[str]) -> Sequence[str]:

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError, ParameterError
-from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.conventions import SmallSample, small_sample
 from withintask.tests_of_model.regression.covariance import ScoreSums, covariance_matrix
 from withintask.tests_of_model.regression.errors import (
@@ -245,10 +244,10 @@ def fit_problem(problem: Problem, once: Once | None = None) -> Fit:
         n_obs=problem.n_obs,
         n_clusters=min(problem.n_clusters, default=0),
         n_absorbed=projector.rank if projector else 0,
-        n_singletons=projector.n_singletons if projector else 0,
+        n_singletons=problem.n_singletons,
         residuals=residuals if problem.weights is None else residuals / np.sqrt(problem.weights),
         status=status,
-        messages=(*_singletons(projector), *within.messages, *reasons, *repairs),
+        messages=(*_singletons(problem.n_singletons), *within.messages, *reasons, *repairs),
         covariance_kind=problem.covariance,
         convention=problem.convention,
         first_stage=stages,
@@ -300,7 +299,7 @@ def _unidentified(problem: Problem, within: Within) -> str:
     )
 
 
-def _singletons(projector: Projector | None) -> tuple[str, ...]:
-    if projector is None or projector.n_singletons == 0:
+def _singletons(n_rows: int) -> tuple[str, ...]:
+    if n_rows == 0:
         return ()
-    return (f"{projector.n_singletons} rows are alone in an absorbed level (kept)",)
+    return (f"{n_rows} rows are alone in an absorbed level (kept)",)

@@ -26,6 +26,8 @@ class Effects:
     """A kept ``Projector(absorb, weights=weights)``; then absorb and weights are its own."""
     n_obs: int | None = None
     """Observations behind the rows, where these are means of several; as many as rows if None."""
+    n_singletons: int | None = None
+    """Observations alone in an absorbed level, where rows are means of several; as the rows have it if None."""
     pure_square: npt.ArrayLike | None = None
     """Sum of squares of the outcome around the mean that a row is (n_rows,), weighted; none if None."""
 

@@ -55,6 +55,8 @@ class Problem:
     """Whose small-sample factors."""
     n_obs: int
     """Observations behind the rows; more than rows if the data are compressed."""
+    n_singletons: int = 0
+    """Observations alone in an absorbed level."""
     pure_square: Array | None = None
     """Sum of squares of y around the row's mean (n_rows,), for compressed data."""
 
@@ -106,8 +108,15 @@ def read_problem(
         covariance=kind,
         convention=inference.convention,
         n_obs=len(outcome) if effects.n_obs is None else effects.n_obs,
+        n_singletons=_n_singletons(projector, effects.n_singletons),
         pure_square=None if effects.pure_square is None else _floats(effects.pure_square),
     )
+
+
+def _n_singletons(projector: Projector | None, told: int | None) -> int:
+    if told is not None:
+        return told
+    return projector.n_singletons if projector is not None else 0
 
 
 def _floats(values: npt.ArrayLike) -> Array:

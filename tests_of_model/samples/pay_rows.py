@@ -83,6 +83,18 @@ class PayRows:
         return chosen, note
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class UsablePay:
+    """Rows of pay of which all is known that is asked for."""
+
+    rows: PayRows
+    """The rows."""
+    n_obs: int
+    """Rows of the panel; more than ``rows`` where few stand in for many."""
+    note: str
+    """Rows that were left out."""
+
+
 def pay_rows(panel: Panel, adjust: Adjust = NOTHING) -> PayRows:
     """Prepare the pay of a panel, with the controls, fixed effects and weights asked for.
 

@@ -131,9 +131,11 @@ def change_of_requirements(panel: Panel) -> pl.DataFrame:
     post = pl.col("period") >= (panel.info.first_ai_period or 0)
     required = pl.col("is_credential_required").cast(pl.Float64)
     return (
-        eager(panel.postings)
+        panel.postings.lazy()
         .drop_nulls("occupation_code")
         .group_by("occupation_code")
         .agg((required.filter(post).mean() - required.filter(~post).mean()).alias("change"))
         .drop_nulls("change")
+        .sort("occupation_code")
+        .collect(engine="streaming")
     )

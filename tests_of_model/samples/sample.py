@@ -15,8 +15,11 @@ from withintask.tests_of_model.regression.options import BY_RULE, Options
 from withintask.tests_of_model.samples.controls import NOTHING, Adjust
 from withintask.tests_of_model.samples.firm_moments import FirmMoments, firm_moments
 from withintask.tests_of_model.samples.item_rows import ItemRows, item_rows, with_arms
-from withintask.tests_of_model.samples.pay_rows import PayRows, pay_rows
+from withintask.tests_of_model.samples.pay_changes import PayChanges, pay_changes
+from withintask.tests_of_model.samples.pay_rows import PayRows, UsablePay, pay_rows
 from withintask.tests_of_model.samples.postings import PostingRows, posting_rows
+from withintask.tests_of_model.samples.rents import RentRows, rent_rows
+from withintask.tests_of_model.samples.signals import SignalRows, signal_rows
 from withintask.tests_of_model.samples.task_rows import TaskRows, task_rows
 
 
@@ -92,10 +95,29 @@ class Sample:
         """Pay."""
         return pay_rows(self.panel, self.adjust)
 
+    def usable_pay(self, *names: str) -> UsablePay:
+        """Pay of which the fields named are known."""
+        rows, note = self.pay_rows.usable(*names)
+        return UsablePay(rows=rows, n_obs=rows.pay.size, note=note)
+
+    def pay_changes(self, *names: str, with_unit: bool = False) -> PayChanges:
+        """Changes of pay of workers of whom the fields named are known."""
+        return pay_changes(self.panel, self.usable_pay(*names), with_unit=with_unit)
+
     @cached_property
     def posting_rows(self) -> PostingRows:
         """Postings."""
         return posting_rows(self.panel, self.adjust)
+
+    @cached_property
+    def signal_rows(self) -> SignalRows:
+        """Work samples and later output, by occupation."""
+        return signal_rows(self.panel)
+
+    @cached_property
+    def rent_rows(self) -> RentRows:
+        """Pay and rents."""
+        return rent_rows(self.panel, self.pay_rows)
 
     @cached_property
     def firm_moments(self) -> FirmMoments:

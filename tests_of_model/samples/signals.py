@@ -7,8 +7,8 @@ import polars as pl
 
 from withintask.panel.arrays import Array
 from withintask.panel.panel import Panel
-from withintask.panel.transform import eager, lookup
-from withintask.tests_of_model.samples.unknown import known_rows
+from withintask.panel.transform import lookup
+from withintask.tests_of_model.samples.unknown import scan_known
 
 _SIDES = ("", "_after")
 
@@ -53,20 +53,34 @@ def signal_rows(panel: Panel) -> SignalRows:
 def _moments(panel: Panel) -> tuple[pl.DataFrame, str]:
     """Second moments of work sample and later output by occupation and side of AI's arrival; what was left out."""
     assert panel.screening is not None
-    columns = ("occupation_code", "work_sample_log", "later_output_log")
-    frame, note = known_rows(eager(panel.screening), *columns)
-    post = (pl.col("period") >= (panel.info.first_ai_period or 0)).alias("post")
-    moments = (
-        frame.group_by("occupation_code", post)
-        .agg(
-            pl.cov("work_sample_log", "later_output_log").alias("covariance"),
-            pl.var("later_output_log").alias("variance"),
-            pl.corr("work_sample_log", "later_output_log").alias("correlation"),
-            pl.len().alias("n"),
-        )
-        .sort("occupation_code", "post")
+    first, later = "work_sample_log", "later_output_log"
+    rows, note = scan_known(panel.screening.lazy(), "occupation_code", first, later)
+    keys = ["occupation_code", "post"]
+    rows = rows.select("occupation_code", first, later, post=_is_post(panel))
+    means = rows.group_by(keys).agg(
+        pl.len().alias("n"), pl.col(first).mean().alias("a"), pl.col(later).mean().alias("b")
     )
-    return moments, note
+    means = means.sort(keys).collect(engine="streaming")
+    near = rows.join(means.lazy(), on=keys, how="left").with_columns(
+        a=pl.col(first) - pl.col("a"), b=pl.col(later) - pl.col("b")
+    )
+    products = {"aa": ("a", "a"), "ab": ("a", "b"), "bb": ("b", "b")}
+    sums = near.group_by(keys).agg(
+        (pl.col(x) * pl.col(y)).sum().alias(name) for name, (x, y) in products.items()
+    )
+    moments = means.join(sums.collect(engine="streaming"), on=keys, maintain_order="left")
+    freedom = pl.when(pl.col("n") > 1).then(pl.col("n") - 1)
+    return moments.select(
+        *keys,
+        "n",
+        covariance=pl.col("ab") / freedom,
+        variance=pl.col("bb") / freedom,
+        correlation=pl.col("ab") / (pl.col("aa") * pl.col("bb")).sqrt(),
+    ), note
+
+
+def _is_post(panel: Panel) -> pl.Expr:
+    return pl.col("period") >= (panel.info.first_ai_period or 0)
 
 
 def _log_reliability(moments: pl.DataFrame, side: str) -> Array:

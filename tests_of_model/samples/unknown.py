@@ -72,6 +72,28 @@ def known_rows(frame: pl.DataFrame, *columns: str) -> tuple[pl.DataFrame, str]:
     return (frame.drop_nulls(list(known)).drop_nans(_floats(frame, known)) if note else frame), note
 
 
+def scan_known(frame: pl.LazyFrame, *columns: str) -> tuple[pl.LazyFrame, str]:
+    """Leave out the same rows of a lazy table, in a pass that counts them."""
+    schema = frame.collect_schema()
+    known = {
+        name: pl.col(name).is_not_null() & pl.col(name).is_not_nan()
+        if schema[name].is_float()
+        else pl.col(name).is_not_null()
+        for name in columns
+        if name in schema
+    }
+    everything = pl.all_horizontal(known.values())
+    counts = frame.select(
+        pl.len().alias("n_all"),
+        (~everything).sum().alias("n_left"),
+        **{n: (~flag).sum() for n, flag in known.items()},
+    )
+    row = counts.collect(engine="streaming").row(0, named=True)
+    n_all, n_left = row.pop("n_all"), row.pop("n_left")
+    note = left_out_counts(row, n_left, n_all)
+    return (frame.filter(everything) if note else frame), note
+
+
 def _floats(frame: pl.DataFrame, names: Mapping[str, Flags]) -> list[str]:
     return [name for name in names if frame[name].dtype.is_float()]
 
