@@ -11,6 +11,7 @@ import polars as pl
 from withintask.panel.errors import ParameterError, list_problems
 from withintask.panel.own_files import largest_table, own_files, scan_panel
 from withintask.panel.panel import Panel, PanelInfo
+from withintask.panel.unchanged import files_of_panel, unchanged
 from withintask.panel.validate import validate
 from withintask.results import Estimates
 from withintask.tests_of_model.harness.synthetic import with_truth
@@ -64,7 +65,7 @@ def estimate_larger(
     verify: bool = True,
     allow_outside: bool = False,
 ) -> StreamedEstimates:
-    """Estimate on a panel from sums by cell.
+    """Estimate on a panel from sums of its rows.
 
     Parameters
     ----------
@@ -103,14 +104,15 @@ def estimate_larger(
     panel = scan_panel(path, verify=verify, allow_outside=allow_outside)
     if panel.tasks is not None:
         validate(Panel(info=panel.info, tasks=panel.tasks.lazy().collect()))
-    frame: pl.DataFrame = estimate_streamed(
-        panel,
-        files=own_files(path, "outputs"),
-        hypotheses=hypotheses,
-        estimators=estimators,
-        errors=errors,
-        arm=arm,
-    )
+    with unchanged(files_of_panel(path)):
+        frame: pl.DataFrame = estimate_streamed(
+            panel,
+            files=own_files(path, "outputs"),
+            hypotheses=hypotheses,
+            estimators=estimators,
+            errors=errors,
+            arm=arm,
+        )
     return StreamedEstimates(with_truth(frame, panel), panel)
 
 

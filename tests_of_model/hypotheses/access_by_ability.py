@@ -8,12 +8,16 @@ import polars as pl
 from withintask.panel.arrays import Array
 from withintask.panel.errors import EstimationError
 from withintask.panel.transform import lookup
-from withintask.tests_of_model.hypotheses.average_effect import EffectRows, effect_rows
+from withintask.tests_of_model.hypotheses.average_effect import (
+    EffectRows,
+    effect_rows,
+    effects_of,
+)
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit
 from withintask.tests_of_model.hypotheses.hypothesis import ALL_ADJUSTMENTS, Estimate, Estimator
 from withintask.tests_of_model.regression.errors import INSTRUMENTED, LEAST_SQUARES
 from withintask.tests_of_model.regression.grouping import compact_codes
-from withintask.tests_of_model.regression.options import Effects, Instruments
+from withintask.tests_of_model.regression.options import Instruments
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
 from withintask.tests_of_model.samples.measured_ability import measured_ability
 from withintask.tests_of_model.samples.sample import Sample
@@ -60,7 +64,8 @@ def _interaction(sample: Sample, chosen: EffectRows, *, instrumented: bool) -> E
     has_ai = chosen.has_ai[known]
     controls = controls[known]
     own = np.column_stack([ability.first[known], controls])
-    own = own - own.mean(axis=0)
+    count = chosen.rows.count[known]
+    own = own - np.average(own, axis=0, weights=count)
     names = ["access_ability", "access", "ability"]
     names += [f"control {k}" for k in range(2 * controls.shape[1])]
     other = ability.second[known]
@@ -71,19 +76,19 @@ def _interaction(sample: Sample, chosen: EffectRows, *, instrumented: bool) -> E
         ),
         names=names,
         clusters=tuple(code[known] for code in chosen.clusters),
-        effects=Effects(
-            absorb=[compact_codes(code[known]) for code in chosen.absorb],
-            weights=chosen.rows.weight[known],
+        effects=effects_of(
+            chosen.rows.take(known),
+            tuple(compact_codes(code[known]) for code in chosen.absorb),
         ),
         instruments=Instruments(
             endogenous=["access_ability", "ability"],
-            excluded=np.column_stack([has_ai * (other - other.mean()), other]),
+            excluded=np.column_stack([has_ai * (other - np.average(other, weights=count)), other]),
         )
         if instrumented
         else None,
         options=sample.options,
     )
-    n_left = int(np.count_nonzero(~known))
+    n_left = int(chosen.rows.count[~known].sum())
     left_out = f"{n_left} rows left out, ability or schooling not known" if n_left else ""
     notes = (f"ability in {ability.unit}", left_out, chosen.message)
     message = "; ".join(note for note in notes if note)

@@ -12,6 +12,7 @@ from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.hypotheses.estimates import LEVEL, failure
 from withintask.tests_of_model.hypotheses.hypothesis import ALL_ADJUSTMENTS, OK, Estimate, Estimator
 from withintask.tests_of_model.regression.absorb import Projector
+from withintask.tests_of_model.regression.alone import n_alone
 from withintask.tests_of_model.regression.errors import LEAST_SQUARES
 from withintask.tests_of_model.regression.fitted import Fit
 from withintask.tests_of_model.regression.grouping import (
@@ -22,7 +23,12 @@ from withintask.tests_of_model.regression.grouping import (
 )
 from withintask.tests_of_model.regression.options import Effects, Options
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
-from withintask.tests_of_model.samples.comparisons import Comparison, Form, compare
+from withintask.tests_of_model.samples.comparisons import (
+    ENOUGH_SHARED,
+    Comparison,
+    Form,
+    compare,
+)
 from withintask.tests_of_model.samples.item_rows import ItemRows
 from withintask.tests_of_model.samples.sample import Sample
 from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS, units_or_firms
@@ -30,9 +36,6 @@ from withintask.tests_of_model.samples.task_rows import ENOUGH_CLUSTERS, units_o
 LOG, PERCENT, LEVELS = "average_effect_log", "average_effect_percent", "average_effect_level"
 TERMS = (LOG, PERCENT, LEVELS)
 """Log points; percent of output without AI; units of output, shares of the range of a score with known limits."""
-
-_ENOUGH = 0.9
-"""Share of rows that must lie in cells of both sides for the cells' means to be taken out."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,6 +88,8 @@ class EffectRows:
     @property
     def levels(self) -> Array:
         """Output in its own unit; a score in shares of its range."""
+        if self.rows.level is not None:
+            return self.rows.level
         if not self.rows.is_log:
             return self.rows.value
         sign = -1 if self.rows.kind == "time" else 1
@@ -120,11 +125,12 @@ def average_effect(sample: Sample, *, form: Form, arm: int | None = None) -> tup
     try:
         number = sample.arm_number if arm is None else arm
         chosen = effect_rows(sample.item_rows, form, reported=number)
-        projector = Projector(chosen.absorb, weights=chosen.rows.weight)
-        effects = Effects(projector=projector, weights=chosen.rows.weight)
-        levels = _fit(chosen, chosen.levels, effects, sample.options)
-        rows = chosen.rows
-        logs = _fit(chosen, rows.value, effects, sample.options) if rows.is_log else None
+        rows, options = chosen.rows, sample.options
+        effects = effects_of(rows, chosen.absorb)
+        levels = _fit(chosen, chosen.levels, _around(effects, rows, rows.level_square), options)
+        logs = None
+        if rows.is_log:
+            logs = _fit(chosen, rows.value, _around(effects, rows, rows.value_square), options)
     except EstimationError as error:
         return tuple(failure(term, "unusable", str(error)) for term in TERMS)
     return _estimates(chosen, logs, levels)
@@ -156,7 +162,7 @@ def effect_rows(rows: ItemRows, form: Form, *, arm: int = 0, reported: int = 0) 
     own = () if form == "between" else (chosen.worker,)
     contrast = comparison.group if form == "difference" else comparison.side
     cell, name = _cells(chosen, contrast[known] > 0, form)
-    n_left = int(np.count_nonzero(~known))
+    n_left = int(comparison.rows.count[~known].sum())
     left_out = f"{n_left} rows left out, a covariate not known" if n_left else ""
     removed = f"effects taken out: {'worker; ' if own else ''}{name}"
     notes = (comparison.message, left_out, _beside(rows, reported), removed)
@@ -189,7 +195,7 @@ def _cells(rows: ItemRows, contrast: Flags, form: Form) -> tuple[Codes, str]:
     coarsest: tuple[Codes, str] = (np.zeros_like(rows.task), "none")
     for keys, name in candidates:
         coarsest = encode(*keys), name
-        if _share_with_both(coarsest[0], contrast) >= _ENOUGH:
+        if _share_with_both(coarsest[0], contrast, rows.count) >= ENOUGH_SHARED:
             return coarsest
     return coarsest
 
@@ -204,10 +210,10 @@ def _candidates(rows: ItemRows, *, with_period: bool) -> Iterator[tuple[tuple[Co
     yield (rows.task, *period), f"task{named}"
 
 
-def _share_with_both(cell: Codes, has_ai: Flags) -> float:
-    n = np.bincount(cell)
-    n_with = group_sums(cell, has_ai.astype(np.float64), n.size)
-    return float(np.mean(((n_with > 0) & (n_with < n))[cell]))
+def _share_with_both(cell: Codes, has_ai: Flags, count: Array) -> float:
+    n = np.bincount(cell, count)
+    n_with = group_sums(cell, has_ai * count, n.size)
+    return float(np.average(((n_with > 0) & (n_with < n))[cell], weights=count))
 
 
 def _clusters(rows: ItemRows) -> tuple[Codes, ...]:
@@ -220,6 +226,32 @@ def _clusters(rows: ItemRows) -> tuple[Codes, ...]:
 def _is_by_worker(rows: ItemRows) -> bool:
     """Whether workers were assigned one by one, whatever the names of what was assigned."""
     return is_nested(rows.worker, rows.assignment) and is_nested(rows.assignment, rows.worker)
+
+
+def effects_of(rows: ItemRows, absorb: tuple[Codes, ...]) -> Effects:
+    """Return effects, weights and counts of a regression on rows that may stand for several.
+
+    Parameters
+    ----------
+    rows
+        The rows.
+    absorb
+        Effects taken out, (row,) each.
+    """
+    if rows.n_rows is None:
+        return Effects(projector=Projector(absorb, weights=rows.weight), weights=rows.weight)
+    weight = rows.weight * rows.n_rows
+    return Effects(
+        projector=Projector(absorb, weights=weight),
+        weights=weight,
+        n_obs=int(rows.n_rows.sum()),
+        n_singletons=n_alone(absorb, [rows.n_rows] * len(absorb), rows.n_rows),
+    )
+
+
+def _around(effects: Effects, rows: ItemRows, square: Array | None) -> Effects:
+    """Effects of a regression of means, with what the values behind them vary around them."""
+    return effects if square is None else replace(effects, pure_square=rows.weight * square)
 
 
 def _fit(chosen: EffectRows, y: Array, effects: Effects, options: Options) -> Fit:
@@ -241,7 +273,7 @@ def _estimates(chosen: EffectRows, logs: Fit | None, levels: Fit) -> tuple[Estim
     if logs is not None:
         log = _row(chosen, logs, LOG)
     else:
-        weight = chosen.rows.weight * chosen.treated
+        weight = chosen.rows.weight * chosen.rows.count * chosen.treated
         without = float(np.average(chosen.levels, weights=weight)) - level.estimate
         log = _mapped(level, LOG, lambda effect: _log_share(effect / without), 1 / without)
     percent = _mapped(

@@ -1,5 +1,7 @@
 """Dispersion without the noise of measurement, where output is seen more than once before and after AI."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from withintask.panel.arrays import Array, Codes
@@ -64,13 +66,16 @@ def variance_net_of_noise(sample: Sample) -> tuple[Estimate, ...]:
 def _means(rows: TaskRows, arm: Codes) -> tuple[TaskRows, Array, Codes]:
     """One row a worker, task and side with two periods or more: geometric mean of output, and noise of its log."""
     unit = encode(encode(rows.worker, rows.task), rows.is_post.astype(np.int64))
-    count = np.bincount(unit)
-    mean = np.bincount(unit, rows.log_output) / count
-    square = np.bincount(unit, (rows.log_output - mean[unit]) ** 2)
+    count = np.bincount(unit, rows.count)
+    mean = np.bincount(unit, rows.count * rows.log_output) / count
+    square = np.bincount(unit, rows.count * (rows.log_output - mean[unit]) ** 2)
+    if rows.log_square is not None:
+        square = square + np.bincount(unit, rows.log_square)
     first = earliest(unit, rows.period, rows.firm)
     several = count > 1
     noise = square[several] / (count[several] - 1) / count[several]
-    means = rows.take(first[several]).with_output(np.exp(mean[several]))
+    means = replace(rows, n_rows=None, log_square=None).take(first[several])
+    means = means.with_output(np.exp(mean[several]))
     return means, noise, arm[first[several]]
 
 

@@ -74,9 +74,22 @@ OF_POSTINGS = (
 """Estimators of H3 that are made of sums of postings and work samples by occupation and period."""
 OF_SUMMARIES = ("occupation_percentiles", "education_cells")
 """Estimators of tables that hold sums already, by occupation, schooling and year."""
+OF_ITEMS = (
+    "effect_within",
+    "effect_between",
+    "effect_before_after",
+    "effect_difference",
+    "access_by_ability",
+    "access_by_ability_iv",
+    "gradient",
+    "gradient_iv",
+    "gradient_of_output",
+    "variance_net_of_noise",
+)
+"""Estimators of H1 that are made of sums of items by worker, task, period and access."""
 OF_TABLES = (*OF_PAY, *OF_FIRMS, *OF_POSTINGS, *OF_SUMMARIES)
 """Estimators that sums of other tables than outputs serve."""
-SERVED = (*CELL_TERMS, *OF_TABLES)
+SERVED = (*CELL_TERMS, *OF_ITEMS, *OF_TABLES)
 """Estimators that sums serve."""
 NEEDS_ROWS = "needs_rows"
 """Status of a term that sums by cell do not serve."""
@@ -124,9 +137,10 @@ def estimate_streamed(
     chosen = choose(hypotheses, estimators)
     fail_if_rows_are_needed([e for _, e in chosen] if estimators else [], errors)
     options = Options(errors=errors)
+    sample = ScannedSample(with_access(panel), options, arm=arm)
     panel = of_arm(panel, arm) if arm else panel
     opened = open_cells(panel, () if arm else files, memory_bytes=memory_bytes, spill=spill)
-    rows = _rows(with_access(panel), opened, [e for _, e in chosen], options)
+    rows = _rows(with_access(panel), sample, opened, [e for _, e in chosen])
     return as_frame(
         (hypothesis, estimator, "", row)
         for (hypothesis, estimator), found in zip(chosen, rows, strict=True)
@@ -155,19 +169,19 @@ def fail_if_rows_are_needed(estimators: Sequence[Estimator], errors: Errors) -> 
 
 def _rows(
     panel: Panel,
+    sample: ScannedSample,
     opened: AbstractContextManager[CellSource],
     estimators: Sequence[Estimator],
-    options: Options,
 ) -> list[tuple[Estimate, ...]]:
     """Rows of each estimator; the panel is opened once for all of them."""
     gaps = {e.name: _gaps(panel, e.needs) for e in estimators}
     is_served = any(e.name in CELL_TERMS and not gaps[e.name] for e in estimators)
-    rows = {e.name: _unserved(e, gaps[e.name]) or _of_tables(e, panel, options) for e in estimators}
+    rows = {e.name: _unserved(e, gaps[e.name]) or _of_sample(e, sample) for e in estimators}
     if not is_served:
         return [rows[e.name] for e in estimators]
     try:
         with opened as source:
-            run = _Run(source, panel, options)
+            run = _Run(source, panel, sample.options)
             return [rows[e.name] or run.estimates(e) for e in estimators]
     except EstimationError as error:
         failed = {
@@ -176,11 +190,16 @@ def _rows(
         return [rows[e.name] or failed[e.name] for e in estimators]
 
 
-def _of_tables(estimator: Estimator, panel: Panel, options: Options) -> tuple[Estimate, ...]:
-    """Rows of an estimator that sums of pay or postings serve; empty of any other."""
-    if estimator.name not in OF_TABLES:
+def _of_sample(estimator: Estimator, sample: ScannedSample) -> tuple[Estimate, ...]:
+    """Rows of an estimator that the sums of a scanned sample serve; empty of any other."""
+    if estimator.name in OF_TABLES:
+        return attempt(estimator, sample)
+    if estimator.name not in OF_ITEMS:
         return ()
-    return attempt(estimator, ScannedSample(panel, options))
+    try:
+        return attempt(estimator, sample, missing(sample.item_sums, estimator.needs))
+    except EstimationError as error:
+        return tuple(failure(term, UNUSABLE, str(error)) for term in estimator.terms)
 
 
 def _gaps(panel: Panel, needs: Sequence[str]) -> Sequence[str]:

@@ -53,7 +53,7 @@ def fit_two_way(
     if effects.absorb:
         weights = None if effects.weights is None else np.asarray(effects.weights, dtype=float)
         projector = Projector(effects.absorb, weights=weights)
-        effects = Effects(projector=projector, n_obs=effects.n_obs)
+        effects = replace(effects, absorb=(), weights=None, projector=projector)
 
     # The same arrays for all fits, so that sums within them are found once; what is not known the fits refuse.
     clusters = tuple(c if np.min(c, initial=0) < 0 else compact_codes(c) for c in clusters)

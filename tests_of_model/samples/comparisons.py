@@ -10,6 +10,8 @@ from withintask.panel.arrays import Codes, Flags
 from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.samples.item_rows import ItemRows, describe_left_out
 
+ENOUGH_SHARED = 0.9
+"""Share of rows that must lie in cells of both sides for the cells' means to be taken out."""
 Form = Literal["within", "between", "before_after", "difference"]
 """What varies: access within workers after AI's arrival; between workers then; before and after of those with access; both."""
 
@@ -61,7 +63,7 @@ def compare(rows: ItemRows, form: Form, *, arm: int = 0, together: bool = True) 
     _fail_if_one_sided(form, side[chosen], group[chosen])
     n_arms = np.unique(rows.arm[chosen & (rows.arm > 0)]).size
     pooled = f"{n_arms} arms with AI taken together" if together and n_arms > 1 else ""
-    unused = int(np.count_nonzero(usable & ~chosen))
+    unused = int(rows.count[usable & ~chosen].sum())
     other = f"{unused} rows left out, of workers or periods that this comparison does not use"
     notes = (describe_left_out(rows), other if unused else "", pooled)
     return Comparison(
@@ -71,6 +73,20 @@ def compare(rows: ItemRows, form: Form, *, arm: int = 0, together: bool = True) 
         group=group[chosen],
         message="; ".join(note for note in notes if note),
     )
+
+
+def fewest_compared(rows: ItemRows, *arms: int) -> float:
+    """Return the fewest rows with known covariates that a form compares, of those that have rows on all sides."""
+    counts = []
+    for form in FORMS:
+        for arm in dict.fromkeys((0, *arms)):
+            try:
+                compared = compare(rows, form, arm=arm).rows
+            except EstimationError:
+                continue
+            is_known = np.isfinite(compared.covariates).all(axis=1)
+            counts.append(float(compared.count[is_known].sum()))
+    return min(counts, default=0.0)
 
 
 FORMS: tuple[Form, ...] = ("within", "difference", "between", "before_after")

@@ -98,6 +98,19 @@ class ItemRows:
     """Whether the panel names raters."""
     names: Names
     """worker_id of each code of a worker."""
+    n_rows: Array | None = None
+    """Rows of the panel that a row stands for, whose mean its value is; None where each is one."""
+    level: Array | None = None
+    """Their mean output in its own unit."""
+    value_square: Array | None = None
+    """Sum of squares of their values around the mean."""
+    level_square: Array | None = None
+    """The same of output in its own unit."""
+
+    @property
+    def count(self) -> Array:
+        """Rows of the panel that each row stands for, (row,)."""
+        return np.ones(self.value.size) if self.n_rows is None else self.n_rows
 
     @property
     def worker_ids(self) -> pl.DataFrame:
@@ -354,4 +367,4 @@ def describe_left_out(rows: ItemRows) -> str:
         "weight": rows.weight > 0,
         "firm": rows.firm >= 0,
     }
-    return left_out(known)
+    return left_out(known, n_rows=rows.n_rows)

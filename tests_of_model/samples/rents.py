@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from withintask.panel.arrays import Array, Codes, Flags, floats
+from withintask.panel.arrays import Array, Codes, floats
 from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager
 from withintask.tests_of_model.regression.absorb import encode
+from withintask.tests_of_model.regression.alone import n_alone
 from withintask.tests_of_model.samples.pay_rows import PayRows
 from withintask.tests_of_model.samples.unknown import joined, left_out, left_out_counts
 
@@ -107,7 +108,7 @@ def scanned_rent_rows(panel: Panel) -> RentRows:
         effects=np.empty((sums.height, 0), dtype=np.int64),
         weight=n_rows,
         n_obs=n_obs,
-        n_singletons=_n_singletons(match, period, n_rows, n_matches),
+        n_singletons=n_alone((match, period), (n_rows / n_matches, n_rows), n_rows),
         note=note,
     )
 
@@ -152,15 +153,3 @@ def _by_pattern(rows: pl.LazyFrame) -> pl.DataFrame:
         .join(patterns, on=["firm_id", "pattern"], how="left")
     )
     return sums.sort("firm_id", "pattern", "period").collect(engine="streaming")
-
-
-def _n_singletons(match: Codes, period: Codes, n_rows: Array, n_matches: Array) -> int:
-    """Rows alone in their match or period, found repeatedly, of rows that stand for some of every match of their code."""
-    kept: Flags = np.ones(match.size, dtype=np.bool_)
-    while True:
-        of_match = np.bincount(match, kept * n_rows / n_matches)[match]
-        of_period = np.bincount(period, kept * n_rows)[period]
-        alone = kept & ((of_match == 1) | (of_period == 1))
-        if not alone.any():
-            return int(n_rows[~kept].sum())
-        kept &= ~alone

@@ -22,6 +22,8 @@ _OF_WORKER = {
     "retest": "ability_retest_log",
 }
 """Fields of workers, and their columns."""
+_FLAGS = ("occupation", "exposure", "firm", *_OF_WORKER)
+"""Fields of rows that may be asked for."""
 _BEFORE, _AFTER = ~pl.col("is_post"), pl.col("is_post")
 
 
@@ -65,15 +67,36 @@ def scan_pay(panel: Panel, *names: str) -> ScannedPay:
         If the panel has no pay, some of it is not positive, or no row is left.
     """
     rows = _joined(panel)
-    flags = [
-        pl.col(column).is_not_null().alias(name)
-        for name, column in {
-            "firm": "firm_id",
-            **dict(zip(_OF_WORKER, _OF_WORKER, strict=True)),
-        }.items()
-    ]
-    counts = (
-        rows.group_by("occupation", *flags)
+    counts, occupations, center = _counts(panel, rows)
+    asked = [name for name in names if counts[name].any()]
+    usable = counts.filter([pl.col(name) for name in asked])
+    n_all, n_used = _total(counts), _total(usable)
+    if not n_used:
+        raise EstimationError("no row of pay is left")
+    missing = {name: _total(counts.filter(~pl.col(name))) for name in asked}
+    places = occupations.with_row_index("place").select(
+        "occupation", pl.col("place").cast(pl.Int64), has_exposure=pl.col("exposure").is_not_null()
+    )
+    rows = rows.join(places.lazy(), on="occupation", how="left", nulls_equal=True)
+    tests = {"exposure": pl.col("has_exposure"), "firm": pl.col("firm_id").is_not_null()}
+    conditions = [tests.get(name, pl.col(name).is_not_null()) for name in asked]
+    return ScannedPay(
+        rows=rows.filter(conditions) if n_used < n_all else rows,
+        occupations=occupations,
+        told=frozenset(name for name in _FLAGS if counts[name].any()),
+        center=center,
+        n_obs=n_used,
+        note=left_out_counts(missing, n_all - n_used, n_all),
+    )
+
+
+def _counts(panel: Panel, rows: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame, float]:
+    """Rows by the fields they tell; occupations with their exposure; and the mean of log pay."""
+    columns = {"firm": "firm_id", **dict(zip(_OF_WORKER, _OF_WORKER, strict=True))}
+    sums = (
+        rows.group_by(
+            "occupation", *(pl.col(column).is_not_null().alias(n) for n, column in columns.items())
+        )
         .agg(
             pl.len().alias("n"),
             (pl.col("pay") > 0).sum().alias("n_positive"),
@@ -82,43 +105,19 @@ def scan_pay(panel: Panel, *names: str) -> ScannedPay:
         .sort("occupation")
         .collect(engine="streaming")
     )
-    if (counts["n_positive"] < counts["n"]).any():
+    if (sums["n_positive"] < sums["n"]).any():
         raise EstimationError(
             "pay is not positive in every row; withintask panel validate says where"
         )
-    occupations = _with_exposure(panel, counts["occupation"].unique().sort(nulls_last=True))
-    counts = counts.join(occupations, on="occupation", how="left", nulls_equal=True).with_columns(
+    occupations = _with_exposure(panel, sums["occupation"].unique().sort(nulls_last=True))
+    counts = sums.join(occupations, on="occupation", how="left", nulls_equal=True).with_columns(
         exposure=pl.col("exposure").is_not_null(), occupation=pl.col("occupation").is_not_null()
     )
-    asked = [name for name in names if counts[name].any()]
-    usable = counts.filter([pl.col(name) for name in asked])
-    n_all, n_left = int(counts["n"].sum()), int(counts["n"].sum() - usable["n"].sum())
-    if not usable.height:
-        raise EstimationError("no row of pay is left")
-    missing = {name: int(counts.filter(~pl.col(name))["n"].sum()) for name in asked}
-    places = occupations.with_row_index("place").select(
-        "occupation", pl.col("place").cast(pl.Int64), has_exposure=pl.col("exposure").is_not_null()
-    )
-    column = {"firm": "firm_id", "occupation": "occupation"}
-    conditions = [
-        pl.col("has_exposure")
-        if name == "exposure"
-        else pl.col(column.get(name, name)).is_not_null()
-        for name in asked
-    ]
-    rows = rows.join(places.lazy(), on="occupation", how="left", nulls_equal=True)
-    return ScannedPay(
-        rows=rows.filter(conditions) if n_left else rows,
-        occupations=occupations,
-        told=frozenset(
-            name
-            for name in counts.columns
-            if counts[name].dtype == pl.Boolean and counts[name].any()
-        ),
-        center=float(usable["total"].sum() / usable["n"].sum()),
-        n_obs=n_all - n_left,
-        note=left_out_counts(missing, n_left, n_all),
-    )
+    return counts, occupations, float(floats(sums["total"]).sum() / max(_total(sums), 1))
+
+
+def _total(counts: pl.DataFrame) -> int:
+    return int(floats(counts["n"]).sum())
 
 
 def scanned_pay(panel: Panel, *names: str) -> UsablePay:
@@ -324,7 +323,7 @@ def _unit(panel: Panel, scanned: ScannedPay) -> float:
         of_firm = before.join(human, on=["firm_id", "period"], how="inner").drop_nulls("human")
         if of_firm.height:
             return float(np.average(of_firm["human"], weights=of_firm["n"]))
-    return float(before["total"].sum() / before["n"].sum())
+    return float(floats(before["total"]).sum() / _total(before))
 
 
 def _human_pay(firms: Frame | None) -> pl.DataFrame | None:

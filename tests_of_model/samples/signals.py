@@ -60,15 +60,15 @@ def _moments(panel: Panel) -> tuple[pl.DataFrame, str]:
     means = rows.group_by(keys).agg(
         pl.len().alias("n"), pl.col(first).mean().alias("a"), pl.col(later).mean().alias("b")
     )
-    means = means.sort(keys).collect(engine="streaming")
-    near = rows.join(means.lazy(), on=keys, how="left").with_columns(
+    moments = means.sort(keys).collect(engine="streaming")
+    near = rows.join(moments.lazy(), on=keys, how="left").with_columns(
         a=pl.col(first) - pl.col("a"), b=pl.col(later) - pl.col("b")
     )
     products = {"aa": ("a", "a"), "ab": ("a", "b"), "bb": ("b", "b")}
     sums = near.group_by(keys).agg(
         (pl.col(x) * pl.col(y)).sum().alias(name) for name, (x, y) in products.items()
     )
-    moments = means.join(sums.collect(engine="streaming"), on=keys, maintain_order="left")
+    moments = moments.join(sums.collect(engine="streaming"), on=keys, maintain_order="left")
     freedom = pl.when(pl.col("n") > 1).then(pl.col("n") - 1)
     return moments.select(
         *keys,

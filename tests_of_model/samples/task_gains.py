@@ -80,7 +80,7 @@ def worker_task_gains(rows: TaskRows) -> WorkerTaskGains:
     arm, rows = arms.arm[chosen], rows.take(chosen)
     pair = _pair(rows)
     before, after = (
-        _mean(pair, rows.log_output, chosen) for chosen in (~rows.is_post, rows.is_post)
+        _mean(pair, rows.log_output, rows.count, chosen) for chosen in (~rows.is_post, rows.is_post)
     )
     first = earliest(pair, rows.period, rows.firm)
     gain = after - before
@@ -99,14 +99,16 @@ def other_tasks_before(rows: TaskRows, pairs: WorkerTaskGains) -> tuple[Array, A
     if rows.output.size == 0 or pairs.gain.size == 0:
         nothing = np.full(pairs.gain.size, np.nan)
         return nothing, nothing
-    task_mean = np.bincount(rows.task, rows.log_output) / np.maximum(np.bincount(rows.task), 1)
+    count_of_task = np.bincount(rows.task, rows.count)
+    task_mean = np.bincount(rows.task, rows.count * rows.log_output) / np.maximum(count_of_task, 1)
     score = rows.log_output - task_mean[rows.task]
     n_workers = int(max(rows.worker.max(), pairs.rows.worker.max())) + 1
     halves = []
     for half in (0, 1):
         inside = rows.task % 2 == half
-        total = np.bincount(rows.worker[inside], score[inside], minlength=n_workers)
-        count = np.bincount(rows.worker[inside], minlength=n_workers).astype(np.float64)
+        amount = rows.count[inside]
+        total = np.bincount(rows.worker[inside], amount * score[inside], minlength=n_workers)
+        count = np.bincount(rows.worker[inside], amount, minlength=n_workers)
         own_total, own_count = _own(rows.take(inside), score[inside], pairs)
         left = count[pairs.rows.worker] - own_count
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -121,17 +123,18 @@ def _own(rows: TaskRows, score: Array, pairs: WorkerTaskGains) -> tuple[Array, A
     codes = [part.worker * n_tasks + part.task for part in (rows, pairs.rows)]
     of_rows, of_pairs = np.split(compact_codes(np.concatenate(codes)), [score.size])
     size = int(max(of_rows.max(initial=0), of_pairs.max())) + 1
-    total = np.bincount(of_rows, score, minlength=size)
-    count = np.bincount(of_rows, minlength=size)
-    return total[of_pairs].astype(np.float64), count[of_pairs].astype(np.float64)
+    total = np.bincount(of_rows, rows.count * score, minlength=size)
+    count = np.bincount(of_rows, rows.count, minlength=size)
+    return np.asarray(total[of_pairs], dtype=float), np.asarray(count[of_pairs], dtype=float)
 
 
 def _pair(rows: TaskRows) -> Codes:
     return compact_codes(rows.worker * (int(rows.task.max()) + 1) + rows.task)
 
 
-def _mean(pair: Codes, values: Array, chosen: Flags) -> Array:
+def _mean(pair: Codes, values: Array, count: Array, chosen: Flags) -> Array:
     size = int(pair.max()) + 1
-    count = np.bincount(pair[chosen], minlength=size)
+    pair, amount = pair[chosen], count[chosen]
+    total = np.bincount(pair, amount, minlength=size)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.bincount(pair[chosen], values[chosen], minlength=size) / count)
+        return np.asarray(np.bincount(pair, amount * values[chosen], minlength=size) / total)

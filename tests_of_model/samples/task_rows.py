@@ -57,6 +57,15 @@ class TaskRows:
     """Sampling weight; 1 where none is known."""
     names: Names
     """worker_id of each code of a worker."""
+    n_rows: Array | None = None
+    """Rows of the panel that a row stands for, whose mean its log output is; None where each is one."""
+    log_square: Array | None = None
+    """Sum of squares of their log output around the mean."""
+
+    @property
+    def count(self) -> Array:
+        """Rows of the panel that each row stands for, (row,)."""
+        return np.ones(self.output.size) if self.n_rows is None else self.n_rows
 
     @property
     def worker_ids(self) -> pl.DataFrame:
@@ -82,7 +91,7 @@ class TaskRows:
         arrays = {
             f.name: getattr(self, f.name).take(chosen, axis=0)
             for f in fields(self)
-            if f.name != "names"
+            if isinstance(getattr(self, f.name), np.ndarray)
         }
         return TaskRows(**arrays, names=self.names)
 
@@ -110,7 +119,7 @@ def usable(rows: TaskRows, *names: str) -> tuple[TaskRows, str]:
     if rows.controls.shape[1]:
         known["a control"] = np.asarray(np.isfinite(rows.controls).all(axis=1))
     known["the weight"] = rows.weight > 0
-    note = left_out(known)
+    note = left_out(known, n_rows=rows.n_rows)
     return (rows.take(np.logical_and.reduce(list(known.values()))) if note else rows), note
 
 

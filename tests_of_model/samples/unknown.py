@@ -42,11 +42,22 @@ def told(values: Any, otherwise: float) -> Any:
     return values if is_known(values).any() else np.full_like(values, otherwise)
 
 
-def left_out(known: Mapping[str, Flags], what: str = "rows") -> str:
-    """Say how many rows were left out because a field is not known, and how many for each; empty if none was."""
-    missing = {name: int(np.count_nonzero(~flags)) for name, flags in known.items()}
+def left_out(known: Mapping[str, Flags], what: str = "rows", *, n_rows: Array | None = None) -> str:
+    """Say how many rows were left out because a field is not known, and how many for each; empty if none was.
+
+    Parameters
+    ----------
+    known
+        Entries in which each field is known, (row,) each.
+    what
+        What they are called.
+    n_rows
+        How many each stands for, (row,); one if None.
+    """
     everything = np.logical_and.reduce(list(known.values()))
-    return left_out_counts(missing, int(np.count_nonzero(~everything)), everything.size, what)
+    counts = np.ones(everything.size) if n_rows is None else n_rows
+    missing = {name: int(counts[~flags].sum()) for name, flags in known.items()}
+    return left_out_counts(missing, int(counts[~everything].sum()), int(counts.sum()), what)
 
 
 def left_out_counts(missing: Mapping[str, int], n_left: int, n_all: int, what: str = "rows") -> str:

@@ -22,7 +22,6 @@ from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 from withintask.tests_of_model.hypotheses.stream import (
     NEEDS_ROWS,
     OF_FIRMS,
-    OF_POSTINGS,
     estimate_streamed,
 )
 from withintask.tests_of_model.samples import cell_source
@@ -206,9 +205,10 @@ def test_requirements_come_from_shares_of_postings_by_occupation(is_known, error
             is_credential_required=pl.when(draw < 0.9).then("is_credential_required"),
         )
         panel = panel.with_tables(postings=postings)
-    rows = estimate(panel, estimators=OF_POSTINGS, errors=errors)
+    name = "linear_probability"
+    rows = estimate(panel, estimators=name, errors=errors)
     assert rows["status"].to_list() == ["ok"]
-    assert_same(rows, streamed(panel, tmp_path / "p", estimators=OF_POSTINGS, errors=errors))
+    assert_same(rows, streamed(panel, tmp_path / "p", estimators=name, errors=errors))
 
 
 def test_arms_of_a_trial_tell_access(tmp_path):
@@ -241,18 +241,19 @@ def test_all_that_needs_rows_is_refused_in_one_error(tmp_path):
         streamed(
             drawn(),
             tmp_path / "p",
-            estimators=["gradient", "effect_between"],
+            estimators=["pairs_within", "effect_staggered"],
             errors="randomization",
         )
     assert all(
-        word in str(caught.value) for word in ("gradient: ", "effect_between: ", "errors rand")
+        word in str(caught.value)
+        for word in ("pairs_within: ", "effect_staggered: ", "errors rand")
     )
 
 
 def test_of_all_estimators_those_that_need_rows_say_so(tmp_path):
     frame = streamed(drawn(), tmp_path / "p", estimators=(), hypotheses="H1")
     waiting = set(frame.filter(status=NEEDS_ROWS)["estimator"])
-    assert {"gradient", "other_measures_by_access"} <= waiting
+    assert {"pairs_within", "other_measures_by_access"} <= waiting
     assert set(frame["estimator"]) == {e.name for h in HYPOTHESES[:1] for e in h.estimators}
 
 
