@@ -1,9 +1,12 @@
 """H3: credential requirements rise most where AI compresses output, because work samples say less of ability."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 from scipy.special import expit
 
+from withintask.panel.arrays import Array
 from withintask.tests_of_model.estimands import credentials
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit, from_moments
 from withintask.tests_of_model.hypotheses.hypothesis import (
@@ -14,8 +17,7 @@ from withintask.tests_of_model.hypotheses.hypothesis import (
 )
 from withintask.tests_of_model.regression.errors import INSTRUMENTED, LEAST_SQUARES
 from withintask.tests_of_model.regression.fit import fit
-from withintask.tests_of_model.regression.grouping import compact_codes, encode
-from withintask.tests_of_model.regression.logit import fit_logit
+from withintask.tests_of_model.regression.grouping import encode
 from withintask.tests_of_model.regression.options import Effects, Inference, Instruments
 from withintask.tests_of_model.samples.postings import PostingRows, change_of_requirements
 from withintask.tests_of_model.samples.sample import Sample
@@ -58,8 +60,8 @@ def _logit(sample: Sample) -> tuple[Estimate, ...]:
     X = np.column_stack(
         [np.ones(rows.post.size), rows.post, rows.exposure, rows.post * rows.exposure]
     )
-    fitted = fit_logit(rows.required, X, n_rows=rows.n_rows, cluster=compact_codes(rows.occupation))
-    if not fitted.is_converged:
+    fitted = _grouped_logit(rows, X)
+    if not fitted.converged:
         return (
             failure(
                 "delta_credential", "not_converged", "the logit's Newton steps did not converge"
@@ -72,19 +74,42 @@ def _logit(sample: Sample) -> tuple[Estimate, ...]:
     effect = float(share @ (levels[0] - levels[1]))
     slopes = [(share * p * (1 - p)) @ Z for p, Z in zip(levels, both, strict=True)]
     gradient = slopes[0] - slopes[1]
-    n_clusters = np.unique(rows.occupation).size
+    n, n_clusters = float(rows.n_rows.sum()), np.unique(rows.occupation).size
+    # The library counts rows of shares, not postings, in its factor.
+    factor = (
+        n_clusters / (n_clusters - 1) * (n - 1) / (n - X.shape[1]) if n_clusters > 1 else np.nan
+    )
     return (
         from_moments(
             "delta_credential",
             effect,
-            float(np.sqrt(gradient @ fitted.covariance @ gradient)),
+            float(np.sqrt(factor * (gradient @ fitted.cov_params() @ gradient))),
             dof=n_clusters - 1,
-            n_obs=int(rows.n_rows.sum()),
+            n_obs=int(n),
             n_clusters=n_clusters,
             convention="cluster, statsmodels, delta method",
             message=rows.message,
         ),
     )
+
+
+def _grouped_logit(rows: PostingRows, X: Array) -> Any:
+    """Fit the logit of counts of postings that require a credential and of those that do not; scores by occupation, no factor."""
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    required = rows.required * rows.n_rows
+    model = GLM(np.column_stack([required, rows.n_rows - required]), X, family=Binomial())
+    return model.fit(
+        tol=_TOLERANCE,
+        tol_criterion="params",
+        cov_type="cluster",
+        cov_kwds={"groups": rows.occupation, "use_correction": False},
+    )
+
+
+_TOLERANCE = 1e-10
+"""Change of coefficients at which the logit has converged."""
 
 
 def _separation(rows: PostingRows) -> str:

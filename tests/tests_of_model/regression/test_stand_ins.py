@@ -6,7 +6,6 @@ import pytest
 from withintask.tests_of_model.regression.absorb import Projector
 from withintask.tests_of_model.regression.alone import n_alone
 from withintask.tests_of_model.regression.fit import fit
-from withintask.tests_of_model.regression.logit import fit_logit
 from withintask.tests_of_model.regression.options import Effects, Inference
 from withintask.tests_of_model.regression.stand_ins import squares_around_means, stand_ins
 
@@ -80,20 +79,3 @@ def test_rows_alone_are_counted_as_in_the_rows_themselves():
     expected = Projector(whole).n_singletons
     assert expected > 0
     assert n_alone(codes, [n_rows, n_rows], n_rows) == expected
-
-
-def test_a_logit_of_shares_is_that_of_rows():
-    statsmodels = pytest.importorskip("statsmodels.discrete.discrete_model")
-    random = np.random.default_rng(3)
-    cell = random.integers(0, 24, 2000)
-    x = np.column_stack([np.ones(24), np.arange(24) % 2, np.arange(24) / 24])
-    y = (random.random(2000) < 1 / (1 + np.exp(0.5 - x[cell, 2] - 0.3 * x[cell, 1]))).astype(float)
-    cluster = cell // 2
-    expected = statsmodels.Logit(y, x[cell]).fit(
-        disp=0, cov_type="cluster", cov_kwds={"groups": cluster}
-    )
-    n = np.bincount(cell).astype(float)
-    found = fit_logit(np.bincount(cell, y) / n, x, n_rows=n, cluster=np.arange(24) // 2)
-    assert found.is_converged
-    np.testing.assert_allclose(found.params, expected.params, rtol=1e-9)
-    np.testing.assert_allclose(found.covariance, expected.cov_params(), rtol=1e-8)
