@@ -17,6 +17,7 @@ from withintask.tests_of_model.regression.options import Effects, Options
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
 from withintask.tests_of_model.samples.cell_arms import Form, Treatment
 from withintask.tests_of_model.samples.cell_sums import (
+    AVERAGES,
     ROUNDING,
     SMALLEST_CELL,
     CellMeasure,
@@ -52,7 +53,11 @@ class CellTerm:
 def _terms(
     form: Form, *measures: CellMeasure, treatment: Treatment = "access"
 ) -> dict[str, CellTerm]:
-    names = {"log_cv": "delta_log_cv", "log_variance": "delta_log_variance"}
+    names = {
+        "log_cv": "delta_log_cv",
+        "log_variance": "delta_log_variance",
+        "log_iqr": "delta_log_iqr",
+    }
     return {
         names.get(measure, "delta_log_cv"): CellTerm(
             form=form, measure=measure, treatment=treatment
@@ -65,18 +70,25 @@ CELL_TERMS: Mapping[str, Mapping[str, CellTerm]] = MappingProxyType(
     {
         "dispersion_by_access": _terms("by_arm", "log_cv"),
         "other_measures_by_access": {
-            **_terms("by_arm", "log_variance"),
+            **_terms("by_arm", "log_variance", "log_iqr"),
             "delta_log_cv_pooled": CellTerm(form="by_arm", measure="log_cv", is_pooled=True),
         },
         "dispersion_by_use": _terms("by_arm", "log_cv", treatment="use"),
         "dispersion_between_arms": _terms("between_arms", "log_cv", "log_variance"),
         "dispersion_before_after": _terms("before_after", "log_cv", "log_variance"),
         "dispersion_by_exposure": _terms("by_exposure", "log_cv"),
-        "other_measures_by_exposure": _terms("by_exposure", "log_variance"),
+        "other_measures_by_exposure": _terms("by_exposure", "log_variance", "log_iqr"),
         "deviation_regression": _terms("by_arm", "log_deviation"),
     }
 )
-"""Estimators that sums by cell serve, and their terms; other terms, such as interquartile ranges, need rows."""
+"""Estimators that passes by cell serve, and their terms."""
+SUM_TERMS: Mapping[str, Mapping[str, CellTerm]] = MappingProxyType(
+    {
+        name: {term: asked for term, asked in terms.items() if asked.measure != "log_iqr"}
+        for name, terms in CELL_TERMS.items()
+    }
+)
+"""Those of them that sums alone serve, as any database makes them: not interquartile ranges."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -143,7 +155,7 @@ def group_cells(sums: CellSums, term: CellTerm) -> GroupedCells:
     combined = combine(cells, theta, arms=term.arms, sides=term.sides)
     if not np.isfinite(combined.effect).any():
         raise EstimationError(f"no firm-task group is usable: {combined.message}")
-    scale = 1.0 if term.measure == "log_deviation" else -(sums.n_cell - 1)
+    scale = 1.0 if term.measure in AVERAGES else -(sums.n_cell - 1)
     return GroupedCells(
         sums=sums,
         cells=cells,
@@ -178,7 +190,7 @@ def _dispersion(cells: Cells, sums: CellSums, measure: CellMeasure) -> tuple[Arr
     with np.errstate(divide="ignore", invalid="ignore"):
         total = np.bincount(cells.of_row, sums.left, minlength=cells.count.size)
         mean_left = (total / cells.count)[cells.of_row]
-        if measure == "log_deviation":
+        if measure in AVERAGES:
             of_part, scale = mean_left, np.ones_like(n)
         else:
             variance = sums.square / (n - 1)

@@ -11,7 +11,7 @@ from withintask.panel.errors import EstimationError, ParameterError, list_proble
 from withintask.panel.panel import Panel
 from withintask.panel.trial_arms import with_access
 from withintask.tests_of_model.hypotheses.dispersion_of_cells import (
-    CELL_TERMS,
+    SUM_TERMS,
     CellTerm,
     GroupedCells,
     average,
@@ -63,10 +63,10 @@ def query_of(
         If sums do not serve the term, or the panel does not say when AI arrived or has another kind of outcome.
     """
     choose((), estimator)
-    terms = CELL_TERMS.get(estimator, {})
+    terms = SUM_TERMS.get(estimator, {})
     if not terms:
         raise ParameterError(
-            f"{estimator}: no query of sums serves it; there are queries for {', '.join(CELL_TERMS)}"
+            f"{estimator}: no query of sums serves it; there are queries for {', '.join(SUM_TERMS)}"
         )
     name = term or next(iter(terms))
     problems = [] if name in terms else [f"{name}: sums serve {', '.join(terms)} of {estimator}"]
@@ -142,7 +142,7 @@ def estimate_cells(
     chosen = [e for _, e in choose((), estimators)] if estimators else []
     fail_if_rows_are_needed(chosen, errors)
     answers = read_cells(Path(file))
-    fail_if_unknown_names(answers, CELL_TERMS, Path(file))
+    fail_if_unknown_names(answers, SUM_TERMS, Path(file))
     names = {e.name for e in chosen} or {a.estimator for a in answers}
     absent = sorted(names - {a.estimator for a in answers})
     if absent:
@@ -157,7 +157,7 @@ def estimate_cells(
 
 def _estimate(answer: CellsAnswer, options: Options) -> Estimate:
     """The row of one answer; whatever its cells do not allow becomes a row with a reason."""
-    asked = CELL_TERMS[answer.estimator][answer.term]
+    asked = SUM_TERMS[answer.estimator][answer.term]
     try:
         fail_if_not_answered(answer, treatment_tells_arms=asked.form != "between_arms")
         return _effect(answer, asked, options)

@@ -47,8 +47,9 @@ from withintask.tests_of_model.samples.cell_passes import (
     moved_by_unit,
     whole_cells,
 )
+from withintask.tests_of_model.samples.cell_quantiles import log_ranges
 from withintask.tests_of_model.samples.cell_source import MEMORY, CellSource, open_cells
-from withintask.tests_of_model.samples.cell_sums import as_cell_sums
+from withintask.tests_of_model.samples.cell_sums import AVERAGES, CellMeasure, as_cell_sums
 from withintask.tests_of_model.samples.scanned_sample import ScannedSample
 from withintask.tests_of_model.samples.task_rows import ENOUGH_FIRMS, clusters_of, with_tasks
 from withintask.tests_of_model.samples.unknown import joined
@@ -278,13 +279,15 @@ class _Run:
         if rows != self.held:
             hold(self.source, rows, known.n_rows)
             self.held, self.moments = rows, {}
-        return replace(rows, is_weighted=False) if asked.measure == "log_deviation" else rows
+        return replace(rows, is_weighted=False) if asked.measure in AVERAGES else rows
 
     def _moments(self, asked: CellTerm, rows: FormRows) -> pl.DataFrame:
         """Moments of the rows that are held, or of their logs."""
-        key = asked.measure == "log_variance", rows.is_weighted
+        is_log = asked.measure in ("log_variance", "log_iqr")
+        key = is_log, rows.is_weighted
         if key not in self.moments:
-            self.moments[key] = cell_moments(self.source, rows, asked.measure)
+            measure: CellMeasure = "log_variance" if is_log else "log_cv"
+            self.moments[key] = cell_moments(self.source, rows, measure)
         return self.moments[key]
 
     def _effect(self, term: str, asked: CellTerm, known: KnownRows) -> Estimate:
@@ -308,6 +311,8 @@ class _Run:
             message = "no row of an exposed task and a known arm"
             raise EstimationError(joined(message, known.note))
         cells = whole_cells(self.source, rows, moments, asked.measure, pooled=asked.is_pooled)
+        if asked.measure == "log_iqr":
+            return log_ranges(self.source, cells)
         return leave_out(self.source, rows, cells, asked.measure)
 
     def _units(

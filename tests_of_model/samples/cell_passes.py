@@ -16,6 +16,7 @@ from withintask.tests_of_model.samples.cell_arms import Form, KnownRows
 from withintask.tests_of_model.samples.cell_codes import CellCodes
 from withintask.tests_of_model.samples.cell_source import CellSource
 from withintask.tests_of_model.samples.cell_sums import (
+    AVERAGES,
     ROUNDING,
     SMALLEST_CELL,
     CellMeasure,
@@ -188,6 +189,7 @@ def moved_by_unit(
         "log_cv": f"ln({first}) / 2 - ln({second})",
         "log_variance": f"ln({first})",
         "log_deviation": first,
+        "log_iqr": "mean_left",
     }[measure]
     assignment = "assignment_id" if "assignment_id" in source.columns else "NULL AS assignment_id"
     kept = 'worker_id, mean_left, factor, "group", firm, task'
@@ -200,7 +202,7 @@ def moved_by_unit(
 
 def constant_left(cells: pl.DataFrame, measure: CellMeasure, *, is_weighted: bool) -> Array:
     """The part of the log spread without a row that is the same for all rows of a cell and not in the factors."""
-    if is_weighted or measure == "log_deviation":
+    if is_weighted or measure in AVERAGES:
         return np.zeros(cells.height)
     n = cells["n_cell"].to_numpy().astype(float)
     constant = np.log1p(1 / np.maximum(n - 2, 1))

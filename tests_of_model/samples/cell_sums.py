@@ -19,8 +19,10 @@ SMALLEST_CELL = 4
 ROUNDING = 8 * np.finfo(float).eps
 """Share of its mean below which a cell's standard deviation is rounding."""
 
-CellMeasure = Literal["log_cv", "log_variance", "log_deviation"]
-"""Measures of dispersion that sums serve; quantiles need rows."""
+CellMeasure = Literal["log_cv", "log_variance", "log_deviation", "log_iqr"]
+"""Measures of dispersion that passes by cell serve."""
+AVERAGES: tuple[CellMeasure, ...] = ("log_deviation", "log_iqr")
+"""Those that are means over a cell's rows, without a jackknife or sampling weights."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,7 +53,7 @@ class CellSums:
     """Sum of squared deviations in the whole cell."""
     left: Array
     """Sum over the part's rows of the cell's log spread without each, less that of the cell; of ``log_deviation``, sum of
-    log deviations. NaN where one of them does not exist."""
+    log deviations; of ``log_iqr``, the cell's value once for every row. NaN where one of them does not exist."""
 
 
 def merged(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:

@@ -22,12 +22,12 @@ from tests.tests_of_model.hypotheses.test_stream import (
 from withintask.panel.errors import ParameterError, SourceError
 from withintask.panel.store import write_panel
 from withintask.panel.trial_arms import with_access
-from withintask.tests_of_model.hypotheses.dispersion_of_cells import CELL_TERMS
+from withintask.tests_of_model.hypotheses.dispersion_of_cells import SUM_TERMS
 from withintask.tests_of_model.hypotheses.estimate import estimate
 from withintask.tests_of_model.hypotheses.estimate_cells import estimate_cells, query_of
 from withintask.tests_of_model.samples.cells_sql import DIALECTS, cells_sql
 
-TERMS = [(estimator, term) for estimator, terms in CELL_TERMS.items() for term in terms]
+TERMS = [(estimator, term) for estimator, terms in SUM_TERMS.items() for term in terms]
 BY_FIRM = ("firms", "eleven tasks", "tasks of both kinds", "unknown", "access by task", "times")
 BY_WORKER = ("few firms", "no firm told", "moving workers", "teams", "assigned by item")
 
