@@ -149,8 +149,8 @@ def _finish(
     # A worker may have moved between strata or assignments: the earliest counts, whatever the order of rows.
     first = earliest(unit, rollout.wave, rows.stratum, rollout.cluster)
     stratum, task = rows.stratum[first], rows.task[first] if by_task else np.zeros_like(first)
-    n_rows = np.bincount(place, minlength=value.size).astype(np.float64).reshape(value.shape)
-    weight = group_sums(place, rows.weight, value.size).reshape(value.shape)
+    n_rows = group_sums(place, rows.count, value.size).reshape(value.shape)
+    weight = group_sums(place, rows.weight * rows.count, value.size).reshape(value.shape)
     return OutcomePaths(
         paths=Paths(
             value=value,
@@ -210,10 +210,11 @@ def _mean(sample: Sample, rollout: RolloutRows) -> OutcomePaths:
     unit = encode(rollout.team, rows.task)
     place = unit * rollout.n_waves + rollout.wave
     size = (int(unit.max()) + 1) * rollout.n_waves
-    weight = group_sums(place, rows.weight, size)
+    own = rows.weight * rows.count
+    weight = group_sums(place, own, size)
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean = group_sums(place, rows.weight * rows.value, size) / weight
-    influence = rows.weight * (rows.value - mean[place]) / weight[place]
+        mean = group_sums(place, own * rows.value, size) / weight
+    influence = own * (rows.value - mean[place]) / weight[place]
     note = "" if rows.is_log else f"the outcome is a {rows.kind}: effects are in its own unit"
     return _finish(
         rollout, unit, mean.reshape(-1, rollout.n_waves), influence, by_task=True, message=note
@@ -285,7 +286,7 @@ def _gradient(sample: Sample, rollout: RolloutRows) -> OutcomePaths:
     place = unit * rollout.n_waves + rollout.wave
     size = (int(unit.max()) + 1) * rollout.n_waves
     within = encode(place, rows.task)
-    weight = np.where(known, rows.weight, 0.0)
+    weight = np.where(known, rows.weight * rows.count, 0.0)
     regressors = _centred(np.column_stack(columns), within, weight)
     instruments = weight[:, None] * _centred(
         np.column_stack([second, *columns[1:]]), within, weight

@@ -86,6 +86,8 @@ OF_ITEMS = (
     "gradient_iv",
     "gradient_of_output",
     "variance_net_of_noise",
+    "effect_staggered",
+    "gradient_staggered",
 )
 """Estimators of H1 that are made of sums of items by worker, task, period and access."""
 OF_TABLES = (*OF_PAY, *OF_FIRMS, *OF_POSTINGS, *OF_SUMMARIES)

@@ -241,12 +241,11 @@ def test_all_that_needs_rows_is_refused_in_one_error(tmp_path):
         streamed(
             drawn(),
             tmp_path / "p",
-            estimators=["pairs_within", "effect_staggered"],
+            estimators=["pairs_within", "pairs_staggered"],
             errors="randomization",
         )
     assert all(
-        word in str(caught.value)
-        for word in ("pairs_within: ", "effect_staggered: ", "errors rand")
+        word in str(caught.value) for word in ("pairs_within: ", "pairs_staggered: ", "errors rand")
     )
 
 

@@ -42,8 +42,6 @@ NEED_ROWS = {
     "dispersion_staggered",
     "dispersion_staggered_imputed",
     "pairs_staggered",
-    "gradient_staggered",
-    "effect_staggered",
     "leave_out",
 }
 FORMS = ("within", "between", "before_after", "difference")
