@@ -75,6 +75,9 @@ def _typed(table: pl.DataFrame, file: Path) -> pl.DataFrame:
         **dict.fromkeys(_WHOLE, pl.Int64),
         **dict.fromkeys(_NUMBERS, pl.Float64),
     }
+    if "no_weight" not in table.columns:
+        # An answer to a query of before weights were taken.
+        table = table.with_columns(no_weight=pl.lit(0))
     if "worker_id" in table.columns:
         wanted |= dict.fromkeys(_OF_WORKERS, pl.String)
     problems = [f"no column {name}" for name in wanted if name not in table.columns]
@@ -135,9 +138,8 @@ def _answer(table: pl.DataFrame) -> CellsAnswer:
 
 def _left_out(first: Mapping[str, int]) -> str:
     fields = {"firm": "no_firm", "exposure": "no_exposure", "time_share": "no_time_share"}
-    missing = {
-        name: first[column] for name, column in (*fields.items(), ("access", "no_treatment"))
-    }
+    fields |= {"access": "no_treatment", "the weight": "no_weight"}
+    missing = {name: first[column] for name, column in fields.items()}
     n_all = first["n_outputs"]
     return left_out_counts(missing, n_all - first["n_known"], n_all)
 

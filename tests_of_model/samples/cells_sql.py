@@ -21,7 +21,15 @@ CellUnit = Literal["firm", "worker"]
 """What sums are by, within cells: firms that hold whole workers, or workers, whose sums are data about people."""
 
 COUNTS = (
-    *("n_outputs", "n_known", "no_firm", "no_exposure", "no_time_share", "no_treatment"),
+    *(
+        "n_outputs",
+        "n_known",
+        "no_firm",
+        "no_exposure",
+        "no_time_share",
+        "no_treatment",
+        "no_weight",
+    ),
     *("mixed_workers", "mixed_pairs", "split_workers", "split_assignments", "split_teams"),
     "n_parts",
 )
@@ -70,6 +78,11 @@ class CellQuery:
     dialect: Dialect = "duckdb"
     """SQL of which database."""
 
+    @property
+    def is_weighted(self) -> bool:
+        """Whether spreads take sampling weights; means of log deviations take none."""
+        return "outputs.weight" in self.columns and self.measure != "log_deviation"
+
 
 def cells_sql(query: CellQuery) -> str:
     """Write the query: one SELECT, whose rows are cells (by worker, if that is asked).
@@ -105,8 +118,6 @@ def _fail_if_impossible(query: CellQuery) -> None:
     ]
     if query.fewest and query.unit == "worker":
         problems.append("small cells cannot be withheld from sums by worker: each is of one person")
-    if "outputs.weight" in query.columns:
-        problems.append("outputs.weight: sums in a database take no weights; --engine stream does")
     if problems:
         raise ParameterError(list_problems("query of sums", problems))
 
@@ -127,6 +138,7 @@ def _source(query: CellQuery) -> str:
     value = f"LN({value})" if query.measure == "log_variance" else value
     return f"""  SELECT CAST(o.worker_id AS {text}) AS worker_id, CAST(o.task_id AS {text}) AS task_id, o.period,
     {told("outputs.firm_id", "o", text)}, {told("outputs.assignment_id", "o", text)},
+    {told("outputs.weight", "o", number)},
     {told("tasks.exposure", "t", number)}, {told("tasks.time_share", "t", number)},
     {_treated(query)} AS treated,
     CASE WHEN o.period >= {query.first_ai_period} THEN 1 ELSE 0 END AS is_post,
@@ -159,6 +171,7 @@ def _told() -> str:
     """What the panel tells at all: a field that no row tells is not asked of any."""
     return """  SELECT COUNT(*) AS n_outputs, COUNT(firm_id) AS n_firm, COUNT(exposure) AS n_exposure,
     COUNT(time_share) AS n_time_share, COUNT(assignment_id) AS n_assignment,
+    COUNT(CASE WHEN weight > 0 THEN 1 END) AS n_weight,
     COUNT(CASE WHEN is_post = 1 THEN treated END) AS n_after,
     COUNT(CASE WHEN is_post = 0 THEN treated END) AS n_before,
     COUNT(CASE WHEN is_post = 1 AND treated IS NULL THEN 1 END) AS n_unknown_after,
@@ -171,11 +184,13 @@ def _known() -> str:
     return """  SELECT s.worker_id, s.task_id, s.period, s.is_post, s.v, s.treated, s.assignment_id,
     CASE WHEN f.n_firm = 0 THEN '' ELSE s.firm_id END AS firm_id,
     CASE WHEN s.exposure = 0 THEN 0 ELSE 1 END AS is_exposed,
-    CASE WHEN f.n_time_share = 0 THEN 1.0 ELSE s.time_share END AS time_share
+    CASE WHEN f.n_time_share = 0 THEN 1.0 ELSE s.time_share END AS time_share,
+    CASE WHEN f.n_weight = 0 THEN 1.0 ELSE s.weight END AS weight
   FROM source_rows s CROSS JOIN told f
   WHERE (s.firm_id IS NOT NULL OR f.n_firm = 0)
     AND (s.exposure IS NOT NULL OR f.n_exposure = 0)
     AND (s.time_share IS NOT NULL OR f.n_time_share = 0)
+    AND (s.weight > 0 OR f.n_weight = 0)
     AND (s.treated IS NOT NULL OR (s.is_post = 1 AND f.n_after = 0) OR (s.is_post = 0 AND f.n_before = 0))"""
 
 
@@ -193,7 +208,7 @@ def _mixed() -> str:
 def _chosen(query: CellQuery) -> str:
     """The rows that are compared, and their arm: that of the worker, or of his task where workers are in both."""
     unit = "CASE WHEN k.assignment_id IS NULL THEN 'w' || k.worker_id ELSE 'a' || k.assignment_id END AS unit_id"
-    columns = f"k.worker_id, k.task_id, k.firm_id, k.period, k.is_exposed, k.time_share, k.assignment_id, {unit}, k.v"
+    columns = f"k.worker_id, k.task_id, k.firm_id, k.period, k.is_exposed, k.time_share, k.assignment_id, k.weight, {unit}, k.v"
     if query.form == "between_arms":
         return f"""  SELECT {columns}, k.treated AS arm
   FROM known k WHERE k.is_post = 1 AND k.is_exposed = 1 AND k.treated IS NOT NULL"""
@@ -243,15 +258,19 @@ def _same(query: CellQuery, one: str, other: str) -> str:
 
 def _means(query: CellQuery) -> str:
     number, keys = _FLOAT.get(query.dialect, "DOUBLE"), ", ".join(_keys(query))
-    return f"""  SELECT {keys}, CAST(COUNT(*) AS {number}) AS n_cell, AVG(v) AS center
+    center = "AVG(v) AS center, 1.0 AS scale"
+    if query.is_weighted:
+        center = "SUM(weight * v) / SUM(weight) AS center, COUNT(*) / SUM(weight) AS scale"
+    return f"""  SELECT {keys}, CAST(COUNT(*) AS {number}) AS n_cell, {center}
   FROM chosen GROUP BY {keys}"""
 
 
 def _cells(query: CellQuery) -> str:
     keys = _listed("m", _keys(query))
-    return f"""  SELECT {keys}, m.n_cell, m.center, SUM((c.v - m.center) * (c.v - m.center)) AS square
+    weight = f"{_W} * " if query.is_weighted else ""
+    return f"""  SELECT {keys}, m.n_cell, m.center, m.scale, SUM({weight}{_D} * {_D}) AS square
   FROM chosen c JOIN means m ON {_same(query, "c", "m")}
-  GROUP BY {keys}, m.n_cell, m.center"""
+  GROUP BY {keys}, m.n_cell, m.center, m.scale"""
 
 
 def _sums(query: CellQuery) -> str:
@@ -264,13 +283,15 @@ def _sums(query: CellQuery) -> str:
     CASE WHEN COUNT(one_left) = COUNT(*) THEN CAST(SUM(one_left) AS {number}) END AS left_sum
   FROM (
     SELECT {_listed("c", by)}, c.worker_id AS person, {kept},
-      {_LEFT[query.measure]} AS one_left
+      {(_WEIGHTED_LEFT if query.is_weighted else _LEFT)[query.measure]} AS one_left
     FROM chosen c JOIN cells m ON {_same(query, "c", "m")}
   ) r
   GROUP BY {", ".join(by)}, n_cell, center, square"""
 
 
 _D = "(c.v - m.center)"
+_W = "c.weight * m.scale"
+"""Weight of a row, one on average in its cell."""
 _U = f"(1.0 - {_D} * {_D} * m.n_cell / NULLIF((m.n_cell - 1) * m.square, 0))"
 _IS_SPREAD = (
     f"m.n_cell >= 4 AND m.square * {_U} / NULLIF(m.n_cell - 2, 0) > "
@@ -281,6 +302,20 @@ _LEFT: dict[str, str] = {
     "log_cv": f"CASE WHEN {_IS_SPREAD}\n        THEN {_LN_LEFT} / 2 - LN(1.0 - {_D} / NULLIF((m.n_cell - 1) * m.center, 0)) END",
     "log_variance": f"CASE WHEN {_IS_SPREAD}\n        THEN {_LN_LEFT} END",
     "log_deviation": f"CASE WHEN m.n_cell >= 4 AND {_D} <> 0\n        THEN LN(ABS({_D} / m.center)) END",
+}
+_SHARE_LEFT = (
+    f"((1.0 - {_W} * {_D} * {_D} * m.n_cell / NULLIF((m.n_cell - {_W}) * m.square, 0))"
+    f" * (m.n_cell - 1) / NULLIF(m.n_cell - {_W} - 1, 0))"
+)
+"""Variance of the cell without the row, over that of the cell."""
+_IS_WEIGHTED_SPREAD = (
+    f"m.n_cell >= 4 AND m.square * {_SHARE_LEFT} / NULLIF(m.n_cell - 1, 0) > "
+    f"{_ROUNDING_SQUARED} * m.center * m.center"
+)
+_WEIGHTED_LEFT: dict[str, str] = {
+    "log_cv": f"CASE WHEN {_IS_WEIGHTED_SPREAD}\n        THEN LN({_SHARE_LEFT}) / 2"
+    f" - LN(1.0 - {_W} * {_D} / NULLIF((m.n_cell - {_W}) * m.center, 0)) END",
+    "log_variance": f"CASE WHEN {_IS_WEIGHTED_SPREAD}\n        THEN LN({_SHARE_LEFT}) END",
 }
 
 
@@ -302,6 +337,7 @@ def _shown(query: CellQuery) -> str:
   CASE WHEN f.n_time_share = 0 THEN 0 ELSE f.n_outputs - f.n_time_share END AS no_time_share,
   CASE WHEN f.n_after = 0 THEN 0 ELSE f.n_unknown_after END
     + CASE WHEN f.n_before = 0 THEN 0 ELSE f.n_unknown_before END AS no_treatment,
+  CASE WHEN f.n_weight = 0 THEN 0 ELSE f.n_outputs - f.n_weight END AS no_weight,
   m.mixed_workers, m.mixed_pairs, p.split_workers, p.split_assignments, p.split_teams,
   (SELECT COUNT(*) FROM sums) AS n_parts
 FROM sums s CROSS JOIN told f CROSS JOIN mixed m CROSS JOIN split p"""

@@ -2,6 +2,7 @@
 
 import math
 import sqlite3
+from itertools import product
 
 import duckdb
 import numpy as np
@@ -108,11 +109,37 @@ def test_access_that_arms_tell_is_asked_of_arms(tmp_path):
     assert_same(rows, estimated(panel, tmp_path / "cells.csv", unit="firm", terms=TERMS[:1]))
 
 
+def weighted(has_unknown):
+    """Rows have sampling weights; some of these are not known."""
+    panel = drawn("n_control_tasks=2")
+    random = np.random.default_rng(3)
+    weight = pl.Series(random.uniform(0.5, 2, panel.outputs.height))
+    known = pl.Series(random.random(panel.outputs.height) > 0.02 * has_unknown)
+    return with_outputs(panel, weight=pl.when(known).then(weight))
+
+
+@pytest.mark.parametrize(
+    ("unit", "has_unknown", "terms"),
+    [("firm", True, TERMS), ("firm", False, TERMS[:2]), ("worker", False, TERMS[:2])],
+)
+def test_sampling_weights_are_taken_as_in_memory(unit, has_unknown, terms, tmp_path):
+    panel = weighted(has_unknown)
+    rows = estimate(panel, estimators=[e for e, _ in terms])
+    assert ("the weight in" in rows["message"][0]) == has_unknown
+    assert_same(rows, estimated(panel, tmp_path / "cells.csv", unit=unit, terms=terms))
+
+
+def test_an_answer_of_before_weights_were_taken_is_read(tmp_path):
+    panel, file = drawn(), tmp_path / "cells.csv"
+    answer(panel, cells_sql(query_of(panel, *TERMS[0]))).drop("no_weight").write_csv(file)
+    assert_same(estimate(panel, estimators=TERMS[0][0]), estimate_cells(file))
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("unit", ["firm", "worker"])
 def test_every_query_is_sql_of_its_dialect(dialect, unit):
-    panel = drawn("n_control_tasks=1")
-    for estimator, term in TERMS:
+    panels = (drawn("n_control_tasks=1"), weighted(has_unknown=False))
+    for panel, (estimator, term) in product(panels, TERMS):
         query = query_of(
             panel,
             estimator,
@@ -129,12 +156,12 @@ def test_every_query_is_sql_of_its_dialect(dialect, unit):
         assert not list(statement.find_all(sqlglot.exp.Anonymous))
 
 
-@pytest.mark.parametrize("name", ["unknown", "access by task"])
+@pytest.mark.parametrize("name", ["unknown", "access by task", "weights"])
 @pytest.mark.parametrize(
     ("estimator", "term"), [TERMS[0], TERMS[2], ("deviation_regression", "delta_log_cv")]
 )
 def test_duckdb_and_sqlite_give_the_same_cells(name, estimator, term):
-    panel = PANELS[name]()
+    panel = weighted(has_unknown=True) if name == "weights" else PANELS[name]()
     keys = ["task_id", "firm_id", "arm", "period"]
     queries = [cells_sql(query_of(panel, estimator, term, dialect=d)) for d in ("duckdb", "sqlite")]
     ours = answer(panel, queries[0]).sort(keys)
@@ -207,12 +234,12 @@ def test_sums_by_firm_are_refused_where_errors_are_clustered_by_worker(name, tmp
 
 
 def test_what_a_query_cannot_ask_is_refused_at_once():
-    panel = with_outputs(drawn(), weight=pl.lit(2.0))
+    panel = drawn()
     with pytest.raises(ParameterError) as caught:
         cells_sql(
             query_of(panel, "dispersion_by_access", unit="worker", fewest=5, outputs="x; drop")
         )
-    for words in ("no name of a table", "each is of one person", "outputs.weight"):
+    for words in ("no name of a table", "each is of one person"):
         assert words in str(caught.value)
     with pytest.raises(ParameterError, match="gradient: "):
         query_of(drawn(), "gradient")
