@@ -54,8 +54,20 @@ def with_names(script: str, shell: str, names: Names) -> str:
     """
     for option, known in names.items():
         script = _WRITERS[shell](script, option, known)
-    return script
+    return script + _ENDS.get(shell, "")
 
+
+_ENDS = {
+    "zsh": """
+if [[ ${funcstack[1]} == _withintask ]]; then
+  _cyclopts_withintask "$@"
+else
+  (( ${+functions[compdef]} )) || { autoload -Uz compinit && compinit }
+  compdef _cyclopts_withintask withintask
+fi
+"""
+}
+"""What makes a shell use the script: zsh as the file _withintask on its fpath, or as text that is evaluated."""
 
 _NOT_SET = ("name", "number", "summary", "columns", "questions")
 

@@ -57,7 +57,7 @@ def completion(shell: Shell) -> None:
     Parameters
     ----------
     shell
-        bash, zsh or fish.
+        bash, zsh or fish; of fish: withintask completion fish | source.
     """
     from withintask.cli.app import app
     from withintask.cli.shell_names import option_names, with_names
