@@ -27,7 +27,7 @@ dependencies:
 # The site: pages, reference from docstrings, tutorials run as notebooks; out/site/index.html.
 docs: .venv/docs
 	$(BIN)/mkdocs build --strict --quiet
-	@echo "out/site/index.html; its search works where it is served: python3 -m http.server --directory out/site"
+	@echo "out/site/index.html"
 
 .venv/docs: .venv/installed
 	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet -c constraints.txt -e '.[docs]'
