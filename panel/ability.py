@@ -9,6 +9,10 @@ LOG_MEASURES = ("ability_log", "ability_retest_log")
 """Measures that stand in the table workers, in log points."""
 
 
+_WORKER = pl.col("worker_id").cast(pl.String)
+"""As text, whatever the tables have: one may have categories that the other lacks."""
+
+
 def ability_measures(panel: Panel, *, standardized: bool = False) -> pl.DataFrame:
     """Return every known measure of ability, one row a worker and measure.
 
@@ -31,12 +35,12 @@ def ability_measures(panel: Panel, *, standardized: bool = False) -> pl.DataFram
     if panel.workers is not None:
         workers = eager(panel.workers)
         parts += [
-            workers.select("worker_id", measure=pl.lit(name), ability=pl.col(name))
+            workers.select(_WORKER, measure=pl.lit(name), ability=pl.col(name))
             for name in LOG_MEASURES
             if name in workers.columns
         ]
     if panel.abilities is not None:
-        parts.append(eager(panel.abilities).select(*schema))
+        parts.append(eager(panel.abilities).select(_WORKER, "measure", "ability"))
     measures = pl.concat(parts).drop_nulls().sort("measure", "worker_id")
     if not standardized:
         return measures

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import polars as pl
 
@@ -138,12 +139,16 @@ def missing(panel: Panel, needs: Iterable[str]) -> tuple[str, ...]:
     return Gaps(panel).of(needs)
 
 
+_known: WeakKeyDictionary[Panel, dict[str, str]] = WeakKeyDictionary()
+
+
 class Gaps:
-    """What a panel lacks, found out once a need however many estimators have it."""
+    """What a panel lacks, found out once a need however many estimators have it, and whoever asks."""
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
-        self._known: dict[str, str] = {}
+        # A panel does not change, and what is known of one goes with it.
+        self._known = _known.setdefault(panel, {})
 
     def of(self, needs: Iterable[str]) -> tuple[str, ...]:
         """Name the needs that the panel does not meet, as :func:`missing` does."""

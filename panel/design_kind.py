@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import polars as pl
 
@@ -97,8 +98,11 @@ class DesignKind:
     """measures of ability before AI and the workers they are known of"""
 
 
+_kinds: WeakKeyDictionary[Panel, DesignKind] = WeakKeyDictionary()
+
+
 def design_kind(panel: Panel) -> DesignKind:
-    """Find out what varies in a panel.
+    """Find out what varies in a panel; once, as a panel does not change.
 
     Parameters
     ----------
@@ -112,6 +116,12 @@ def design_kind(panel: Panel) -> DesignKind:
     """
     if panel.outputs is None:
         raise ParameterError(f"panel {panel.info.name}: no table outputs, so there is no design")
+    if panel not in _kinds:
+        _kinds[panel] = _design_kind(panel)
+    return _kinds[panel]
+
+
+def _design_kind(panel: Panel) -> DesignKind:
     treatment, rows = _treated(panel)
     columns = rows.collect_schema().names()
     cells = _cells(rows, columns)
@@ -168,8 +178,15 @@ def _treated(panel: Panel) -> tuple[str, pl.LazyFrame]:
             values = rows.select(low=is_treated.min(), high=is_treated.max())
             low, high = values.collect(engine="streaming").row(0)
             if low != high:
-                return name, rows.with_columns(_treated=is_treated)
-    return "", rows.with_columns(_treated=pl.lit(None, dtype=pl.Boolean))
+                return name, _numbered(rows.with_columns(_treated=is_treated))
+    return "", _numbered(rows.with_columns(_treated=pl.lit(None, dtype=pl.Boolean)))
+
+
+def _numbered(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Ids that are categories as their numbers, which are compared faster; which text each is plays no part."""
+    types = rows.collect_schema().items()
+    coded = [name for name, type_ in types if isinstance(type_, pl.Categorical)]
+    return rows.with_columns(pl.col(coded).to_physical()) if coded else rows
 
 
 def _has_ai(info: PanelInfo) -> pl.Expr:

@@ -14,6 +14,7 @@ from withintask.panel.outcome import OutcomeKind
 from withintask.panel.panel import TABLES, Frame, Panel, PanelInfo
 from withintask.panel.references import Breach
 from withintask.panel.store import read_panel
+from withintask.panel.transform import with_categories
 from withintask.panel.validate import breach_frame, validate, violation_message
 
 Data = Panel | str | Path | Mapping[str, Any]
@@ -29,6 +30,7 @@ def as_panel(
     outcome: OutcomeKind | None = None,
     control_arm: str | None = None,
     info: PanelInfo | None = None,
+    categories: bool = False,
 ) -> Panel:
     """Return a valid panel, in memory.
 
@@ -43,6 +45,9 @@ def as_panel(
     info
         The head of a panel made of frames: its name, the limits of a score, covariates. Covariates are kept as they
         are: numbers, truth values or text.
+    categories
+        Whether ids that are read from disk become categories where many rows share one, see
+        :func:`withintask.panel.store.read_panel`; tables in memory stay as they are.
 
     Returns
     -------
@@ -63,17 +68,24 @@ def as_panel(
     }
     stated = {name: value for name, value in statements.items() if value is not None}
     if isinstance(data, str | Path) and not stated and info is None:
-        return read_panel(data)
+        return read_panel(data, categories=categories)
     if isinstance(data, Mapping):
         head = replace(info or PanelInfo(name="panel in memory"), **stated)  # type: ignore[arg-type]
         return validate(_from_frames(data, head)).collect()
-    panel = read_panel(data, check=False) if isinstance(data, str | Path) else data
+    if isinstance(data, str | Path):
+        data = read_panel(data, check=False, categories=categories)
+    panel = data
     if not isinstance(panel, Panel):
         raise ParameterError(
             f"panel: expected a path, a Panel or frames by table, found {type(data).__name__}"
         )
     head = replace(info or panel.info, **stated)  # type: ignore[arg-type]
-    return validate(replace(panel, info=head)).collect()
+    panel = validate(replace(panel, info=head))
+    return (with_categories(panel) if categories and _is_lazy(panel) else panel).collect()
+
+
+def _is_lazy(panel: Panel) -> bool:
+    return all(isinstance(frame, pl.LazyFrame) for frame in panel.tables().values())
 
 
 def _from_frames(frames: Mapping[str, Any], info: PanelInfo) -> Panel:

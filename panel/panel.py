@@ -116,7 +116,9 @@ class Panel:
         if not lazy:
             return self
         frames = pl.collect_all(list(lazy.values()))
-        return self.with_tables(**dict(zip(lazy, frames, strict=True)))
+        # In one piece, so that columns become arrays without a copy.
+        whole = {name: frame.rechunk() for name, frame in zip(lazy, frames, strict=True)}
+        return self.with_tables(**whole)
 
     def lazy(self) -> "Panel":
         """Return the panel with every table as ``pl.LazyFrame``."""

@@ -29,6 +29,7 @@ from withintask.panel.manifest import (
 from withintask.panel.mapping import TableMapping, table_mapping
 from withintask.panel.panel import TABLES, Panel, PanelInfo, panel_info
 from withintask.panel.tables import read_tables
+from withintask.panel.transform import with_categories, with_texts
 from withintask.panel.unchanged import files_of_panel, unchanged
 from withintask.panel.validate import breach_frame, panel_violations, violation_message
 
@@ -105,6 +106,7 @@ def write_panel(
         raise ParameterError(
             f"write_panel: layout {quoted(chosen)} is not one of {get_args(Layout)}"
         )
+    panel = with_texts(panel)
     if chosen == "duckdb":
         return duck.write_file(panel, target, sections=sections)
     return folder.write_folder(panel, target, layout=chosen, sections=sections)
@@ -117,6 +119,7 @@ def read_panel(
     check: bool = True,
     verify: bool = True,
     allow_outside: bool = False,
+    categories: bool = False,
 ) -> Panel:
     """Read a panel from disk, and refuse one that breaks a rule.
 
@@ -133,6 +136,8 @@ def read_panel(
         Whether each file is compared with its SHA-256, where the manifest has it.
     allow_outside
         Whether the manifest may name files outside its folder.
+    categories
+        Whether ids that many rows share become categories, the same in all tables: less memory, and no coding again.
 
     Returns
     -------
@@ -166,7 +171,8 @@ def read_panel(
                 broken = panel_violations(loaded.panel)
                 if broken.height:
                     raise SchemaError(violation_message(str(path), broken))
-            panel = replace(loaded.panel, origin=Path(path))
+            panel = with_categories(loaded.panel) if categories else loaded.panel
+            panel = replace(panel, origin=Path(path))
             return panel if lazy else panel.collect()
 
 

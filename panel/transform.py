@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import uuid4
 
 import numpy as np
 import polars as pl
 
-from withintask.panel.arrays import Array, Codes, floats
+from withintask.panel.arrays import Array, Codes, floats, same_everywhere
 from withintask.panel.errors import ParameterError
-from withintask.panel.panel import Frame
+from withintask.panel.panel import Frame, Panel
 
 
 def eager(frame: Frame) -> pl.DataFrame:
@@ -76,6 +77,38 @@ def _is_in_order(dtype: pl.Categorical, n_codes: int) -> bool:
     return kept is not None and n_codes <= kept.len()
 
 
+_CODED = ("worker_id", "task_id", "firm_id", "occupation_code", "stratum_id", "unit")
+"""Texts of which many rows share one, so that categories take less memory."""
+
+
+def with_categories(panel: Panel) -> Panel:
+    """Return a panel whose ids that many rows share are categories, the same in all its tables; lazy tables stay lazy."""
+    name = uuid4().hex
+    tables: dict[str, Frame] = {}
+    for table, frame in panel.tables().items():
+        schema = frame.lazy().collect_schema()
+        coded = [
+            pl.col(column).cast(pl.Categorical(pl.Categories(f"{column} {name}")))
+            for column in _CODED
+            if schema.get(column) == pl.String
+        ]
+        tables[table] = frame.with_columns(coded) if coded else frame
+    return panel.with_tables(**tables)
+
+
+def with_texts(panel: Panel) -> Panel:
+    """Return a panel whose ids are texts where they were categories, lazily; declared covariates stay as they are."""
+    tables: dict[str, Frame] = {}
+    for table, frame in panel.tables().items():
+        coded = [
+            pl.col(column).cast(pl.String)
+            for column, type_ in frame.lazy().collect_schema().items()
+            if isinstance(type_, pl.Categorical) and column not in panel.info.covariates_of(table)
+        ]
+        tables[table] = frame.lazy().with_columns(coded) if coded else frame
+    return panel.with_tables(**tables)
+
+
 def codes(column: pl.Series) -> Codes:
     """Number the distinct values 0, 1, … in their order; null is -1, not known.
 
@@ -86,7 +119,7 @@ def codes(column: pl.Series) -> Codes:
     array of int (row,)
     """
     if column.null_count() == column.len():
-        return np.full(column.len(), -1, dtype=np.int64)
+        return np.broadcast_to(np.int64(-1), (column.len(),))
     if isinstance(column.dtype, pl.Categorical):
         return _of_categories(column, column.dtype)
     if column.dtype == pl.String and not column.is_sorted():
@@ -167,10 +200,16 @@ class Levels:
     """Row of the table that each code has, -1 where none; a last entry for code -1, (code + 1,)."""
 
     def numbers(self, name: str) -> Array:
-        """Return a column as numbers, NaN where not known; ``numbers[codes]`` are those of rows, (code + 1,)."""
+        """Return a column as numbers, NaN where not known, (code + 1,)."""
         if self.table is None or name not in self.table.columns:
             return np.full(self.place.size, np.nan)
         return np.append(floats(self.table[name]), np.nan)[self.place]
+
+    def of_rows(self, name: str, of_row: Codes) -> Array:
+        """Return a column as numbers for rows of these codes, NaN where not known, (row,)."""
+        if self.table is None or name not in self.table.columns:
+            return same_everywhere(np.nan, of_row.size)
+        return self.numbers(name)[of_row]
 
     def values(self, name: str) -> pl.Series:
         """Return a column as it is, null where not known, (code + 1,)."""

@@ -19,6 +19,7 @@ from withintask.panel.outcome import outcome_problems, outcome_rules
 from withintask.panel.panel import Frame, Panel, PanelInfo
 from withintask.panel.references import Breach, reference_breaches
 from withintask.panel.rules import RowRule, row_rules, with_absent_columns
+from withintask.panel.transform import with_texts
 from withintask.panel.trial_checks import trial_breaches
 from withintask.panel.uniqueness import duplicated_keys
 from withintask.panel.units import unit_questions
@@ -135,7 +136,7 @@ def panel_violations(
     Parameters
     ----------
     panel
-        Any panel; lazy tables are streamed.
+        Any panel; lazy tables are streamed. Ids may be categories.
     with_outputs
         Whether the table ``outputs`` must be there, as in every within-task panel.
     n_examples
@@ -146,7 +147,7 @@ def panel_violations(
     polars.DataFrame
         As :func:`violations`, with the column ``table`` in front.
     """
-    return breach_frame(_panel_breaches(panel, with_outputs, n_examples))
+    return breach_frame(_panel_breaches(with_texts(panel), with_outputs, n_examples))
 
 
 def violation_message(where: str, broken: pl.DataFrame, *, show_keys: bool = False) -> str:

@@ -7,7 +7,6 @@ before AI, ``m`` AI's own output on the task.
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.signal import lfilter
 from scipy.special import expit, ndtr, ndtri, pdtrik
 
 from withintask.panel.arrays import Array
@@ -209,6 +208,9 @@ def credential_probability(gain: ArrayLike, cost: float, cost_scale: float) -> A
 
 def persistent(innovation: Array, persistence: float) -> Array:
     """Autoregression e_k = r·e_(k-1) + √(1-r²)·z_k of variance 1 along the last axis, from e_1 = z_1, eq. (11)."""
+    # Here, as it takes a second to import, and most commands draw nothing.
+    from scipy.signal import lfilter
+
     weight = np.sqrt(1 - persistence**2)
     start = (1 - weight) * innovation[..., :1]
     return np.asarray(lfilter([weight], [1.0, -persistence], innovation, zi=start)[0])

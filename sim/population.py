@@ -10,7 +10,6 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.special import ndtr, ndtri
-from scipy.stats import beta, qmc
 
 from withintask.panel.arrays import Array, Codes
 from withintask.sim import equations as eq
@@ -31,6 +30,8 @@ _UNCUT = 1e-9
 
 @lru_cache(maxsize=8)
 def _uniform_points(n_workers: int, scramble: int, tail: float) -> Array:
+    from scipy.stats import qmc
+
     sampler = qmc.Sobol(d=len(DIMENSIONS), scramble=True, rng=np.random.default_rng(scramble))
     return np.clip(sampler.random(n_workers), tail, 1 - tail)
 
@@ -241,6 +242,8 @@ def _exposure(
     n_occupations, n_tasks, n_cog = shape
     n_exposed = n_occupations - round(unexposed * n_occupations)
     n_cells = n_exposed * n_cog
+    from scipy.stats import beta
+
     quantile = beta.ppf((np.arange(n_cells) + 1 / 2) / n_cells, low, high)
     exposure = np.zeros((n_occupations, n_tasks))
     order = np.random.default_rng(seed).permutation(n_cells)

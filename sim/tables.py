@@ -40,17 +40,13 @@ def workers(
     design: Design, sample: Sample, measured: Mapping[str, Array], number: Numbering
 ) -> pl.DataFrame:
     """One row a worker, with education and the given measurements of ability."""
+    columns: dict[str, pl.Series | Array] = {"worker_id": worker_ids(sample, number), **measured}
+    if design.shows("workers", "occupation_code"):
+        ids = number("o", max(design.n_occupations, 1), 0)
+        columns["occupation_code"] = take_ids(ids, sample.occupation)
     education = {f"educ_{skill}": sample.education[:, 0, k] for k, skill in enumerate(SKILLS)}
-    return pl.DataFrame(
-        {
-            "worker_id": worker_ids(sample, number),
-            "occupation_code": take_ids(
-                number("o", max(design.n_occupations, 1), 0), sample.occupation
-            ),
-            **measured,
-            **education,
-        }
-    )
+    columns |= {name: years for name, years in education.items() if design.shows("workers", name)}
+    return pl.DataFrame(columns)
 
 
 def tasks(design: Design, setting: Setting, number: Numbering) -> pl.DataFrame:

@@ -346,8 +346,13 @@ def estimate(
     ('ability_gradient', 'ok')
     """
     panel = as_panel(
-        data, first_ai_period=first_ai_period, outcome=outcome, control_arm=control_arm, info=info
-    ).collect()
+        data,
+        first_ai_period=first_ai_period,
+        outcome=outcome,
+        control_arm=control_arm,
+        info=info,
+        categories=True,
+    )
     frame = run_estimators(
         panel,
         hypotheses=hypotheses,

@@ -6,6 +6,7 @@ pseudo-value: its group's effect plus the row's own influence on it, so that the
 is the estimate and their clustered covariance is its sampling variance, over workers or firms and over tasks.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,21 +99,42 @@ def log_dispersion(
     values = values - center[row_cell]
     total = np.bincount(row_cell, w * values, minlength=n.size).astype(np.float64)
     square = np.bincount(row_cell, w * values**2, minlength=n.size).astype(np.float64)
-    left = (n[row_cell] - w, total[row_cell] - w * values, square[row_cell] - w * values**2)
+    theta_left = np.empty(values.size)
     with np.errstate(divide="ignore", invalid="ignore"):
         theta = _log_spread(n, total, square, center, measure)
-        theta_left = _log_spread(*left, center[row_cell], measure)
+        for part in _parts(values.size):
+            c, wv = row_cell[part], w[part] * values[part]
+            left = (n[c] - w[part], total[c] - wv, square[c] - w[part] * values[part] ** 2)
+            theta_left[part] = _log_spread(*left, center[c], measure)
         mean_left = np.bincount(row_cell, theta_left, minlength=n.size) / n
         corrected = n * theta - (n - 1) * mean_left
-        influence = -(n[row_cell] - 1) * (theta_left - mean_left[row_cell])
-    usable = (n >= SMALLEST_CELL) & np.isfinite(corrected)
-    return np.where(usable, corrected, np.nan), np.where(usable[row_cell], influence, 0.0)
+        usable = (n >= SMALLEST_CELL) & np.isfinite(corrected)
+        influence = _of_left_out(theta_left, mean_left, cells, usable)
+    return np.where(usable, corrected, np.nan), influence
+
+
+def _of_left_out(theta_left: Array, mean_left: Array, cells: Cells, usable: Flags) -> Array:
+    """Influence of rows from the measures without each, in their place; zero in cells that are not usable, (row,)."""
+    for part in _parts(theta_left.size):
+        c = cells.of_row[part]
+        moved = -(cells.count[c] - 1) * (theta_left[part] - mean_left[c])
+        theta_left[part] = np.where(usable[c], moved, 0.0)
+    return theta_left
+
+
+_ROWS_AT_ONCE = 2**16
+
+
+def _parts(n_rows: int) -> Iterator[slice]:
+    """Rows a part at a time: what is made of each row alone then stays in the processor's own memory."""
+    for start in range(0, n_rows, _ROWS_AT_ONCE):
+        yield slice(start, start + _ROWS_AT_ONCE)
 
 
 def _mean_one(weight: Array | None, cells: Cells) -> Array:
     """Weights that are one on average in each cell, (row,)."""
-    if weight is None:
-        return np.ones(cells.of_row.size)
+    if weight is None or (weight == 1).all():
+        return np.broadcast_to(1.0, cells.of_row.shape)
     total = np.bincount(cells.of_row, weight, minlength=cells.count.size)
     return np.asarray(weight * (cells.count / np.where(total > 0, total, 1))[cells.of_row])
 
@@ -201,13 +223,16 @@ def group_effects(
     """
     theta, influence = log_dispersion(cells, output, measure, weight)
     combined = combine(cells, theta, arms=arms, sides=sides)
-    row_group, share = cells.group[cells.of_row], combined.share[cells.of_row]
     columns = np.empty((output.size, 0)) if controls is None else controls
+    effect, pseudo = combined.effect[cells.group], influence
+    for part in _parts(output.size):
+        c = cells.of_row[part]
+        pseudo[part] = effect[c] + combined.share[c] * influence[part]
     return GroupEffects(
         effect=combined.effect,
-        pseudo=combined.effect[row_group] + share * influence,
-        controls=_of_means(cells, columns, combined.weights, share),
-        is_used=np.isfinite(combined.effect)[row_group],
+        pseudo=pseudo,
+        controls=_of_means(cells, columns, combined.weights, combined.share),
+        is_used=np.isfinite(effect)[cells.of_row],
         message=combined.message,
     )
 
@@ -264,7 +289,7 @@ def _of_means(cells: Cells, columns: Array, weights: Array, share: Array) -> Arr
         mean = total / np.maximum(cells.count, 1)
         effect = np.bincount(cells.group, weights * mean, minlength=cells.n_groups)
         deviation = column - mean[cells.of_row]
-        out[:, k] = effect[cells.group[cells.of_row]] + share * deviation
+        out[:, k] = effect[cells.group[cells.of_row]] + share[cells.of_row] * deviation
     return out
 
 
@@ -272,6 +297,17 @@ def _left_out(n_left: int, n_groups: int) -> str:
     if n_left == 0:
         return ""
     return f"{n_left} of {n_groups} firm-task groups left out: an empty cell, under {SMALLEST_CELL} rows, or no variation"
+
+
+def _used(rows: TaskRows, cells: Cells, effects: GroupEffects) -> tuple[Flags, Array]:
+    """Rows of usable groups with time, and their weights, (row,) and (used row,)."""
+    row_group = cells.group[cells.of_row]
+    counted = np.ones_like(rows.is_post) if rows.is_post.all() else ~rows.is_post
+    time = np.bincount(row_group, rows.time_share * counted, minlength=cells.n_groups)
+    size = np.bincount(row_group, minlength=cells.n_groups)
+    used = effects.is_used & (time > 0)[row_group]
+    weight = (time / np.maximum(size, 1))[row_group if used.all() else row_group[used]]
+    return used, weight
 
 
 def fit_effects(
@@ -310,19 +346,16 @@ def fit_effects(
     """
     if not effects.is_used.any():
         raise EstimationError(f"no firm-task group is usable: {effects.message}")
-    row_group = cells.group[cells.of_row]
-    counted = np.ones_like(rows.is_post) if rows.is_post.all() else ~rows.is_post
-    time = np.bincount(row_group, rows.time_share * counted, minlength=cells.n_groups)
-    size = np.bincount(row_group, minlength=cells.n_groups)
-    used = effects.is_used & (time[row_group] > 0)
-    weight = (time / np.maximum(size, 1))[row_group][used]
-    columns = [np.ones(used.sum())] if treated is None else [treated[used], np.ones(used.sum())]
+    used, weight = _used(rows, cells, effects)
+    chosen = slice(None) if used.all() else np.flatnonzero(used)
+    ones = np.ones(weight.size)
+    columns = [ones] if treated is None else [treated[chosen], ones]
     names = ["effect"] if treated is None else ["effect", "constant"]
-    columns += list(effects.controls[used].T)
+    columns += list(effects.controls[chosen].T)
     names += [f"control {k}" for k in range(effects.controls.shape[1])]
     return fit_two_way(
-        effects.pseudo[used],
-        np.column_stack(columns),
+        effects.pseudo[chosen],
+        np.column_stack(columns) if len(columns) > 1 else ones[:, None],
         names=names,
         clusters=clusters(rows.take(used)),
         options=options,

@@ -16,7 +16,12 @@ from withintask.tests_of_model.hypotheses.adoption import (
     two_way_effect,
 )
 from withintask.tests_of_model.hypotheses.average_effect import EFFECT_ESTIMATORS
-from withintask.tests_of_model.hypotheses.dispersion import fit_effects, group_effects, make_cells
+from withintask.tests_of_model.hypotheses.dispersion import (
+    Cells,
+    fit_effects,
+    group_effects,
+    make_cells,
+)
 from withintask.tests_of_model.hypotheses.estimates import failure, from_fit
 from withintask.tests_of_model.hypotheses.gradients import gradient_of_ability, gradient_of_output
 from withintask.tests_of_model.hypotheses.hypothesis import (
@@ -54,14 +59,12 @@ def _dispersion_by_arm(
 ) -> tuple[Estimate, ...]:
     """Difference in differences of log dispersion within firm and task, between arms."""
     rows, arm, note = _exposed_in_arms(sample, treatment)
-    group = {term: rows.task if term == _POOLED else firm_task(rows) for term in terms}
+    in_cells = {
+        pooled: _in_cells(rows, rows.task if pooled else firm_task(rows), arm, note)
+        for pooled in {term == _POOLED for term in terms}
+    }
     return tuple(
-        _effect(
-            term,
-            _Cells(rows, group[term], arm, measure or _MEASURE[term], note),
-            sample.options,
-            arms=(0, 1),
-        )
+        _effect(term, in_cells[term == _POOLED], sample.options, arms=(0, 1), measure=measure)
         for term in terms
     )
 
@@ -84,32 +87,17 @@ def _dispersion_between_arms(sample: Sample, *, terms: tuple[str, ...]) -> tuple
     rows, note = usable(sample.task_rows, "firm", "exposure", "time_share", "access")
     rows = rows.take(rows.is_post & is_exposed(rows) & np.isfinite(rows.access))
     arm = (rows.access > 0).astype(np.int64)
-    return tuple(
-        _effect(
-            term,
-            _Cells(rows, firm_task(rows), arm, _MEASURE[term], note),
-            sample.options,
-            arms=(0, 1),
-            sides=(1,),
-        )
-        for term in terms
-    )
+    in_cells = _in_cells(rows, firm_task(rows), arm, note)
+    options, arms, sides = sample.options, (0, 1), (1,)
+    return tuple(_effect(term, in_cells, options, arms=arms, sides=sides) for term in terms)
 
 
 def _dispersion_before_after(sample: Sample, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
     """Log dispersion within firm and task, after minus before, of those who got access; nobody to compare with."""
     rows, arm, note = _exposed_in_arms(sample)
     rows = rows.take(arm == 1)
-    arm = np.zeros_like(rows.task)
-    return tuple(
-        _effect(
-            term,
-            _Cells(rows, firm_task(rows), arm, _MEASURE[term], note),
-            sample.options,
-            arms=(0,),
-        )
-        for term in terms
-    )
+    in_cells = _in_cells(rows, firm_task(rows), _one_arm(rows), note)
+    return tuple(_effect(term, in_cells, sample.options, arms=(0,)) for term in terms)
 
 
 def _dispersion_by_exposure(sample: Sample, *, terms: tuple[str, ...]) -> tuple[Estimate, ...]:
@@ -124,17 +112,9 @@ def _dispersion_by_exposure(sample: Sample, *, terms: tuple[str, ...]) -> tuple[
     treated = is_exposed(rows).astype(np.float64)
     if treated.all():
         raise EstimationError("no unexposed task to compare with")
-    arm = np.zeros_like(rows.task)
-    return tuple(
-        _effect(
-            term,
-            _Cells(rows, firm_task(rows), arm, _MEASURE[term], note),
-            sample.options,
-            arms=(0,),
-            treated=treated,
-        )
-        for term in terms
-    )
+    in_cells = _in_cells(rows, firm_task(rows), _one_arm(rows), note)
+    options = sample.options
+    return tuple(_effect(t, in_cells, options, arms=(0,), treated=treated) for t in terms)
 
 
 def _occupation_percentiles(sample: Sample) -> tuple[Estimate, ...]:
@@ -178,34 +158,43 @@ def _occupation_percentiles(sample: Sample) -> tuple[Estimate, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Cells:
-    """Rows sorted into cells, and the dispersion that is taken of them."""
+class _InCells:
+    """Rows sorted into cells, once for all dispersions that are taken of them."""
 
     rows: TaskRows
-    group: Codes
-    arm: Codes
-    measure: str
+    cells: Cells | None
+    """None where there is no row."""
     note: str
+
+
+def _in_cells(rows: TaskRows, group: Codes, arm: Codes, note: str) -> _InCells:
+    if rows.output.size == 0:
+        return _InCells(rows, None, note)
+    return _InCells(rows, make_cells(compact_codes(group), arm, rows.period, rows.is_post), note)
+
+
+def _one_arm(rows: TaskRows) -> Codes:
+    return np.broadcast_to(np.int64(0), rows.task.shape)
 
 
 def _effect(
     term: str,
-    sorted_rows: _Cells,
+    in_cells: _InCells,
     options: Options,
     *,
     arms: tuple[int, ...],
     sides: tuple[int, ...] = (0, 1),
     treated: Array | None = None,
+    measure: str = "",
 ) -> Estimate:
-    rows = sorted_rows.rows
-    if rows.output.size == 0:
-        reason = joined("no row of an exposed task and a known arm", sorted_rows.note)
+    rows, cells = in_cells.rows, in_cells.cells
+    if cells is None:
+        reason = joined("no row of an exposed task and a known arm", in_cells.note)
         return failure(term, "unusable", reason)
-    cells = make_cells(compact_codes(sorted_rows.group), sorted_rows.arm, rows.period, rows.is_post)
     effects = group_effects(
         cells,
         rows.output,
-        sorted_rows.measure,
+        measure or _MEASURE[term],
         arms=arms,
         sides=sides,
         weight=rows.weight,
@@ -214,8 +203,8 @@ def _effect(
     try:
         fitted = fit_effects(rows, cells, effects, treated, options=options)
     except EstimationError as error:
-        return failure(term, "unusable", joined(str(error), sorted_rows.note))
-    message = joined(sorted_rows.note, effects.message)
+        return failure(term, "unusable", joined(str(error), in_cells.note))
+    message = joined(in_cells.note, effects.message)
     return from_fit(fitted, {term: "effect"}, message=message)[0]
 
 

@@ -7,9 +7,8 @@ from itertools import combinations
 import numpy as np
 
 from withintask.panel.arrays import Array, Codes
-from withintask.tests_of_model.regression.absorb import compact_codes
 from withintask.tests_of_model.regression.conventions import SmallSample
-from withintask.tests_of_model.regression.grouping import group_sums
+from withintask.tests_of_model.regression.grouping import combined_codes, group_sums
 from withintask.tests_of_model.regression.problem import Problem
 
 # A negative eigenvalue above this share of the largest is rounding, not a defect to report.
@@ -142,7 +141,7 @@ def intersection(clusters: Sequence[Codes]) -> Codes:
     """Codes of the combinations of clusters, without gaps (n_obs,)."""
     codes = clusters[0]
     for other in clusters[1:]:
-        codes = compact_codes(codes * (int(np.max(other)) + 1) + other)
+        codes = combined_codes(codes, other)
     return codes
 
 

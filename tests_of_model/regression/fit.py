@@ -4,7 +4,7 @@ One function, :func:`fit`, two engines: ``fast`` projects the effects out exactl
 hands the same regression to linearmodels and statsmodels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -36,7 +36,12 @@ from withintask.tests_of_model.regression.options import (
     Instruments,
     Options,
 )
-from withintask.tests_of_model.regression.problem import FEW_CLUSTER_KINDS, Problem, read_problem
+from withintask.tests_of_model.regression.problem import (
+    FEW_CLUSTER_KINDS,
+    Problem,
+    read_problem,
+    with_inference,
+)
 from withintask.tests_of_model.regression.threads import threads_for_rows
 from withintask.tests_of_model.regression.within import PERFECT_SHARE, Within, project
 
@@ -117,10 +122,9 @@ def fit(
         raise ParameterError(
             f"regression: engine is {options.engine!r}, expected 'fast' or 'reference'"
         )
-    problem = read_problem(
-        y, X, names=names, effects=effects, instruments=instruments, inference=inference
-    )
     errors, once = inference.errors or options.errors, once or Once()
+    read = partial(read_problem, y, X, names=names, effects=effects, instruments=instruments)
+    problem = once.problem(inference, read)
     if inference.kind is not None or errors is None:
         return _by_engine(problem, options, once)
     check_errors(errors)
@@ -137,7 +141,16 @@ class Once:
     def __init__(self) -> None:
         self._within: Within | None = None
         self._solved: tuple[Array, Array] | None = None
+        self._left: Array | None = None
+        self._problem: Problem | None = None
         self.sums = ScoreSums()
+
+    def problem(self, inference: Inference, read: Callable[..., Problem]) -> Problem:
+        """Return the regression with this inference; its variables are read and checked by the first call."""
+        if self._problem is None:
+            self._problem = read(inference=inference)
+            return self._problem
+        return with_inference(self._problem, inference)
 
     def within(self, problem: Problem) -> Within:
         """Return the variables off the effects."""
@@ -150,6 +163,12 @@ class Once:
         if self._solved is None:
             self._solved = _solve(within)
         return self._solved
+
+    def left(self, weights: Array | None, residuals: Array) -> Array:
+        """Return residuals on the scale of the outcome."""
+        if self._left is None:
+            self._left = residuals if weights is None else residuals / np.sqrt(weights)
+        return self._left
 
 
 def _by_engine(problem: Problem, options: Options, once: Once) -> Fit:
@@ -245,7 +264,7 @@ def fit_problem(problem: Problem, once: Once | None = None) -> Fit:
         n_clusters=min(problem.n_clusters, default=0),
         n_absorbed=projector.rank if projector else 0,
         n_singletons=problem.n_singletons,
-        residuals=residuals if problem.weights is None else residuals / np.sqrt(problem.weights),
+        residuals=once.left(problem.weights, residuals),
         status=status,
         messages=(*_singletons(problem.n_singletons), *within.messages, *reasons, *repairs),
         covariance_kind=problem.covariance,

@@ -9,9 +9,14 @@ from scipy import sparse
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError
 from withintask.panel.transform import first_rows
-from withintask.tests_of_model.regression.identifiers import compact_codes, known_codes
+from withintask.tests_of_model.regression.identifiers import (
+    SPARSE_CODES,
+    compact_codes,
+    known_codes,
+)
 
 __all__ = [
+    "combined_codes",
     "compact_codes",
     "encode",
     "first_rows",
@@ -52,13 +57,23 @@ def encode(*columns: npt.ArrayLike) -> Codes:
                 f"encode: {np.count_nonzero(~known):,} of {known.size:,} values are not known (null or NaN), and what "
                 "is not known is no level; leave the rows out first"
             )
-        codes = inner if codes is None else compact_codes(_paired(codes, inner))
+        codes = inner if codes is None else combined_codes(codes, inner)
     return np.zeros(0, dtype=np.intp) if codes is None else codes
 
 
-def _paired(outer: Codes, inner: Codes) -> Codes:
-    """One number for each pair of codes, in their order."""
-    return outer * (np.max(inner, initial=0) + 1) + inner
+def combined_codes(outer: Codes, inner: Codes) -> Codes:
+    """Give codes without gaps to the combinations of two codes that have none, in their order, (n_obs,)."""
+    n_outer, n_inner = (int(np.max(codes, initial=0)) + 1 for codes in (outer, inner))
+    if not len(outer) or n_outer * n_inner <= SPARSE_CODES * len(outer):
+        return compact_codes(outer * n_inner + inner)
+    # Many more combinations than rows: sorted by counting, twice, which is faster than by comparing.
+    order = sorting_order(inner)
+    order = order[sorting_order(outer[order])]
+    sorted_outer, sorted_inner = outer[order], inner[order]
+    is_new = (np.diff(sorted_outer) != 0) | (np.diff(sorted_inner) != 0)
+    codes = np.zeros(len(order), dtype=np.intp)
+    codes[order[1:]] = np.cumsum(is_new)
+    return codes
 
 
 def is_nested(inner: Codes, outer: Codes) -> bool:

@@ -14,7 +14,7 @@ from withintask.panel.errors import EstimationError
 
 _LARGEST = np.iinfo(np.int64).max
 # A code above this multiple of the number of rows is re-encoded by sorting, below it by counting.
-_SPARSE_CODES = 8
+SPARSE_CODES = 8
 
 
 def known_codes(column: Any) -> tuple[Codes, Flags]:
@@ -91,7 +91,7 @@ def compact_codes(codes: npt.NDArray[Any]) -> Codes:
     if codes.dtype == np.uint64 and int(np.max(codes, initial=0)) > _LARGEST:
         return np.unique(codes, return_inverse=True)[1].astype(np.intp, copy=False)
     exact = codes.astype(np.intp, copy=False)
-    if np.max(exact, initial=0) > _SPARSE_CODES * len(exact):
+    if np.max(exact, initial=0) > SPARSE_CODES * len(exact):
         step = np.diff(exact)
         if (step >= 0).all():
             # Rows in the order of their codes, as panels often are, need no sorting.

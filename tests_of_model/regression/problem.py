@@ -1,7 +1,7 @@
 """A regression as it enters the engines: checked, typed, variables as contiguous rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -117,6 +117,23 @@ def _n_singletons(projector: Projector | None, told: int | None) -> int:
     if told is not None:
         return told
     return projector.n_singletons if projector is not None else 0
+
+
+def with_inference(problem: Problem, inference: Inference) -> Problem:
+    """Return a regression that was checked with other clusters and errors, which alone are checked."""
+    kind: CovarianceKind = inference.kind or ("cluster" if len(inference.cluster) else "robust")
+    is_iv = bool(problem.endogenous)
+    _check_options(kind, inference.convention, len(inference.cluster), is_iv=is_iv)
+    clusters = [np.asarray(codes) for codes in inference.cluster]
+    problems = _cluster_problems(clusters, problem.y.shape[-1])
+    if problems:
+        raise EstimationError(list_problems("regression", problems))
+    return replace(
+        problem,
+        clusters=tuple(compact_codes(codes) for codes in clusters),
+        covariance=kind,
+        convention=inference.convention,
+    )
 
 
 def _floats(values: npt.ArrayLike) -> Array:

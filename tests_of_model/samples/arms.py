@@ -51,15 +51,16 @@ def find_arms(rows: TaskRows, treatment: Array) -> Arms:
     """
     known = rows.is_post & np.isfinite(treatment)
     treated = treatment > 0
-    pair = encode(rows.worker, rows.task)
-    units: tuple[tuple[Codes, Unit], ...] = ((rows.worker, "worker"), (pair, "worker and task"))
-    for unit, name in units:
-        any_treated, any_not = _any(unit, known & treated), _any(unit, known & ~treated)
+    names: tuple[Unit, ...] = ("worker", "worker and task")
+    with_it, without = known & treated, known & ~treated
+    for name in names:
+        unit = rows.worker if name == "worker" else encode(rows.worker, rows.task)
+        any_treated, any_not = _any(unit, with_it), _any(unit, without)
         if not (any_treated & any_not).any():
             arm = np.where(any_treated, 1, np.where(any_not, 0, -1))
             return Arms(arm=arm[unit], unit=name, problem="")
     arm = np.where(known, treated.astype(np.int64), -1)
-    return Arms(arm=arm, unit="row", problem=_variation(rows, pair, known, treated))
+    return Arms(arm=arm, unit="row", problem=_variation(rows, unit, known, treated))
 
 
 def _any(unit: Codes, chosen: Flags) -> Flags:

@@ -150,15 +150,19 @@ def task_rows(panel: Panel, adjust: Adjust = NOTHING) -> TaskRows:
         output=_positive(floats(frame["output"]), panel.info.outcome_kind),
         access=floats(optional(frame, "ai_access", pl.Boolean)),
         use=floats(optional(frame, "ai_use", pl.Float64)),
-        exposure=of_task.numbers("exposure")[task],
-        time_share=told(of_task.numbers("time_share")[task], 1.0),
+        exposure=of_task.of_rows("exposure", task),
+        time_share=told(of_task.of_rows("time_share", task), 1.0),
         skill=told(skill[task], 0),
         assignment=told(codes(optional(frame, "assignment_id", pl.String)), 0),
         controls=_controls(panel, frame, adjust),
-        weight=told(floats(optional(frame, "weight", pl.Float64)), 1.0)
-        * weights_of(panel, "outputs", frame, adjust.weight),
+        weight=_weight(panel, frame, adjust),
         names=Names(frame["worker_id"], worker),
     )
+
+
+def _weight(panel: Panel, frame: pl.DataFrame, adjust: Adjust) -> Array:
+    weight: Array = told(floats(optional(frame, "weight", pl.Float64)), 1.0)
+    return weight * weights_of(panel, "outputs", frame, adjust.weight) if adjust.weight else weight
 
 
 def _controls(panel: Panel, frame: pl.DataFrame, adjust: Adjust) -> Array:

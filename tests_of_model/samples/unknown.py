@@ -39,7 +39,9 @@ def known_or_unasked(values: Array | Codes) -> Flags:
 
 def told(values: Any, otherwise: float) -> Any:
     """Values as they are; one and the same everywhere where none is known, (row,)."""
-    return values if is_known(values).any() else np.full_like(values, otherwise)
+    if is_known(values).any():
+        return values
+    return np.broadcast_to(np.asarray(otherwise, dtype=values.dtype), values.shape)
 
 
 def left_out(known: Mapping[str, Flags], what: str = "rows", *, n_rows: Array | None = None) -> str:

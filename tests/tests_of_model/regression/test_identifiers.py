@@ -7,11 +7,13 @@ import duckdb
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from withintask.panel.errors import EstimationError, ParameterError
 from withintask.tests_of_model.regression.compressed import fit_compressed
 from withintask.tests_of_model.regression.fit import fit
-from withintask.tests_of_model.regression.grouping import compact_codes, encode
+from withintask.tests_of_model.regression.grouping import combined_codes, compact_codes, encode
 from withintask.tests_of_model.regression.identifiers import known_codes, left_out_ids
 from withintask.tests_of_model.regression.options import Effects, Inference
 
@@ -217,3 +219,15 @@ def test_the_fit_on_rows_agrees_with_ids_of_any_type():
         inference=Inference(cluster=[encode(firms)]),
     )
     np.testing.assert_allclose(found.std_error, expected.std_error, rtol=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=40))
+def test_combinations_of_many_levels_have_the_codes_of_their_order(pairs):
+    outer, inner = (encode(column) for column in np.array(pairs).T)
+    expected = np.unique(np.column_stack([outer, inner]), axis=0, return_inverse=True)[1].ravel()
+    np.testing.assert_array_equal(expected, combined_codes(outer, inner))
+
+
+def test_combinations_without_rows_have_no_codes():
+    nothing = np.zeros(0, dtype=np.intp)
+    assert combined_codes(nothing, nothing).size == 0
