@@ -1,7 +1,7 @@
 """The files that a manifest names: where they lie, and whether they are those that were written."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from withintask.panel.checksums import damaged_files
 from withintask.panel.consent import is_remembered
@@ -12,6 +12,9 @@ from withintask.panel.references import Breach
 PARTS = "/*.parquet"
 """A table in parts: every Parquet file of a folder, in the order of their names."""
 
+_LONGEST_NAME = 255
+"""Bytes of a name that file systems take."""
+
 OUTSIDE = "lies outside the folder of the manifest, which reads only inside it unless told so (--allow-outside)"
 
 
@@ -21,6 +24,16 @@ def matching(folder: Path, file: str) -> Iterator[str]:
         yield from (f"{file[: -len(PARTS)]}/{part.name}" for part in sorted(folder.glob(file)))
     elif file:
         yield file
+
+
+def is_name(file: str) -> bool:
+    """Tell whether a system can look for such a file: no zero byte, no part that is too long, no pattern of another folder."""
+    parts = PurePath(file).parts
+    return (
+        "\0" not in file
+        and all(len(part.encode()) <= _LONGEST_NAME for part in parts)
+        and not (file.endswith(PARTS) and PurePath(file).is_absolute())
+    )
 
 
 def is_inside(folder: Path, file: str) -> bool:

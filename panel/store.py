@@ -17,7 +17,7 @@ from withintask.panel.errors import (
     quoted,
     shortened,
 )
-from withintask.panel.files import OUTSIDE, damage_breaches, may_be_read, outside_breaches
+from withintask.panel.files import OUTSIDE, damage_breaches, is_name, may_be_read, outside_breaches
 from withintask.panel.manifest import (
     MANIFEST,
     OF_READER,
@@ -299,6 +299,8 @@ def _understood(document: dict[str, Any], manifest: Path) -> tuple[PanelInfo, li
         mapping, wrong = table_mapping(name, tables[name])
         mappings.append(mapping)
         problems += wrong
+        if not is_name(mapping.file):
+            problems.append(f"[tables.{name}] file {quoted(mapping.file)} is no name of a file")
     if problems:
         raise SourceError(list_problems(str(manifest), problems, advice="Correct the manifest."))
     info = panel_info({key: head[key] for key in known if key in head})

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from withintask.panel.errors import SourceError, list_problems
-from withintask.panel.files import matching
+from withintask.panel.files import is_name, matching
 from withintask.panel.manifest import manifest_of, read_manifest
 
 _ADVICE = (
@@ -46,7 +46,12 @@ def files_of_panel(path: Path) -> tuple[Path, ...]:
     manifest = manifest_of(path)
     tables = read_manifest(manifest).get("tables", {})
     names = [table.get("file", "") for table in tables.values() if isinstance(table, dict)]
-    parts = [part for name in names if isinstance(name, str) for part in _parts(manifest, name)]
+    parts = [
+        part
+        for name in names
+        if isinstance(name, str) and is_name(name)
+        for part in _parts(manifest, name)
+    ]
     return (manifest, *parts)
 
 

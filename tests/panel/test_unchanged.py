@@ -70,3 +70,13 @@ def test_what_fails_because_of_the_change_is_not_what_is_said(folder):
 def test_a_panel_that_nobody_touches_is_read(folder):
     assert read_panel(folder).workers.height == 2
     assert report.violation_report(folder, with_outputs=False).violations.is_empty()
+
+
+@pytest.mark.parametrize("name", ["/somewhere/*.parquet", "w\\u0000.csv", "w" * 300])
+@pytest.mark.parametrize(
+    "reader", [read_panel, lambda folder: report.violation_report(folder, with_outputs=False)]
+)
+def test_a_name_that_no_file_can_have_is_a_mistake_in_the_manifest(folder, name, reader):
+    (folder / "panel.toml").write_text(MANIFEST.replace("w.csv", name), encoding="utf-8")
+    with pytest.raises(SourceError, match=r"\[tables\.workers\] file .* is no name of a file"):
+        reader(folder)

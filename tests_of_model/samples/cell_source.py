@@ -15,7 +15,7 @@ from withintask.panel.escape import in_sql
 from withintask.panel.panel import Panel, PanelInfo
 from withintask.panel.transform import eager
 from withintask.panel.trial_arms import access_of_arm, with_access
-from withintask.panel.unchanged import unchanged
+from withintask.panel.unchanged import files_of_panel, unchanged
 
 MEMORY = 2_000_000_000
 """Bytes that the database takes unless told otherwise."""
@@ -117,7 +117,7 @@ def open_cells(
         connection.execute("SET preserve_insertion_order = false")
         connection.execute(f"SET memory_limit = '{memory_bytes}B'")
         present = [n for n in (*_ALWAYS, *OPTIONAL) if n in outputs.lazy().collect_schema().names()]
-        read = files or (_copied(outputs.lazy(), present, Path(scratch)),)
+        read = files or (_copied(panel, outputs.lazy(), present, Path(scratch)),)
         columns = _view(connection, _columns(panel.info, present, stated), read)
         tasks = None if panel.tasks is None else eager(panel.tasks)
         yield CellSource(
@@ -137,7 +137,7 @@ def _fail_if_no_log(panel: Panel) -> None:
         )
 
 
-def _copied(rows: pl.LazyFrame, columns: Sequence[str], scratch: Path) -> Path:
+def _copied(panel: Panel, rows: pl.LazyFrame, columns: Sequence[str], scratch: Path) -> Path:
     """Write the columns that are needed to a file of ours, in one pass."""
     n_rows = int(rows.select(pl.len()).collect(engine="streaming").item())
     free = shutil.disk_usage(scratch).free
@@ -148,7 +148,8 @@ def _copied(rows: pl.LazyFrame, columns: Sequence[str], scratch: Path) -> Path:
         )
     file = scratch / "outputs.parquet"
     try:
-        rows.select(columns).sink_parquet(file, compression="lz4")
+        with unchanged(files_of_panel(panel.origin) if isinstance(panel.origin, Path) else ()):
+            rows.select(columns).sink_parquet(file, compression="lz4")
     except OSError as error:
         raise SourceError(
             f"{scratch.parent}: cannot hold a copy of the outputs ({error}); set TMPDIR to a larger disk"

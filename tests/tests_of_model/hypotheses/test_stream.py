@@ -266,6 +266,20 @@ def test_a_panel_that_changes_meanwhile_gives_no_estimate(tmp_path):
         os.utime(file, ns=(1, 1))
 
 
+def test_a_panel_of_text_that_changes_while_it_is_copied_gives_no_estimate(tmp_path, monkeypatch):
+    write_panel(drawn(), tmp_path / "p", layout="csv")
+    sink = pl.LazyFrame.sink_parquet
+
+    def changed(frame, path, **options):
+        sink(frame, path, **options)
+        os.utime(tmp_path / "p" / "outputs.csv", ns=(1, 1))
+
+    panel = scan_panel(tmp_path / "p")
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", changed)
+    with pytest.raises(SourceError, match=r"outputs\.csv: changed while it was read"):
+        estimate_streamed(panel, estimators=SERVED[0])
+
+
 def test_a_disk_too_small_for_the_copy_is_named_before_it_is_made(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000))
     with pytest.raises(SourceError, match="set TMPDIR to a larger disk"):
