@@ -30,7 +30,7 @@ Reading: TypeAlias = Callable[[Store], str]
 
 It raises what is wrong with the file."""
 
-_MOST_AHEAD = 4
+_MOST_AHEAD = 12
 _MOST_BYTES_AHEAD = 1 << 25
 """Files that are read ahead have fewer bytes together, so that memory stays bounded."""
 
