@@ -77,6 +77,7 @@ def pyfixest_gradient(panel):
 
 
 CASES = (
+    ("rct", "dispersion_by_access", None),
     ("rct", "pairs_difference", None),
     ("postings", "linear_probability", pyfixest_linear_probability),
     ("rct-ability", "gradient", pyfixest_gradient),
@@ -94,8 +95,9 @@ def bench(design_name, estimator_name, peer, n):
     economy, _ = solved(params)
     ((_, estimator),) = [(h, e) for h, e in choose() if e.name == estimator_name]
 
-    def draw(number):
-        return simulate(economy, design, draw_shocks(design, seed=SEED, replicate=number))
+    def draw(number, coded=False):
+        shocks = draw_shocks(design, seed=SEED, replicate=number)
+        return simulate(economy, design, shocks, coded=coded)
 
     panels = [draw(number) for number in range(n)]
     ours = [estimator.run(Sample(panel))[0].estimate for panel in panels[:3]]
@@ -110,8 +112,8 @@ def bench(design_name, estimator_name, peer, n):
 
     runs = {
         "study": harness,
-        "bare": lambda: [estimator.run(Sample(draw(number))) for number in range(n)],
-        "draws": lambda: [draw(number) for number in range(n)],
+        "bare": lambda: [estimator.run(Sample(draw(number, coded=True))) for number in range(n)],
+        "draws": lambda: [draw(number, coded=True) for number in range(n)],
     }
     if is_here:
         runs["pyfixest"] = lambda: [peer(draw(number)) for number in range(n)]

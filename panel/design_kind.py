@@ -216,10 +216,11 @@ def _cells(rows: pl.LazyFrame, columns: Sequence[str]) -> pl.DataFrame:
 
 def _pure(cells: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """Whether each unit and period has AI throughout, or in part."""
-    sums = cells.group_by(by).agg(pl.col(ON, OFF).sum()).filter(pl.col(ON) + pl.col(OFF) > 0)
-    return sums.with_columns(
+    sums = cells.lazy().group_by(by).agg(pl.col(ON, OFF).sum())
+    units = sums.filter(pl.col(ON) + pl.col(OFF) > 0).with_columns(
         is_on=pl.col(OFF) == 0, is_mixed=(pl.col(ON) > 0) & (pl.col(OFF) > 0)
-    ).sort(by)
+    )
+    return units.sort(by).collect(engine="streaming")
 
 
 def _differ(units: pl.DataFrame) -> bool:
@@ -235,11 +236,12 @@ def _both(units: pl.DataFrame, unit: str) -> int:
 
 
 def _within_periods(cells: pl.DataFrame) -> int:
-    pure = cells.filter(pl.col(ON) + pl.col(OFF) > 0)
+    pure = cells.lazy().filter(pl.col(ON) + pl.col(OFF) > 0)
     tasks = pure.group_by("worker_id", "period").agg(
         both=(pl.col(OFF) == 0).any() & (pl.col(ON) == 0).any()
     )
-    return tasks.filter("both")["worker_id"].n_unique()
+    both = tasks.filter("both").select(pl.col("worker_id").n_unique())
+    return int(both.collect(engine="streaming").item())
 
 
 def _starts(units: pl.DataFrame, unit: str) -> Starts:
@@ -297,8 +299,9 @@ def _assignment(rows: pl.LazyFrame, columns: Sequence[str]) -> tuple[tuple[str, 
 
 
 def _items(rows: pl.LazyFrame, columns: Sequence[str], cells: pl.DataFrame) -> Items:
-    sizes = pl.concat([cells.filter(pl.col(c) > 0)[c].cast(pl.Int64) for c in (ON, OFF, UNKNOWN)])
-    ordered = sizes.sort()
+    sizes = pl.concat([_sizes(cells, column) for column in (ON, OFF, UNKNOWN)])
+    counts = sizes.group_by("size").agg(pl.col("n").sum()).sort("size")
+    middle = counts.filter(pl.col("n").cum_sum() > (pl.col("n").sum() - 1) // 2)
     longest = cells.group_by("worker_id").agg(pl.col("n").sum())["n"].max()
     n_items, n_shared, n_raters = None, 0, 0
     if "item_id" in columns:
@@ -311,13 +314,20 @@ def _items(rows: pl.LazyFrame, columns: Sequence[str], cells: pl.DataFrame) -> I
         n_raters = rows.select(pl.col("rater_id").drop_nulls().n_unique()).collect().item()
     return Items(
         n_items=n_items,
-        smallest=ordered[0] if ordered.len() else 0,
-        median=ordered[(ordered.len() - 1) // 2] if ordered.len() else 0,
-        largest=ordered[-1] if ordered.len() else 0,
+        smallest=counts["size"][0] if counts.height else 0,
+        median=middle["size"][0] if counts.height else 0,
+        largest=counts["size"][-1] if counts.height else 0,
         n_shared=n_shared,
         n_raters=n_raters,
         longest_sequence=int(longest) if isinstance(longest, int) else 0,
     )
+
+
+def _sizes(cells: pl.DataFrame, column: str) -> pl.DataFrame:
+    """How many cells have how many rows of a kind, of those that have one."""
+    size = pl.col(column).cast(pl.Int64).alias("size")
+    counts = cells.lazy().filter(pl.col(column) > 0).group_by(size).agg(n=pl.len().cast(pl.Int64))
+    return counts.collect(engine="streaming")
 
 
 def _abilities(panel: Panel) -> tuple[tuple[str, int], ...]:

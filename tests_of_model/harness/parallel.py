@@ -16,9 +16,8 @@ from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits
-
 from withintask.panel.errors import ParameterError
+from withintask.tests_of_model.regression.threads import one_thread
 
 _THREADS = ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 """What processes read when they start; the cores are taken by the pool itself."""
@@ -193,7 +192,5 @@ def one_blas_thread() -> Iterator[None]:
     The limit belongs to the process, and threadpoolctl lets one thread at a time set it. Whoever hands work to threads
     must therefore be inside as well: else the first of them to leave lifts the limit under the others.
     """
-    import scipy.linalg  # noqa: F401  (a BLAS of its own, which is held only once it is loaded)
-
-    with threadpool_limits(limits=1):
+    with one_thread():
         yield

@@ -1,7 +1,10 @@
 """Covariances for few clusters: CR2 with Satterthwaite degrees of freedom, CR3 and jackknife."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy import linalg
@@ -145,13 +148,32 @@ def _adjusted(basis: Array, bread_rows: Array, power: float) -> tuple[Array, Arr
 
     What they lack is the square of b X_g' in the directions that only this cluster identifies.
     """
-    right, singular, _ = linalg.svd(basis.T, full_matrices=False, check_finite=False)
+    right, singular = _left_singular(basis.T)
     left = 1 - singular**2
     is_free = left > _LEVERAGE_SLACK
     scale = np.where(is_free, np.maximum(left, _LEVERAGE_SLACK) ** -power, 0.0)
     inside = bread_rows @ right
     moved: Array = bread_rows + (inside * (scale - 1)) @ right.T
     return moved, np.asarray(np.sum(inside[:, ~is_free] ** 2, axis=1))
+
+
+def _left_singular(matrix: Array) -> tuple[Array, Array]:
+    """Left singular vectors and singular values, as ``scipy.linalg.svd`` has them; its own checks take longer than small ones."""
+    svd, work_size = _gesdd()
+    work, _ = work_size(*matrix.shape, compute_uv=True, full_matrices=False)
+    left, singular, _, info = svd(
+        matrix, compute_uv=True, lwork=int(work), full_matrices=False, overwrite_a=False
+    )
+    if info != 0:
+        raise linalg.LinAlgError("SVD did not converge")
+    return left, singular
+
+
+@cache
+def _gesdd() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    names = ("gesdd", "gesdd_lwork")
+    svd, work_size = linalg.get_lapack_funcs(names, dtype=np.float64, ilp64="preferred")
+    return svd, work_size
 
 
 def _satterthwaite(adjusted: list[Array], basis: list[Array]) -> Array:

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from withintask.panel.arrays import Array
+from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError, ParameterError
 from withintask.tests_of_model.regression.conventions import SmallSample, small_sample
 from withintask.tests_of_model.regression.covariance import ScoreSums, covariance_matrix
@@ -143,14 +143,17 @@ class Once:
         self._solved: tuple[Array, Array] | None = None
         self._left: Array | None = None
         self._problem: Problem | None = None
+        self._checked: dict[int, Codes] = {}
         self.sums = ScoreSums()
 
     def problem(self, inference: Inference, read: Callable[..., Problem]) -> Problem:
         """Return the regression with this inference; its variables are read and checked by the first call."""
         if self._problem is None:
-            self._problem = read(inference=inference)
-            return self._problem
-        return with_inference(self._problem, inference)
+            self._problem = problem = read(inference=inference)
+        else:
+            problem = with_inference(self._problem, inference, self._checked)
+        self._checked |= {id(codes): codes for codes in problem.clusters}
+        return problem
 
     def within(self, problem: Problem) -> Within:
         """Return the variables off the effects."""

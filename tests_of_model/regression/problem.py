@@ -1,7 +1,8 @@
 """A regression as it enters the engines: checked, typed, variables as contiguous rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, get_args
 
 import numpy as np
@@ -60,7 +61,7 @@ class Problem:
     pure_square: Array | None = None
     """Sum of squares of y around the row's mean (n_rows,), for compressed data."""
 
-    @property
+    @cached_property
     def n_clusters(self) -> tuple[int, ...]:
         """Clusters of each dimension."""
         return tuple(int(np.max(codes)) + 1 for codes in self.clusters)
@@ -119,18 +120,22 @@ def _n_singletons(projector: Projector | None, told: int | None) -> int:
     return projector.n_singletons if projector is not None else 0
 
 
-def with_inference(problem: Problem, inference: Inference) -> Problem:
-    """Return a regression that was checked with other clusters and errors, which alone are checked."""
+def with_inference(problem: Problem, inference: Inference, checked: Mapping[int, Codes]) -> Problem:
+    """Return a regression that was checked with other clusters and errors, which alone are checked.
+
+    Clusters that are arrays of ``checked``, by their identity, are known to be codes without gaps.
+    """
     kind: CovarianceKind = inference.kind or ("cluster" if len(inference.cluster) else "robust")
     is_iv = bool(problem.endogenous)
     _check_options(kind, inference.convention, len(inference.cluster), is_iv=is_iv)
     clusters = [np.asarray(codes) for codes in inference.cluster]
-    problems = _cluster_problems(clusters, problem.y.shape[-1])
+    new = [codes for codes in clusters if id(codes) not in checked]
+    problems = _cluster_problems(new, problem.y.shape[-1])
     if problems:
         raise EstimationError(list_problems("regression", problems))
     return replace(
         problem,
-        clusters=tuple(compact_codes(codes) for codes in clusters),
+        clusters=tuple(c if id(c) in checked else compact_codes(c) for c in clusters),
         covariance=kind,
         convention=inference.convention,
     )

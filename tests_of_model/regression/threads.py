@@ -54,6 +54,11 @@ def threads_for_rows(n_rows: int) -> AbstractContextManager[None]:
     return _one_thread(if_true=n_rows >= _LONG)
 
 
+def one_thread() -> AbstractContextManager[None]:
+    """Hold BLAS to one thread; whoever asks for it again inside has it already."""
+    return _one_thread(if_true=True)
+
+
 @contextmanager
 def _one_thread(*, if_true: bool) -> Iterator[None]:
     if not if_true:
