@@ -6,11 +6,16 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Before NumPy is loaded: tests run in as many processes as there are cores, and BLAS threads on top of them fight for these.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # What a user's own state folder would keep is kept where tests may write.
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="withintask-state-")
+
+# A busy machine makes any example late, which says nothing of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parents[1]
 # What tests of several folders share: command_line, reference_simulator, strategies.

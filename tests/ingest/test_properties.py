@@ -23,7 +23,7 @@ CODES = (
     .to_list()
 )
 WAGES = {"hourly_wage": 115.0, "annual_wage": 239_200.0}
-few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 
 
 def cents(largest):

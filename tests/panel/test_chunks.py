@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from withintask.panel import chunks
@@ -31,7 +31,6 @@ def write(folder, text, *, bom=False):
     return file
 
 
-@settings(deadline=None)  # files
 @given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=9), bom=st.booleans())
 def test_plain_lines_are_the_rows_that_polars_reads(tmp_path_factory, rows, bom):
     text = "".join("\t".join(cell.replace("\t", "") for cell in row) + "\n" for row in rows)

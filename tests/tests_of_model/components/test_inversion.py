@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from withintask.tests_of_model.components.inversion import (
@@ -23,7 +23,6 @@ def covariance(seed, size):
     return root @ root.T / size + 0.01 * np.eye(size)
 
 
-@settings(deadline=None)
 @given(number, number, number, st.integers(0, 500))
 def test_a_ratio_is_in_the_set_iff_its_test_does_not_reject(numerator, denominator, ratio, seed):
     estimate, matrix = np.array([numerator, denominator]), covariance(seed, 2)

@@ -138,7 +138,7 @@ def test_a_movement_before_ai_is_found_jointly():
 numbers = st.floats(-2, 2, allow_subnormal=False)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), n=st.integers(4, 12))
 def test_no_outcome_within_its_bounds_gives_a_slope_outside_them(data, n):
     def draw():

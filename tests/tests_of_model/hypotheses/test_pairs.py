@@ -28,7 +28,7 @@ from withintask.tests_of_model.samples.comparisons import compare
 from withintask.tests_of_model.samples.item_rows import item_rows
 from withintask.tests_of_model.samples.sample import Sample
 
-PROPERTY = settings(deadline=None, max_examples=40)
+PROPERTY = settings(max_examples=40)
 FORMS = ("within", "between", "before_after", "difference")
 
 

@@ -31,7 +31,7 @@ def factors(draw):
     return [np.array(draw(levels)) for _ in range(n_factors)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(codes=factors(), seed=st.integers(0, 2**32), is_weighted=st.booleans())
 def test_residuals_and_rank_are_those_of_explicit_dummies(codes, seed, is_weighted):
     rng = np.random.default_rng(seed)
