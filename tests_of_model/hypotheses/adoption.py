@@ -10,13 +10,15 @@ import numpy as np
 
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError
-from withintask.tests_of_model.hypotheses.dispersion import log_dispersion, make_cells
+from withintask.tests_of_model.hypotheses.dispersion import make_cells
+from withintask.tests_of_model.hypotheses.dispersion_scanned import log_cv
 from withintask.tests_of_model.hypotheses.estimates import from_fit
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.regression.absorb import encode
 from withintask.tests_of_model.regression.options import Effects, Options
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
 from withintask.tests_of_model.samples.cell_sums import SMALLEST_CELL
+from withintask.tests_of_model.samples.sample import Sample
 from withintask.tests_of_model.samples.task_rows import TaskRows, firm_task
 from withintask.tests_of_model.samples.unknown import joined
 
@@ -39,11 +41,13 @@ class DispersionPaths:
     """What was left out."""
 
 
-def dispersion_paths(rows: TaskRows, note: str = "") -> DispersionPaths:
+def dispersion_paths(sample: Sample, rows: TaskRows, note: str = "") -> DispersionPaths:
     """Compute the paths of all firm-task units over the periods that occur.
 
     Parameters
     ----------
+    sample
+        Whose rows they are.
     rows
         Rows of exposed tasks, access known.
     note
@@ -57,8 +61,8 @@ def dispersion_paths(rows: TaskRows, note: str = "") -> DispersionPaths:
     if rows.output.size == 0:
         raise EstimationError(joined("no row of an exposed task", note))
     unit, wave = firm_task(rows), encode(rows.period)
-    cells = make_cells(unit, np.zeros_like(unit), rows.period, rows.is_post)
-    theta, _ = log_dispersion(cells, rows.output, "log_cv")
+    cells = make_cells(unit, np.zeros_like(unit), rows.period, rows.is_post, rows.count)
+    theta, _ = log_cv(sample, rows, cells, rows.output)
     n_periods = int(wave.max()) + 1
     path = theta.reshape(cells.n_groups, 2, n_periods)[:, 0]
     adoption = np.full(cells.n_groups, n_periods)

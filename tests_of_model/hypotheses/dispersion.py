@@ -43,8 +43,13 @@ class Cells:
     """Groups."""
 
 
-def make_cells(group: Codes, arm: Codes, period: Codes, is_post: Flags) -> Cells:
-    """Sort rows into cells of group, arm and period; periods are those that occur, whatever lies between them."""
+def make_cells(
+    group: Codes, arm: Codes, period: Codes, is_post: Flags, count: Array | None = None
+) -> Cells:
+    """Sort rows into cells of group, arm and period; periods are those that occur, whatever lies between them.
+
+    A row may stand for several, as ``count`` says, (row,).
+    """
     wave = encode(period)
     n_periods = int(wave.max()) + 1
     n_groups = int(group.max()) + 1
@@ -59,7 +64,7 @@ def make_cells(group: Codes, arm: Codes, period: Codes, is_post: Flags) -> Cells
         group=cell // (2 * n_periods),
         arm=cell // n_periods % 2,
         is_post=post_period[cell % n_periods],
-        count=np.bincount(code, minlength=n_cells).astype(np.float64),
+        count=np.bincount(code, count, minlength=n_cells).astype(np.float64),
         n_groups=n_groups,
     )
 

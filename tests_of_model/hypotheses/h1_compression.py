@@ -211,7 +211,7 @@ def _effect(
 def _two_way_effects(sample: Sample) -> tuple[Estimate, ...]:
     """Coefficient of adoption on cell log dispersion, firms adopting at different times."""
     rows, note = usable(sample.task_rows, "firm", "exposure", "access")
-    paths = dispersion_paths(rows.take(is_exposed(rows)), note)
+    paths = dispersion_paths(sample, rows.take(is_exposed(rows)), note)
     return (two_way_effect(paths, sample.options),)
 
 

@@ -12,7 +12,8 @@ from withintask.panel.errors import EstimationError, ParameterError, unknown_nam
 from withintask.panel.transform import lookup
 from withintask.tests_of_model.components.pair_sums import PairRows
 from withintask.tests_of_model.components.pairs import SidedRows, unit_moments
-from withintask.tests_of_model.hypotheses.dispersion import log_dispersion, make_cells
+from withintask.tests_of_model.hypotheses.dispersion import make_cells
+from withintask.tests_of_model.hypotheses.dispersion_scanned import log_cv
 from withintask.tests_of_model.regression.group_time import Paths
 from withintask.tests_of_model.regression.grouping import encode, first_rows, group_sums
 from withintask.tests_of_model.samples.cell_sums import SMALLEST_CELL
@@ -197,8 +198,8 @@ def _dispersion(sample: Sample, rollout: RolloutRows) -> OutcomePaths:
             f"the outcome is a {rows.kind}: dispersion of its log is not defined; dispersion_net takes it as it is"
         )
     unit = encode(rollout.team, rows.task)
-    cells = make_cells(unit, np.zeros_like(unit), rollout.wave, rows.is_post)
-    theta, influence = log_dispersion(cells, np.exp(rows.value), "log_cv", rows.weight)
+    cells = make_cells(unit, np.zeros_like(unit), rollout.wave, rows.is_post, rows.count)
+    theta, influence = log_cv(sample, rows, cells, np.exp(rows.value), rows.weight)
     value = theta.reshape(cells.n_groups, 2, rollout.n_waves)[:, 0]
     scaled = influence / cells.count[cells.of_row]
     return _finish(rollout, unit, value, scaled, by_task=True, message="")

@@ -86,6 +86,9 @@ OF_ITEMS = (
     "gradient_iv",
     "gradient_of_output",
     "variance_net_of_noise",
+    "dispersion_staggered",
+    "dispersion_staggered_imputed",
+    "dispersion_two_way_effects",
     "effect_staggered",
     "gradient_staggered",
 )

@@ -98,6 +98,8 @@ class ItemRows:
     """Whether the panel names raters."""
     names: Names
     """worker_id of each code of a worker."""
+    sums_row: Codes | None = None
+    """Row of the sums that a row is; None where each is one row of the panel."""
     n_rows: Array | None = None
     """Rows of the panel that a row stands for, whose mean its value is; None where each is one."""
     level: Array | None = None

@@ -15,6 +15,7 @@ from withintask.tests_of_model.regression.options import BY_RULE, Options
 from withintask.tests_of_model.samples.controls import NOTHING, Adjust
 from withintask.tests_of_model.samples.firm_moments import FirmMoments, firm_moments
 from withintask.tests_of_model.samples.item_rows import ItemRows, item_rows, with_arms
+from withintask.tests_of_model.samples.item_scan import ItemScan
 from withintask.tests_of_model.samples.pay_changes import PayChanges, pay_changes
 from withintask.tests_of_model.samples.pay_rows import PayRows, UsablePay, pay_rows
 from withintask.tests_of_model.samples.postings import PostingRows, posting_rows
@@ -78,6 +79,11 @@ class Sample:
         """The table of outputs."""
         assert self.panel.outputs is not None
         return self.panel.outputs
+
+    @property
+    def item_scan(self) -> ItemScan | None:
+        """The second pass over items where rows stand for several; None where all are in memory."""
+        return None
 
     @cached_property
     def task_rows(self) -> TaskRows:

@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 
-from withintask.panel.arrays import floats
+from withintask.panel.arrays import Codes, floats
 from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Panel
 from withintask.panel.transform import eager
 from withintask.tests_of_model.samples.item_rows import ItemRows, item_rows
+from withintask.tests_of_model.samples.item_scan import ItemScan
 from withintask.tests_of_model.samples.task_rows import TaskRows, task_rows
 
 _KEYS = (
@@ -23,7 +25,8 @@ _KEYS = (
     "weight",
 )
 _N, _LEVEL, _VALUE_VARIANCE, _LEVEL_VARIANCE = ("_n", "_level", "_value_var", "_level_var")
-"""Columns of sums: rows, mean output in its own unit, and variances of value and output."""
+_PLACE, _SPEED, _SPEED_VARIANCE = ("_place", "_speed", "_speed_var")
+"""Columns of sums: rows; place among them; mean and variance of output in its own unit, of its value, and of one over a time."""
 _LOGS = {"positive": 1, "time": -1}
 _SURE = 0.1
 """By how much the counted number of distinct items may be wrong, six standard errors of the count."""
@@ -51,7 +54,8 @@ def item_sums(panel: Panel, *, by_item: bool) -> Panel:
     covariates = [name.removeprefix("outputs.") for name in names if name.startswith("outputs.")]
     keys = [name for name in dict.fromkeys((*_KEYS, *covariates)) if name in present]
     keys += ["item_id"] if by_item and "item_id" in present else []
-    value, level = _value(panel), _level(panel)
+    value, level, speed = _value(panel), _level(panel), 1 / pl.col("output").cast(pl.Float64)
+    of_times = (speed.mean().alias(_SPEED), speed.var(ddof=0).alias(_SPEED_VARIANCE))
     sums = (
         rows.group_by(*keys, value.is_finite().alias("is_finite"))
         .agg(
@@ -61,10 +65,12 @@ def item_sums(panel: Panel, *, by_item: bool) -> Panel:
             level.mean().alias(_LEVEL),
             value.var(ddof=0).alias(_VALUE_VARIANCE),
             level.var(ddof=0).alias(_LEVEL_VARIANCE),
+            *(of_times if panel.info.outcome_kind == "time" else ()),
         )
         .sort("place")
         .drop("place", "is_finite")
         .collect(engine="streaming")
+        .with_row_index(_PLACE)
     )
     return panel.with_tables(outputs=sums)
 
@@ -78,6 +84,7 @@ def scanned_item_rows(summed: Panel) -> ItemRows:
         item_rows(replace(summed, info=as_is)),
         kind=info.outcome_kind,
         n_rows=n_rows,
+        sums_row=_places(sums),
         level=floats(sums[_LEVEL]),
         value_square=n_rows * floats(sums[_VALUE_VARIANCE]),
         level_square=n_rows * floats(sums[_LEVEL_VARIANCE]),
@@ -99,8 +106,34 @@ def scanned_task_rows(summed: Panel) -> TaskRows:
     return replace(
         task_rows(replace(summed, info=replace(info, outcome="log"))),
         n_rows=n_rows,
+        sums_row=_places(sums),
         log_square=n_rows * floats(sums[_VALUE_VARIANCE]),
     )
+
+
+def item_scan(panel: Panel, summed: Panel) -> ItemScan:
+    """Make the second pass over the outputs of a panel, of which ``item_sums`` made the sums; nothing is read yet."""
+    assert panel.outputs is not None
+    sums, is_time = _sums(summed), panel.info.outcome_kind == "time"
+    mean, variance = (_SPEED, _SPEED_VARIANCE) if is_time else (_LEVEL, _LEVEL_VARIANCE)
+    outputs = panel.outputs.lazy()
+    keys = [n for n in outputs.collect_schema().names() if n in sums.columns and n != "output"]
+    value = 1 / pl.col("output").cast(pl.Float64) if is_time else _level(panel)
+    places = sums.select(*keys, sums_row=_PLACE)
+    finite = sums["output"].is_finite()
+    rows = (
+        outputs.filter(_value(panel).is_finite())
+        .select(*keys, value=value)
+        .join(places.filter(finite).lazy(), on=keys, how="inner", nulls_equal=True)
+        .select("sums_row", "value")
+    )
+    return ItemScan(
+        rows=rows, mean=floats(sums[mean]), square=floats(sums[_N]) * floats(sums[variance])
+    )
+
+
+def _places(sums: pl.DataFrame) -> Codes:
+    return np.asarray(sums[_PLACE].cast(pl.Int64).to_numpy())
 
 
 def _sums(summed: Panel) -> pl.DataFrame:

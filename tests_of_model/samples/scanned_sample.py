@@ -7,12 +7,14 @@ from withintask.panel.trial_arms import of_arm
 from withintask.tests_of_model.samples.comparisons import ENOUGH_SHARED, fewest_compared
 from withintask.tests_of_model.samples.firm_moments import FirmMoments, scanned_firm_moments
 from withintask.tests_of_model.samples.item_rows import ItemRows
+from withintask.tests_of_model.samples.item_scan import ItemScan
 from withintask.tests_of_model.samples.pay_changes import PayChanges
 from withintask.tests_of_model.samples.pay_rows import UsablePay
 from withintask.tests_of_model.samples.postings import PostingRows, scanned_posting_rows
 from withintask.tests_of_model.samples.rents import RentRows, scanned_rent_rows
 from withintask.tests_of_model.samples.sample import Sample
 from withintask.tests_of_model.samples.scanned_items import (
+    item_scan,
     item_sums,
     most_in_shared_items,
     scanned_item_rows,
@@ -46,6 +48,11 @@ class ScannedSample(Sample):
         arms = (rows.arm_names.index(self.arm),) if self.arm else ()
         needs_items = shared >= ENOUGH_SHARED * fewest_compared(rows, *arms)
         return item_sums(self.panel, by_item=True) if needs_items else sums
+
+    @property
+    def item_scan(self) -> ItemScan | None:
+        """The second pass over items."""
+        return item_scan(self.panel, self.item_sums)
 
     @cached_property
     def item_rows(self) -> ItemRows:

@@ -57,6 +57,8 @@ class TaskRows:
     """Sampling weight; 1 where none is known."""
     names: Names
     """worker_id of each code of a worker."""
+    sums_row: Codes | None = None
+    """Row of the sums that a row is; None where each is one row of the panel."""
     n_rows: Array | None = None
     """Rows of the panel that a row stands for, whose mean its log output is; None where each is one."""
     log_square: Array | None = None

@@ -252,7 +252,7 @@ def test_all_that_needs_rows_is_refused_in_one_error(tmp_path):
 def test_of_all_estimators_those_that_need_rows_say_so(tmp_path):
     frame = streamed(drawn(), tmp_path / "p", estimators=(), hypotheses="H1")
     waiting = set(frame.filter(status=NEEDS_ROWS)["estimator"])
-    assert {"pairs_within", "dispersion_staggered"} <= waiting
+    assert {"pairs_within", "pairs_staggered"} <= waiting
     assert set(frame["estimator"]) == {e.name for h in HYPOTHESES[:1] for e in h.estimators}
 
 

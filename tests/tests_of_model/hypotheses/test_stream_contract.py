@@ -33,14 +33,11 @@ from withintask.tests_of_model.hypotheses.stream import (
 )
 
 NEED_ROWS = {
-    "dispersion_two_way_effects",
     "pairs_within",
     "pairs_between",
     "pairs_before_after",
     "pairs_difference",
     "pairs_logit",
-    "dispersion_staggered",
-    "dispersion_staggered_imputed",
     "pairs_staggered",
     "leave_out",
 }
