@@ -94,10 +94,10 @@ def scanned_rent_rows(panel: Panel) -> RentRows:
         "worker_id", pl.col("firm_id").cast(pl.String), "period", pl.col("pay").cast(pl.Float64)
     )
     note, n_obs = _left_out(pay, rents)
-    rows = pay.join(rents.lazy(), on=["firm_id", "period"], how="inner")
-    sums = _by_pattern(rows)
+    rows = pay.join(rents.lazy().select("firm_id", "period"), on=["firm_id", "period"], how="semi")
+    sums = _by_pattern(rows, rents)
     n_rows, n_matches = floats(sums["n"]), floats(sums["n_matches"])
-    match, period = encode(codes(sums["firm_id"]), codes(sums["pattern"])), codes(sums["period"])
+    match, period = np.asarray(sums["pattern"].cast(pl.Int64)), codes(sums["period"])
     return RentRows(
         log_pay=floats(sums["log_pay"]),
         log_rent=floats(sums["log_rent"]),
@@ -136,20 +136,36 @@ def _left_out(pay: pl.LazyFrame, rents: pl.DataFrame) -> tuple[str, int]:
     return joined(no_firm, no_rent), n_rent
 
 
-def _by_pattern(rows: pl.LazyFrame) -> pl.DataFrame:
+def _by_pattern(rows: pl.LazyFrame, rents: pl.DataFrame) -> pl.DataFrame:
     """Rows, matches and mean log pay by firm, periods in which its matches are seen, and period."""
-    seen = rows.group_by("worker_id", "firm_id").agg(
-        pl.col("period").sort().cast(pl.String).str.join(" ").alias("pattern")
+    periods = rents["period"].unique().sort().to_list()
+    counts, totals = [f"n_{p}" for p in periods], [f"total_{p}" for p in periods]
+    is_in = [pl.col("period") == p for p in periods]
+    matches = rows.group_by("worker_id", "firm_id").agg(
+        *(flag.sum().alias(name) for flag, name in zip(is_in, counts, strict=True)),
+        *(
+            pl.when(flag).then(pl.col("pay").log()).sum().alias(name)
+            for flag, name in zip(is_in, totals, strict=True)
+        ),
     )
-    patterns = seen.group_by("firm_id", "pattern").agg(pl.len().alias("n_matches"))
-    sums = (
-        rows.join(seen, on=["worker_id", "firm_id"], how="inner")
-        .group_by("firm_id", "pattern", "period")
-        .agg(
-            pl.len().alias("n"),
-            pl.col("pay").log().mean().alias("log_pay"),
-            pl.col("log_rent").first(),
-        )
-        .join(patterns, on=["firm_id", "pattern"], how="left")
+    patterns = (
+        matches.group_by("firm_id", *counts)
+        .agg(pl.len().alias("n_matches"), pl.col(totals).sum())
+        .sort("firm_id", *counts)
+        .collect(engine="streaming")
+        .with_row_index("pattern")
     )
-    return sums.sort("firm_id", "pattern", "period").collect(engine="streaming")
+    parts = [
+        patterns.select(
+            "pattern",
+            "firm_id",
+            "n_matches",
+            period=pl.lit(p, dtype=rents["period"].dtype),
+            n=pl.col(count) * pl.col("n_matches"),
+            log_pay=pl.col(total) / (pl.col(count) * pl.col("n_matches")),
+        ).filter(pl.col("n") > 0)
+        for p, count, total in zip(periods, counts, totals, strict=True)
+    ]
+    return (
+        pl.concat(parts).join(rents, on=["firm_id", "period"], how="left").sort("pattern", "period")
+    )
