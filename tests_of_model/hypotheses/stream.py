@@ -1,4 +1,4 @@
-"""Estimates on panels larger than memory, from sums by cell that DuckDB makes of them; the numbers are those of memory."""
+"""Estimates on panels larger than memory, from sums made in passes over them; the numbers are those of memory."""
 
 import re
 from collections.abc import Sequence
@@ -34,6 +34,7 @@ from withintask.tests_of_model.hypotheses.estimate import (
 )
 from withintask.tests_of_model.hypotheses.estimates import failure
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate, Estimator
+from withintask.tests_of_model.hypotheses.registry import HYPOTHESES
 from withintask.tests_of_model.regression.errors import Errors, check_errors
 from withintask.tests_of_model.regression.options import Options
 from withintask.tests_of_model.samples.cell_arms import KnownRows, known_rows, place_in_arms
@@ -99,7 +100,7 @@ SERVED = (*CELL_TERMS, *OF_ITEMS, *OF_TABLES)
 """Estimators that sums serve."""
 NEEDS_ROWS = "needs_rows"
 """Status of a term that sums by cell do not serve."""
-_NO_SUMS = "sums by cell do not serve it: it needs every row, in memory (--engine fast)"
+_NO_SUMS = "sums do not serve it: it needs every row, in memory (--engine fast)"
 
 
 def estimate_streamed(
@@ -169,8 +170,9 @@ def fail_if_rows_are_needed(estimators: Sequence[Estimator], errors: Errors) -> 
             "errors randomization: access is assigned to rows anew, which sums do not hold"
         )
     if problems:
-        advice = f"Sums serve {', '.join(SERVED)}."
-        raise ParameterError(list_problems("estimates from sums by cell", problems, advice=advice))
+        others = [e.name for h in HYPOTHESES for e in h.estimators if e.name not in SERVED]
+        advice = f"Sums serve all estimators but {', '.join(others)}."
+        raise ParameterError(list_problems("estimates from sums", problems, advice=advice))
 
 
 def _rows(
