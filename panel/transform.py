@@ -24,8 +24,9 @@ IN_ORDER = "withintask.in_order"
 
 _numbering = threading.Lock()
 _kept_in_order: dict[str, pl.Series] = {}
-_MOST_KEPT = 128
-"""Names whose categories are kept, and known to be in order; Polars forgets categories that no series has."""
+_MOST_KEPT, _MOST_IDS_KEPT = 128, 2**22
+"""Names whose categories are kept, and known to be in order, and how many they are in all; Polars forgets categories that
+no series has."""
 
 
 def in_order(ids: pl.Series, name: str) -> pl.Series:
@@ -54,8 +55,11 @@ def in_order(ids: pl.Series, name: str) -> pl.Series:
             coded = _numbered(ids, name)
         # The latest stands last, so that the first is the one not asked for longest.
         _kept_in_order[name] = coded
-        if len(_kept_in_order) > _MOST_KEPT:
-            del _kept_in_order[next(iter(_kept_in_order))]
+        n_ids = sum(kept.len() for kept in _kept_in_order.values())
+        while len(_kept_in_order) > 1 and (
+            len(_kept_in_order) > _MOST_KEPT or n_ids > _MOST_IDS_KEPT
+        ):
+            n_ids -= _kept_in_order.pop(next(iter(_kept_in_order))).len()
     return coded
 
 

@@ -42,8 +42,9 @@ def test_a_category_that_comes_later_is_coded_by_its_text():
     np.testing.assert_array_equal([1, 2, 0], codes(longer))
 
 
-def test_categories_no_longer_kept_are_coded_by_their_texts(monkeypatch):
-    monkeypatch.setattr("withintask.panel.transform._MOST_KEPT", 1)
+@pytest.mark.parametrize("limit", ["_MOST_KEPT", "_MOST_IDS_KEPT"])
+def test_categories_no_longer_kept_are_coded_by_their_texts(monkeypatch, limit):
+    monkeypatch.setattr(f"withintask.panel.transform.{limit}", 1)
     dtype = in_order(pl.Series(["a", "b"]), uuid4().hex).dtype
     in_order(pl.Series(["a"]), uuid4().hex)
     np.testing.assert_array_equal([1, 0], codes(pl.Series(["b", "a"]).cast(dtype)))

@@ -114,7 +114,7 @@ def _orders(
     orders: dict[tuple[str, str, str], tuple[str, ...]] = {}
     for design in designs:
         here = world.change_design(design)
-        panel = simulate(economy, here, draw_shocks(here, seed=seed))
+        panel = simulate(economy, here, draw_shocks(here, seed=seed), coded=True)
         found = orders_of_trust(panel, [(named[hypothesis], term) for hypothesis, term in claims])
         orders |= {(design.name, *claim): order for claim, order in zip(claims, found, strict=True)}
     return orders

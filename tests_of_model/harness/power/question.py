@@ -258,7 +258,8 @@ def rejection(
         1 if it rejects at LEVEL, 0 if not, NaN if there is no p-value.
     """
     economy, _ = solved(params)
-    panel = simulate(economy, design, draw_shocks(design, seed=seed, replicate=replicate))
+    shocks = draw_shocks(design, seed=seed, replicate=replicate)
+    panel = simulate(economy, design, shocks, coded=True)
     (p_value,) = (
         row.p_value for row in run_estimator(estimator, Sample(panel, terms=frozenset({term})))
     )

@@ -156,7 +156,7 @@ class _Panels:
     def draw(self, number: int) -> Sample:
         economy, _ = solved(self.params)
         shocks = draw_shocks(self.design, seed=self.seed, replicate=number)
-        return Sample(simulate(economy, self.design, shocks))
+        return Sample(simulate(economy, self.design, shocks, coded=True))
 
 
 def _own_term(hypothesis: Hypothesis, sample: Sample, named: Estimator | None) -> str:
