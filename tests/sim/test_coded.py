@@ -11,6 +11,7 @@ from withintask.sim.economy import solve_economy
 from withintask.sim.params import load_params
 from withintask.sim.shocks import draw_shocks
 from withintask.sim.simulate import simulate
+from withintask.tests_of_model.hypotheses.estimate import estimate
 from withintask.tests_of_model.samples.item_rows import item_rows
 from withintask.tests_of_model.samples.pay_rows import pay_rows
 from withintask.tests_of_model.samples.postings import posting_rows
@@ -67,3 +68,10 @@ def test_tables_of_one_panel_can_be_joined(economy):
     _, coded = _both(economy, _small("rct-ability"))
     joined = coded.outputs.join(coded.tasks, on="task_id").join(coded.workers, on="worker_id")
     assert coded.outputs.height == joined.height
+
+
+def test_a_panel_without_a_row_in_a_known_arm_is_unusable(economy):
+    _, coded = _both(economy, _small("everything-linked", attrition=0.1))
+    estimates = estimate(coded, estimators="dispersion_by_access")
+    assert estimates["status"].to_list() == ["unusable"]
+    assert estimates["message"].to_list() == ["no row of an exposed task and a known arm"]

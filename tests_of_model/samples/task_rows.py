@@ -235,7 +235,7 @@ def units_or_firms(unit: Codes, firm: Codes) -> Codes:
 
 def firm_task(rows: TaskRows) -> Codes:
     """Code of the firm and task of each row."""
-    return rows.firm * (int(rows.task.max()) + 1) + rows.task
+    return rows.firm * (int(rows.task.max(initial=-1)) + 1) + rows.task
 
 
 def is_exposed(rows: TaskRows) -> Flags:
