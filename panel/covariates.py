@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from withintask.panel.arrays import Array
-from withintask.panel.errors import all_named, shortened
+from withintask.panel.errors import SchemaError, all_named, list_problems, shortened
 from withintask.panel.mapping import COVARIATE_TYPES
 from withintask.panel.panel import Frame, Panel, PanelInfo
 from withintask.panel.references import Breach
@@ -31,6 +31,34 @@ def covariate_section(info: PanelInfo, table: str, frame: Frame) -> dict[str, An
         if types.get(name) in COVARIATE_KINDS
     }
     return {"covariates": kinds} if kinds else {}
+
+
+def fail_if_not_written(panel: Panel) -> None:
+    """Refuse declared covariates that a manifest has no type for, so that no panel is written that nobody can read.
+
+    Raises
+    ------
+    SchemaError
+        Names each of them.
+    """
+    problems = [
+        f"{table}: {breach.meaning}"
+        for table, frame in panel.tables().items()
+        for name, dtype in frame.lazy().collect_schema().items()
+        if name in panel.info.covariates_of(table)
+        and (breach := _of_other_type(table, name, dtype)) is not None
+    ]
+    if problems:
+        raise SchemaError(list_problems("panel", problems, advice="Nothing was written."))
+
+
+def _of_other_type(table: str, name: str, dtype: pl.DataType) -> Breach | None:
+    if dtype in COVARIATE_KINDS:
+        return None
+    meaning = (
+        f"the covariate {shortened(name)} is Float64, Boolean or String, found {dtype}; cast it"
+    )
+    return Breach(table=table, rule=f"{shortened(name)}|dtype", n_rows=1, meaning=meaning)
 
 
 def covariate_breaches(panel: Panel) -> Iterator[Breach]:
@@ -72,11 +100,8 @@ def _unusable(table: str, frame: pl.LazyFrame, name: str, dtype: pl.DataType) ->
             f"{shortened(name)} is a column of the table already; give the covariate another name"
         )
         return Breach(table=table, rule=f"{shortened(name)}|twice", n_rows=1, meaning=meaning)
-    if dtype not in COVARIATE_KINDS:
-        meaning = (
-            f"the covariate {shortened(name)} is Float64, Boolean or String, found {dtype}; cast it"
-        )
-        return Breach(table=table, rule=f"{shortened(name)}|dtype", n_rows=1, meaning=meaning)
+    if (breach := _of_other_type(table, name, dtype)) is not None:
+        return breach
     if dtype.is_float():
         n_bad = _value(frame, (~column.is_finite()).fill_null(False).sum())
         if n_bad:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import polars as pl
 
+from withintask.panel.covariates import fail_if_not_written
 from withintask.panel.errors import (
     ParameterError,
     SchemaError,
@@ -79,6 +80,8 @@ def write_panel(
 
     Raises
     ------
+    SchemaError
+        If a declared covariate is of a type that no manifest states.
     SourceError
         If the path holds something that is not a panel, or files that its owner described in a
         ``panel.toml``; or another process is writing there.
@@ -106,6 +109,7 @@ def write_panel(
         raise ParameterError(
             f"write_panel: layout {quoted(chosen)} is not one of {get_args(Layout)}"
         )
+    fail_if_not_written(panel)
     panel = with_texts(panel)
     if chosen == "duckdb":
         return duck.write_file(panel, target, sections=sections)

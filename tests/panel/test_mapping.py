@@ -5,7 +5,7 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
-from withintask.panel.errors import SourceError
+from withintask.panel.errors import SchemaError, SourceError
 from withintask.panel.store import load_panel, read_panel, write_panel
 from withintask.panel.validate import panel_violations
 
@@ -398,6 +398,22 @@ def test_covariates_survive_the_disk(tmp_path):
         again = read_panel(tmp_path / "out" / name)
         assert again.info == panel.info
         assert again.workers.equals(panel.workers)
+
+
+@pytest.mark.parametrize("layout", ["csv", "parquet", "duckdb"])
+@pytest.mark.parametrize("dtype", [pl.Int64, pl.Int8, pl.Date, pl.Categorical])
+def test_a_covariate_that_no_manifest_states_is_refused_and_nothing_written(
+    tmp_path, dtype, layout
+):
+    (tmp_path / "rows.csv").write_text("who,wave,y,age\na,1,1,30\na,2,2,\nb,1,3,40\n")
+    (tmp_path / "panel.toml").write_text(HEAD + TWO_TABLES)
+    panel = read_panel(tmp_path)
+    number = pl.col("age").cast(pl.Int32)
+    age = number.cast(pl.String).cast(dtype) if dtype == pl.Categorical else number.cast(dtype)
+    other = panel.with_tables(workers=panel.workers.with_columns(age))
+    with pytest.raises(SchemaError, match="workers: the covariate age is Float64, Boolean or"):
+        write_panel(other, tmp_path / "out.duckdb", layout=layout)
+    assert not (tmp_path / "out.duckdb").exists()
 
 
 def test_a_date_is_a_python_date_too():

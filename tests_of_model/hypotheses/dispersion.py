@@ -7,14 +7,14 @@ is the estimate and their clustered covariance is its sampling variance, over wo
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError
 from withintask.tests_of_model.regression.fitted import Fit
-from withintask.tests_of_model.regression.grouping import encode
+from withintask.tests_of_model.regression.grouping import encode, is_nested
 from withintask.tests_of_model.regression.options import Effects, Options
 from withintask.tests_of_model.regression.two_way_errors import fit_two_way
 from withintask.tests_of_model.samples.cell_sums import ROUNDING, SMALLEST_CELL
@@ -23,6 +23,11 @@ from withintask.tests_of_model.samples.task_rows import TaskRows, clusters
 MEASURES = ("log_cv", "log_variance", "log_iqr", "log_deviation")
 """Log coefficient of variation of output; log variance and log interquartile range of log output; mean log absolute
 deviation from the cell's mean, over that mean."""
+
+
+WITHOUT_INFLUENCE = ("log_iqr",)
+"""Measures of which the influence of a row is not computed: a jackknife of quantiles is not consistent (Miller 1974)."""
+NO_ERROR = "the error of interquartile ranges is not known where clusters part firm-task groups; the log variance has one"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -197,6 +202,8 @@ class GroupEffects:
     """Pseudo-values of the controls' differences, (row, control)."""
     is_used: Flags
     """Rows of usable groups, (row,)."""
+    has_influence: bool = True
+    """Whether pseudo-values hold the influence of rows on their groups; those of interquartile ranges do not."""
     message: str
     """Which groups were left out."""
 
@@ -238,6 +245,7 @@ def group_effects(
         pseudo=pseudo,
         controls=_of_means(cells, columns, combined.weights, combined.share),
         is_used=np.isfinite(effect)[cells.of_row],
+        has_influence=measure not in WITHOUT_INFLUENCE,
         message=combined.message,
     )
 
@@ -358,11 +366,29 @@ def fit_effects(
     names = ["effect"] if treated is None else ["effect", "constant"]
     columns += list(effects.controls[chosen].T)
     names += [f"control {k}" for k in range(effects.controls.shape[1])]
-    return fit_two_way(
+    of_rows = clusters(rows.take(used))
+    is_known = effects.has_influence or hold_groups(of_rows, cells.group[cells.of_row][chosen])
+    fitted = fit_two_way(
         effects.pseudo[chosen],
         np.column_stack(columns) if len(columns) > 1 else ones[:, None],
         names=names,
-        clusters=clusters(rows.take(used)),
-        options=options,
+        clusters=of_rows,
+        options=options if is_known else replace(options, errors="CR1"),
         effects=Effects(weights=weight),
     )
+    return fitted if is_known else without_error(fitted)
+
+
+def hold_groups(clusters: tuple[Codes, ...], group: Codes) -> bool:
+    """Tell whether some clusters hold whole groups, (row,) each: only then do groups' effects without influences tell their error.
+
+    Effects vary between clusters that hold whole groups by as much as they err. Clusters that part groups, such as workers, see the
+    groups' effects alone, of which each has the same share: their scores cancel, however large the error.
+    """
+    return any(is_nested(group, codes) for codes in clusters)
+
+
+def without_error(fitted: Fit) -> Fit:
+    """Take the error off a fit, and say why."""
+    unknown = np.full_like(fitted.covariance, np.nan)
+    return replace(fitted, covariance=unknown, messages=(NO_ERROR,))

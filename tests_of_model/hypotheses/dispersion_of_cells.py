@@ -1,14 +1,21 @@
 """The dispersion estimators of H1 from sums by cell: the same numbers as from rows, whatever their number."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
 from withintask.panel.arrays import Array, Codes, Flags
 from withintask.panel.errors import EstimationError
-from withintask.tests_of_model.hypotheses.dispersion import Cells, Combined, combine
+from withintask.tests_of_model.hypotheses.dispersion import (
+    WITHOUT_INFLUENCE,
+    Cells,
+    Combined,
+    combine,
+    hold_groups,
+    without_error,
+)
 from withintask.tests_of_model.hypotheses.estimates import from_fit
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.regression.absorb import compact_codes
@@ -248,12 +255,14 @@ def average(
     if asked.form == "by_exposure":
         columns = [grouped.treated[rows.group], *columns]
         names = ["effect", "constant"]
+    is_known = asked.measure not in WITHOUT_INFLUENCE or hold_groups(rows.clusters, rows.group)
     fitted = fit_two_way(
         grouped.combined.effect[rows.group] + rows.moved,
         np.column_stack(columns),
         names=names,
         clusters=rows.clusters,
-        options=options,
+        options=options if is_known else replace(options, errors="CR1"),
         effects=Effects(weights=weight, n_obs=int(rows.n_rows.sum())),
     )
+    fitted = fitted if is_known else without_error(fitted)
     return from_fit(fitted, {term: "effect"}, message=joined(note, grouped.combined.message))[0]
