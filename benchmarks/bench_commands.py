@@ -6,12 +6,13 @@ matrix and demo, all if none is named. The panel that is estimated and validated
 """
 
 import argparse
+import json
 import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,29 +37,34 @@ class Run:
     """Of its largest process, GB."""
 
 
+_TIMED = """
+import json, resource, subprocess, sys, time
+start = time.perf_counter()
+done = subprocess.run(sys.argv[2:], stdout=sys.stderr)
+wall, usage = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+with open(sys.argv[1], "w") as stream:
+    json.dump([wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss], stream)
+sys.exit(done.returncode)
+"""
+"""A small process starts the command: a child's peak counts what its parent had when it began."""
+
+
 def run(*words: str, folder: Path | None = None) -> Run:
     """Run a command and wait for it; its output goes nowhere unless it fails."""
-    with tempfile.TemporaryFile() as output:
-        start = time.perf_counter()
-        process = os.posix_spawn(
-            sys.executable,
-            [sys.executable, *words],
-            {**os.environ, "COLUMNS": "100"},
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, output.fileno(), 1),
-                (os.POSIX_SPAWN_DUP2, output.fileno(), 2),
-            ],
+    with tempfile.NamedTemporaryFile("r") as figures:
+        done = subprocess.run(
+            [sys.executable, "-c", _TIMED, figures.name, sys.executable, *words],
+            env={**os.environ, "COLUMNS": "100"},
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
-        _, status, usage = os.wait4(process, 0)
-        wall = time.perf_counter() - start
-        output.seek(0)
-        if status:
-            said = output.read().decode(errors="replace")[-2000:]
-            raise SystemExit(f"{' '.join(words)} failed:\n{said}")
+        if done.returncode:
+            raise SystemExit(f"{' '.join(words)} failed:\n{done.stderr[-2000:]}")
+        wall, cpu, peak = json.load(figures)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
-    cpu = usage.ru_utime + usage.ru_stime
-    return Run(wall=wall, cpu=cpu, peak=usage.ru_maxrss / KILOBYTES_A_GIGABYTE)
+    return Run(wall=wall, cpu=cpu, peak=peak / KILOBYTES_A_GIGABYTE)
 
 
 def command(*words: str) -> tuple[str, ...]:
