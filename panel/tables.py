@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from withintask.panel.apply import apply_mapping
+from withintask.panel.chunks import plain_lines
 from withintask.panel.csv_source import scan_text_csv
 from withintask.panel.errors import SourceError, quoted
 from withintask.panel.files import PARTS
@@ -110,7 +111,7 @@ def _mapped(
         kept = Spill(folder=spill / mapping.name, file=folder / mapping.file)
     others = _used_elsewhere(mapping, mappings)
     mapped = apply_mapping(raw, mapping, used_elsewhere=others, spill=kept)
-    found = [*mapped.problems, *_miscounted(raw, mapping)]
+    found = [*mapped.problems, *_miscounted(raw, mapping, kept)]
     mapped.frame.collect_schema()
     return _Read(frame=mapped.frame, problems=found, notes=mapped.notes)
 
@@ -146,10 +147,16 @@ def _scan_file(folder: Path, mapping: TableMapping) -> tuple[pl.LazyFrame | None
     return scan_text_csv(file, mapping)
 
 
-def _miscounted(raw: pl.LazyFrame, mapping: TableMapping) -> Iterator[Breach]:
+def _miscounted(raw: pl.LazyFrame, mapping: TableMapping, kept: Spill | None) -> Iterator[Breach]:
     if mapping.n_rows is None:
         return
-    n_rows = raw.select(pl.len()).collect(engine="streaming").item()
+    # Large text was gone through already, to tell whether every line is a row.
+    lines = plain_lines(kept.file, mapping.separator) if kept else None
+    n_rows = lines.n_lines - mapping.header if lines else _height(raw)
     meaning = f"the manifest says {mapping.n_rows} rows, the table has {n_rows}"
     n_off = abs(n_rows - mapping.n_rows)
     yield Breach(table=mapping.name, rule="n_rows", n_rows=n_off, meaning=meaning)
+
+
+def _height(raw: pl.LazyFrame) -> int:
+    return int(raw.select(pl.len()).collect(engine="streaming").item())

@@ -91,3 +91,13 @@ def test_what_is_kept_is_for_this_user_alone(messy, monkeypatch):
     monkeypatch.setattr(pl.LazyFrame, "sink_parquet", noted)
     violation_report(messy)
     assert {0o700} == set(modes)
+
+
+@pytest.mark.parametrize("large", [0, 2**25])
+def test_rows_are_counted_alike_in_large_text(messy, monkeypatch, large):
+    monkeypatch.setattr(tables, "LARGE_TEXT", large)
+    manifest = messy / "panel.toml"
+    manifest.write_text(MANIFEST.replace("n_rows = 9", "n_rows = 7"), encoding="utf-8")
+    rows = violation_report(messy).violations.filter(rule="n_rows")
+    assert rows["n_rows"].to_list() == [2]
+    assert "the manifest says 7 rows, the table has 9" in rows["meaning"][0]
