@@ -211,12 +211,13 @@ def estimate(
     """
     from withintask import results as of_panel
     from withintask.cli.larger import Asked, estimates_of_sums, is_streamed, read_whole
-    from withintask.report.style import fail_if_no_figure
     from withintask.report.tables import kind_of
 
     kind = kind_of(out, format, force=force)
     show = partial(_show_estimates, kind=kind, out=out, plot=plot, force=force, summary=summary)
     if plot is not None:
+        from withintask.report.style import fail_if_no_figure
+
         fail_if_no_figure(plot, force=force)
     of_rows: dict[str, object] = {"--recommended": recommended, "--distance": distance}
     of_rows |= {
@@ -268,7 +269,7 @@ def _show_estimates(
 ) -> None:
     """Print estimates, or write them as asked; what a panel in memory shows stands around them."""
     from withintask.report.design import design_text
-    from withintask.report.item_curves import persistence_notes
+    from withintask.report.item_words import persistence_notes
     from withintask.report.tables import write_estimates
     from withintask.report.terminal import paragraphs
     from withintask.report.verbosity import remark

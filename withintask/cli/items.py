@@ -40,7 +40,8 @@ def persistence(
     """
     from withintask.panel.store import read_panel
     from withintask.report.estimate_words import term_words
-    from withintask.report.item_curves import breakdown_words, curve_rows, draw_curve
+    from withintask.report.item_curves import draw_curve
+    from withintask.report.item_words import breakdown_words, curve_rows
     from withintask.report.style import fail_if_no_figure
     from withintask.report.tables import kind_of_rows
     from withintask.report.terminal import print_rows
