@@ -12,8 +12,8 @@ from rows import Row, shown
 
 PACKAGES = ("numpy", "scipy", "polars", "duckdb", "pyarrow")
 HEADER = "| task | ours | peak, GB | peer | peer took | ours/peer | limit | turns, threads |"
-QUIET = 1.25
-"""A load average a core, to which a benchmark itself adds one, above which a run is called busy."""
+QUIET = 1.0
+"""Load average a core above which a machine is called busy where no benchmark begins under less: their own load, of several processes, is in it too."""
 
 
 class Planned(Protocol):
@@ -91,7 +91,8 @@ def head(measured: Sequence[Measured], versions: Mapping[str, str]) -> list[str]
     """Return what holds for all tables."""
     facts = machine()
     loads = [load for one in measured for load in (one.load_before, one.load_after)]
-    busy = max(loads, default=0.0) > QUIET * int(facts["cores"])
+    least = min((one.load_before for one in measured), default=0.0)
+    busy = least > QUIET * int(facts["cores"])
     missed = [row for one in measured for row in one.rows if row.misses]
     moments = sorted(one.moment for one in measured)
     n_rows = sum(len(one.rows) for one in measured)

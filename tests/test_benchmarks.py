@@ -159,6 +159,18 @@ def test_candidates_are_run_in_turns_and_one_may_time_itself(benchmarks):
     assert seconds["own"] < 7.0
 
 
+@pytest.mark.parametrize(("before", "is_busy"), [((0.5, 40.0), False), ((40.0, 50.0), True)])
+def test_a_machine_is_busy_if_it_was_before_every_benchmark(
+    benchmarks, before, is_busy, monkeypatch
+):
+    module = benchmarks["page_of_rows"]
+    facts = module.machine() | {"cores": "2"}
+    monkeypatch.setattr(module, "machine", lambda: facts)
+    measured = [module.Measured.from_stored(stored(load_before=load)) for load in before]
+    text = "\n".join(module.head(measured, {}))
+    assert ("the machine was busy" in text) == is_busy
+
+
 def test_without_peers_the_option_that_names_them_is_left_out(benchmarks):
     plan, _ = benchmarks["bench_all"].read_plan()
     (regression,) = (one for one in plan if one.name == "regression")
