@@ -19,7 +19,7 @@ from withintask.tests_of_model.hypotheses.estimate_cells import estimate_cells
 from withintask.tests_of_model.hypotheses.stream import estimate_streamed
 from withintask.tests_of_model.regression.errors import Errors
 
-BYTES_A_ROW = 600
+BYTES_A_ROW = 650
 """What all of H1 takes in memory for a row of outputs, measured (docs/scale.md); single estimators take less."""
 
 
