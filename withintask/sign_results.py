@@ -170,58 +170,15 @@ def sign(
     chosen.without(tuple(fixed))
     if target is not None:
         fail_if_without_errors(target)
-    bank = draw_bank(
-        base, chosen, n_draws=n_draws, cache=cache, executor=executor, on_progress=on_progress
-    )
-    asked = target or panels_behind(
-        bank,
-        n_panels=n_panels,
-        noise=noise,
-        cache=cache,
-        executor=executor,
-        on_progress=on_progress,
-    )
-    question = _question(bank, asked, base, fixed, sizes, n_particles=n_particles, seed=seed)
-    stages = NOT_KEPT if cache is None else Stages(folder=cache.resolve(), key=question.key())
-    tables = answer(
-        question, stages=stages, executor=executor, on_progress=_staged(on_progress, "answers")
-    )
-    return SignResult(tables, bank, dict(fixed))
-
-
-def draw_bank(
-    base: Params,
-    prior: Prior,
-    *,
-    n_draws: int = N_DRAWS,
-    seed: int = 0,
-    cache: Path | None = None,
-    executor: Executor | None = None,
-    on_progress: Progress | None = None,
-) -> Bank:
-    """Draw the bank; as :func:`withintask.tests_of_model.moments.bank.make_bank`, with named progress."""
-    return make_bank(
+    bank = make_bank(
         base,
-        prior,
+        chosen,
         n_draws=n_draws,
-        seed=seed,
         folder=cache,
         executor=executor,
         on_progress=_staged(on_progress, "bank"),
     )
-
-
-def panels_behind(
-    bank: Bank,
-    *,
-    n_panels: int = N_PANELS,
-    noise: float | None = None,
-    cache: Path | None = None,
-    executor: Executor | None = None,
-    on_progress: Progress | None = None,
-) -> SimulatedPanels:
-    """Simulate the panels whose errors the answers take: of the panel itself, of better ones, and of what rivals do to it."""
-    return simulated_panels(
+    asked = target or simulated_panels(
         bank,
         load_worlds(),
         n_replicates=n_panels,
@@ -230,6 +187,12 @@ def panels_behind(
         executor=executor,
         on_progress=_staged(on_progress, "panels"),
     )
+    question = _question(bank, asked, base, fixed, sizes, n_particles=n_particles, seed=seed)
+    stages = NOT_KEPT if cache is None else Stages(folder=cache.resolve(), key=question.key())
+    tables = answer(
+        question, stages=stages, executor=executor, on_progress=_staged(on_progress, "answers")
+    )
+    return SignResult(tables, bank, dict(fixed))
 
 
 def _staged(on_progress: Progress | None, stage: str) -> Callable[[int, int], None] | None:

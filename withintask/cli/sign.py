@@ -1,5 +1,6 @@
 """Commands of `withintask sign`, `withintask evidence` and `withintask msm bank`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -46,29 +47,32 @@ def bank(
     """
     from withintask.report.bank import print_bank
     from withintask.report.progress import stages
-    from withintask.sign_results import draw_bank, panels_behind
     from withintask.sim.params import load_params
+    from withintask.sim.worlds import load_worlds
+    from withintask.tests_of_model.evidence.simulated_panels import simulated_panels
     from withintask.tests_of_model.harness.parallel import processes as pool
+    from withintask.tests_of_model.moments.bank import make_bank
     from withintask.tests_of_model.moments.priors import load_prior
 
     base, prior = load_params(params), load_prior(priors)
     with stages() as report, pool(processes, dask=dask) as executor:
-        drawn = draw_bank(
+        drawn = make_bank(
             base,
             prior,
             n_draws=draws,
             seed=seed,
-            cache=cache,
+            folder=cache,
             executor=executor,
-            on_progress=report,
+            on_progress=partial(report, "bank"),
         )
-        panels_behind(
+        simulated_panels(
             drawn,
-            n_panels=replicates,
+            load_worlds(),
+            n_replicates=replicates,
             noise=noise,
-            cache=cache,
+            folder=cache,
             executor=executor,
-            on_progress=report,
+            on_progress=partial(report, "panels"),
         )
     print_bank(drawn)
 
