@@ -366,29 +366,52 @@ def fit_effects(
     names = ["effect"] if treated is None else ["effect", "constant"]
     columns += list(effects.controls[chosen].T)
     names += [f"control {k}" for k in range(effects.controls.shape[1])]
-    of_rows = clusters(rows.take(used))
-    is_known = effects.has_influence or hold_groups(of_rows, cells.group[cells.of_row][chosen])
-    fitted = fit_two_way(
+    return fit_groups(
         effects.pseudo[chosen],
         np.column_stack(columns) if len(columns) > 1 else ones[:, None],
-        names=names,
-        clusters=of_rows,
-        options=options if is_known else replace(options, errors="CR1"),
+        names,
+        group=cells.group[cells.of_row][chosen],
+        has_influence=effects.has_influence,
+        clusters=clusters(rows.take(used)),
         effects=Effects(weights=weight),
+        options=options,
     )
-    return fitted if is_known else without_error(fitted)
 
 
-def hold_groups(clusters: tuple[Codes, ...], group: Codes) -> bool:
-    """Tell whether some clusters hold whole groups, (row,) each: only then do groups' effects without influences tell their error.
+def fit_groups(
+    y: Array,
+    X: Array,
+    names: list[str],
+    *,
+    group: Codes,
+    has_influence: bool,
+    clusters: tuple[Codes, ...],
+    effects: Effects,
+    options: Options,
+) -> Fit:
+    """Regress groups' effects, with their rows' influence where it is known, with clustered errors.
 
-    Effects vary between clusters that hold whole groups by as much as they err. Clusters that part groups, such as workers, see the
-    groups' effects alone, of which each has the same share: their scores cancel, however large the error.
+    Parameters
+    ----------
+    y, X, names
+        As for :func:`withintask.tests_of_model.regression.two_way_errors.fit_two_way`, (row,) and (row, regressor).
+    group
+        Group of each row, (row,).
+    has_influence
+        Whether y holds the rows' influence on their groups.
+    clusters, effects, options
+        As there.
+
+    Returns
+    -------
+    Fit
+        Without errors where there is no influence and clusters part groups: effects vary between clusters that hold whole groups by
+        as much as they err, but clusters that part groups, such as workers, see effects of which each has the same share, so that
+        their scores cancel, however large the error.
     """
-    return any(is_nested(group, codes) for codes in clusters)
-
-
-def without_error(fitted: Fit) -> Fit:
-    """Take the error off a fit, and say why."""
+    if has_influence or any(is_nested(group, codes) for codes in clusters):
+        return fit_two_way(y, X, names=names, clusters=clusters, options=options, effects=effects)
+    plain = replace(options, errors="CR1")
+    fitted = fit_two_way(y, X, names=names, clusters=clusters, options=plain, effects=effects)
     unknown = np.full_like(fitted.covariance, np.nan)
     return replace(fitted, covariance=unknown, messages=(NO_ERROR,))

@@ -1,7 +1,7 @@
 """The dispersion estimators of H1 from sums by cell: the same numbers as from rows, whatever their number."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -13,15 +13,13 @@ from withintask.tests_of_model.hypotheses.dispersion import (
     Cells,
     Combined,
     combine,
-    hold_groups,
-    without_error,
+    fit_groups,
 )
 from withintask.tests_of_model.hypotheses.estimates import from_fit
 from withintask.tests_of_model.hypotheses.hypothesis import Estimate
 from withintask.tests_of_model.regression.absorb import compact_codes
 from withintask.tests_of_model.regression.grouping import encode
 from withintask.tests_of_model.regression.options import Effects, Options
-from withintask.tests_of_model.regression.two_way_errors import fit_two_way
 from withintask.tests_of_model.samples.cell_arms import Form, Treatment
 from withintask.tests_of_model.samples.cell_sums import (
     AVERAGES,
@@ -255,14 +253,14 @@ def average(
     if asked.form == "by_exposure":
         columns = [grouped.treated[rows.group], *columns]
         names = ["effect", "constant"]
-    is_known = asked.measure not in WITHOUT_INFLUENCE or hold_groups(rows.clusters, rows.group)
-    fitted = fit_two_way(
+    fitted = fit_groups(
         grouped.combined.effect[rows.group] + rows.moved,
         np.column_stack(columns),
-        names=names,
+        names,
+        group=rows.group,
+        has_influence=asked.measure not in WITHOUT_INFLUENCE,
         clusters=rows.clusters,
-        options=options if is_known else replace(options, errors="CR1"),
         effects=Effects(weights=weight, n_obs=int(rows.n_rows.sum())),
+        options=options,
     )
-    fitted = fitted if is_known else without_error(fitted)
     return from_fit(fitted, {term: "effect"}, message=joined(note, grouped.combined.message))[0]

@@ -99,7 +99,7 @@ OF_TABLES = (*OF_PAY, *OF_FIRMS, *OF_POSTINGS, *OF_SUMMARIES)
 SERVED = (*CELL_TERMS, *OF_ITEMS, *OF_TABLES)
 """Estimators that sums serve."""
 NEEDS_ROWS = "needs_rows"
-"""Status of a term that sums by cell do not serve."""
+"""Status of a term that sums do not serve."""
 _NO_SUMS = "sums do not serve it: it needs every row, in memory (--engine fast)"
 
 
@@ -114,7 +114,7 @@ def estimate_streamed(
     memory_bytes: int = MEMORY,
     spill: Path | None = None,
 ) -> pl.DataFrame:
-    """Estimate hypotheses on a panel of any size, from sums that DuckDB makes of it.
+    """Estimate hypotheses on a panel of any size, from sums made in passes over it.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from withintask.panel.arrays import Array, Codes
 from withintask.panel.errors import EstimationError, list_problems, some_examples
+from withintask.tests_of_model.regression.alone import n_alone
 from withintask.tests_of_model.regression.grouping import (
     compact_codes,
     encode,
@@ -64,7 +65,10 @@ class Projector:
         self.n_obs = len(self.codes[0])
         counts = [np.bincount(codes) for codes in self.codes]
         self.n_levels = tuple(len(count) for count in counts)
-        self.n_singletons = _n_singletons(self.codes, counts)
+        self.n_singletons = 0
+        if any(np.min(count) == 1 for count in counts):
+            ones = np.ones(self.n_obs)
+            self.n_singletons = n_alone(self.codes, [ones] * len(counts), ones)
         order = sorted(range(len(counts)), key=lambda f: -self.n_levels[f])
         self._largest, *self._rest = (self.codes[f] for f in order)
         self._total: Array = (
@@ -143,22 +147,3 @@ def _check_factors(absorb: list[npt.NDArray[Any]], weights: Array | None) -> Non
     if problems:
         advice = "Number the levels with encode()."
         raise EstimationError(list_problems("Projector", problems, advice=advice))
-
-
-def _n_singletons(codes: tuple[Codes, ...], counts: list[Codes]) -> int:
-    if all(np.min(count) > 1 for count in counts):
-        return 0
-    left = counts
-    kept = np.ones(len(codes[0]), dtype=bool)
-    while True:
-        alone = kept & np.any(
-            [(count == 1)[levels] for levels, count in zip(codes, left, strict=True)], axis=0
-        )
-        rows = np.flatnonzero(alone)
-        if len(rows) == 0:
-            return len(kept) - int(np.count_nonzero(kept))
-        kept[rows] = False
-        left = [
-            count - np.bincount(levels[rows], minlength=len(count))
-            for levels, count in zip(codes, left, strict=True)
-        ]

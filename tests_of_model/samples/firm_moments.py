@@ -11,7 +11,11 @@ from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager, lookup
 from withintask.tests_of_model.regression.absorb import compact_codes, encode
 from withintask.tests_of_model.regression.grouping import first_rows
-from withintask.tests_of_model.samples.pay_rows import PayRows, firm_keys
+from withintask.tests_of_model.samples.pay_rows import (
+    PayRows,
+    fail_if_not_positive,
+    firm_keys,
+)
 from withintask.tests_of_model.samples.unknown import (
     earliest,
     joined,
@@ -111,10 +115,7 @@ def scanned_firm_moments(panel: Panel) -> FirmMoments:
         .sort("firm_id", "period")
         .collect(engine="streaming")
     )
-    if (sums["n_positive"] < sums["count"]).any():
-        raise EstimationError(
-            "pay is not positive in every row; withintask panel validate says where"
-        )
+    fail_if_not_positive(sums["count"], sums["n_positive"])
     known = sums.filter(pl.col("firm_id").is_not_null())
     n_all, n_known = int(sums["count"].sum()), int(known["count"].sum())
     first = panel.info.first_ai_period

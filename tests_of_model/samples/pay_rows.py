@@ -137,6 +137,25 @@ def pay_rows(panel: Panel, adjust: Adjust = NOTHING) -> PayRows:
     )
 
 
+def fail_if_not_positive(n_rows: pl.Series, n_positive: pl.Series) -> None:
+    """Refuse pay of which some is not positive.
+
+    Parameters
+    ----------
+    n_rows, n_positive
+        Rows of pay, and those that are positive, (group,) each.
+
+    Raises
+    ------
+    EstimationError
+        If they differ.
+    """
+    if (n_positive < n_rows).any():
+        raise EstimationError(
+            "pay is not positive in every row; withintask panel validate says where"
+        )
+
+
 def firm_keys(frame: pl.DataFrame, panel: Panel) -> Codes:
     """Row of the table of firms that each row's firm and period has, -1 where there is none, (row,)."""
     if panel.firms is None or "firm_id" not in frame.columns:

@@ -11,7 +11,7 @@ from withintask.panel.panel import Panel
 from withintask.panel.transform import codes, eager
 from withintask.tests_of_model.regression.absorb import encode
 from withintask.tests_of_model.regression.alone import n_alone
-from withintask.tests_of_model.samples.pay_rows import PayRows
+from withintask.tests_of_model.samples.pay_rows import PayRows, fail_if_not_positive
 from withintask.tests_of_model.samples.unknown import joined, left_out, left_out_counts
 
 
@@ -121,10 +121,7 @@ def _left_out(pay: pl.LazyFrame, rents: pl.DataFrame) -> tuple[str, int]:
         .collect(engine="streaming")
         .join(rents, on=["firm_id", "period"], how="left")
     )
-    if (counts["n_positive"] < counts["n"]).any():
-        raise EstimationError(
-            "pay is not positive in every row; withintask panel validate says where"
-        )
+    fail_if_not_positive(counts["n"], counts["n_positive"])
     n_all = int(counts["n"].sum())
     has_firm = counts.filter(pl.col("firm_id").is_not_null())
     n_firm = int(has_firm["n"].sum())

@@ -12,7 +12,7 @@ from withintask.panel.errors import EstimationError
 from withintask.panel.panel import Frame, Panel
 from withintask.tests_of_model.regression.stand_ins import squares_around_means, stand_ins
 from withintask.tests_of_model.samples.pay_changes import PayChanges, WorkerChanges
-from withintask.tests_of_model.samples.pay_rows import PayRows, UsablePay
+from withintask.tests_of_model.samples.pay_rows import PayRows, UsablePay, fail_if_not_positive
 from withintask.tests_of_model.samples.unknown import left_out_counts
 
 _OF_WORKER = {
@@ -105,10 +105,7 @@ def _counts(panel: Panel, rows: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFram
         .sort("occupation")
         .collect(engine="streaming")
     )
-    if (sums["n_positive"] < sums["n"]).any():
-        raise EstimationError(
-            "pay is not positive in every row; withintask panel validate says where"
-        )
+    fail_if_not_positive(sums["n"], sums["n_positive"])
     occupations = _with_exposure(panel, sums["occupation"].unique().sort(nulls_last=True))
     counts = sums.join(occupations, on="occupation", how="left", nulls_equal=True).with_columns(
         exposure=pl.col("exposure").is_not_null(), occupation=pl.col("occupation").is_not_null()

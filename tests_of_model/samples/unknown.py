@@ -72,17 +72,8 @@ def left_out_counts(missing: Mapping[str, int], n_left: int, n_all: int, what: s
 
 def known_rows(frame: pl.DataFrame, *columns: str) -> tuple[pl.DataFrame, str]:
     """Leave out the rows of a table in which a column is null or NaN, and say how many."""
-    known = {
-        name: (
-            frame[name].is_not_null() & frame[name].is_not_nan()
-            if frame[name].dtype.is_float()
-            else frame[name].is_not_null()
-        ).to_numpy()
-        for name in columns
-        if name in frame.columns
-    }
-    note = left_out(known)
-    return (frame.drop_nulls(list(known)).drop_nans(_floats(frame, known)) if note else frame), note
+    rows, note = scan_known(frame.lazy(), *columns)
+    return (rows.collect() if note else frame), note
 
 
 def scan_known(frame: pl.LazyFrame, *columns: str) -> tuple[pl.LazyFrame, str]:
@@ -105,10 +96,6 @@ def scan_known(frame: pl.LazyFrame, *columns: str) -> tuple[pl.LazyFrame, str]:
     n_all, n_left = row.pop("n_all"), row.pop("n_left")
     note = left_out_counts(row, n_left, n_all)
     return (frame.filter(everything) if note else frame), note
-
-
-def _floats(frame: pl.DataFrame, names: Mapping[str, Flags]) -> list[str]:
-    return [name for name in names if frame[name].dtype.is_float()]
 
 
 def joined(*messages: str) -> str:

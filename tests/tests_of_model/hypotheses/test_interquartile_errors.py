@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 import withintask as wt
-from withintask.tests_of_model.hypotheses.dispersion import NO_ERROR, hold_groups
+from withintask.tests_of_model.hypotheses.dispersion import NO_ERROR, fit_groups
 from withintask.tests_of_model.hypotheses.stream import estimate_streamed
+from withintask.tests_of_model.regression.options import Effects, Options
 
 SMALL = ("n_workers=96", "n_firms=8", "n_tasks=4")
 
@@ -56,8 +57,22 @@ def test_other_measures_have_an_error_there(panel):
     assert (others["std_error"] > 0.01).all()
 
 
-def test_one_dimension_that_holds_groups_is_enough():
-    group, worker = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
-    assert not hold_groups((worker,), group)
-    assert hold_groups((worker, group), group)
-    assert hold_groups((np.zeros(4, dtype=np.int64),), group)
+@pytest.mark.parametrize(
+    ("clusters", "is_known"), [(("worker",), False), (("worker", "group"), True), (("all",), True)]
+)
+def test_one_dimension_that_holds_groups_is_enough(clusters, is_known):
+    group, worker = np.repeat(np.arange(12), 12), np.tile(np.arange(12), 12)
+    codes = {"worker": worker, "group": group, "all": group // 6}
+    effect = np.random.default_rng(1).normal(size=12)[group]
+    fitted = fit_groups(
+        effect,
+        np.ones((effect.size, 1)),
+        ["effect"],
+        group=group,
+        has_influence=False,
+        clusters=tuple(codes[name] for name in clusters),
+        effects=Effects(weights=np.ones(effect.size)),
+        options=Options(),
+    )
+    assert np.isfinite(fitted.std_error).all() == is_known
+    assert (NO_ERROR in fitted.messages) != is_known
